@@ -46,7 +46,7 @@ def parse_duration(value: t.Any) -> float:
     while place < len(text):
         match = _NUMBER_UNIT.match(text, place)
         unit = match.group(2) if match else ""
-        if match is None or (unit and unit not in _SECONDS) or (not unit and match.end() != len(text)):
+        if match is None or (unit and unit not in _SECONDS) or (not unit and match.group(1) != text):
             break
         total += float(match.group(1)) * _SECONDS.get(unit, 1.0)
         place = match.end()

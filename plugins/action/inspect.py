@@ -1,0 +1,102 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's part of inspect: refuse bad checks before a host is touched, add baselines, keep the history, hide secrets."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, SpecError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store, default_url, open_store
+from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
+
+display = Display()
+
+
+class Refused(Exception):
+    """The task cannot be run as it is written; the text is one sentence."""
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        del tmp
+        _validated, args = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        try:
+            checks, args = self._read(args)
+            store = _open_history(args["history_url"])
+        except Refused as exc:
+            result.update(failed=True, refused=True, changed=False, msg=str(exc))
+            return result
+        host = str(task_vars.get("inventory_hostname", "localhost"))
+        if store:
+            args["baselines"] = dict(args["baselines"], **flow.learned_baselines(store, host, checks))
+        outcome = self._execute_module(module_name="vigil.ops.inspect", module_args=args, task_vars=task_vars)
+        if store:
+            self._keep(store, host, outcome)
+        result.update(mask(outcome, flow.check_secrets(checks)))
+        return result
+
+    def _read(self, args: dict[str, t.Any]) -> tuple[list[Check], dict[str, t.Any]]:
+        raw = list(args["checks"]) + self._checks_of_file(args["checks_from"])
+        try:
+            checks = flow.read_checks(raw)
+        except SpecError as exc:
+            raise Refused(str(exc)) from exc
+        try:
+            timeout = parse_duration(args["timeout"])
+        except ValueError as exc:
+            raise Refused(f"timeout: {exc}") from exc
+        if args["concurrency"] < 1:
+            raise Refused(f"concurrency is {args['concurrency']}; it must be 1 or more")
+        return checks, dict(args, checks=raw, checks_from=None, timeout=f"{timeout:g}")
+
+    def _checks_of_file(self, name: str | None) -> list[t.Any]:
+        if not name:
+            return []
+        try:
+            path = self._find_needle("files", name)
+            content = self._loader.load_from_file(path)
+        except AnsibleError as exc:
+            raise Refused(f"checks_from: {name} cannot be read: {' '.join(str(exc).split())}") from exc
+        if isinstance(content, dict):
+            content = content.get("checks", content.get("vigil_checks"))
+        if not isinstance(content, list):
+            raise Refused(f"checks_from: {name} must hold a list of checks, or a mapping with one under checks")
+        return content
+
+    def _keep(self, store: Store, host: str, outcome: dict[str, t.Any]) -> None:
+        """What was seen is not lost for want of a place to keep it: a store that fails now is a warning."""
+        try:
+            if "results" in outcome and not self._task.check_mode:
+                outcome["results"] = flow.keep(store, host, outcome, time.time())
+        except StateError as exc:
+            display.warning(f"The results of {host} were not kept: {exc}")
+        finally:
+            store.close()
+
+
+def _open_history(url: str | None) -> Store | None:
+    url = url or os.environ.get("VIGIL_STATE_URL")
+    if not url:
+        return None
+    try:
+        store = open_store(default_url() if url == "default" else url)
+    except StateError as exc:
+        raise Refused(f"history_url: {exc}") from exc
+    for notice in store.notices:
+        display.warning(notice)
+    return store

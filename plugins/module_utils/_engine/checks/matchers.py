@@ -1,0 +1,235 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Matchers: what a value is held against, as a literal or as a short string such as ``< 90`` or ``~ ^2[0-9]{2}$``."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration, parse_size
+
+_OPERATOR = re.compile(r"(<=|>=|==|!=|!~|<|>|~)\s*(.*)", re.DOTALL)
+_WORD = re.compile(r"(in|contains|between)\s+(.*)|(exists|absent)", re.DOTALL)
+_ITEM = re.compile(r"\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^,]*?)\s*(?:,|$)")
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+FORMS = "<, <=, >, >=, ==, !=, ~ regex, !~ regex, in [a, b], contains x, between a b, exists, absent, or a literal value"
+Bounds = t.Mapping[str, t.Any]
+
+
+class Matcher:
+    """One expectation.
+
+    :ivar text: as it is shown to people
+    :ivar kind: the operator, or ``literal``
+    :ivar dynamic: True for ``< baseline`` and its like
+    """
+
+    def __init__(self, kind: str, operand: t.Any, text: str) -> None:
+        self.kind = kind
+        self.operand = operand
+        self.text = text
+        self.dynamic = operand == "baseline" and kind in _ORDER
+
+    def test(self, value: t.Any, baseline: Bounds | None = None) -> bool:
+        """Whether the observed value holds; ``baseline`` is {low, high, n}, and a missing one holds (it is still being learned)."""
+        if not self.dynamic:
+            return _TESTS[self.kind](value, self.operand)
+        if not baseline:
+            return _as_number(value) is not None
+        return _ORDER[self.kind](value, baseline["high" if self.kind.startswith("<") else "low"])
+
+    def shown(self, baseline: Bounds | None = None) -> str:
+        """The expectation with the number that a baseline stands for."""
+        if not self.dynamic or not baseline:
+            return self.text
+        return f"{self.text} ({baseline['high' if self.kind.startswith('<') else 'low']:g})"
+
+
+def parse_matcher(value: t.Any, path: str = "") -> Matcher:
+    """Read the value of an ``expect`` or ``warn`` entry; the path tells which unit a number may carry.
+
+    :raises ValueError: with a sentence, when a string begins like a matcher and is none
+    """
+    if not isinstance(value, str):
+        return Matcher("literal", value, _show(value))
+    text = value.strip()
+    match = _OPERATOR.fullmatch(text)
+    if match:
+        return _operator(match.group(1), match.group(2), text, path)
+    match = _WORD.fullmatch(text)
+    if match:
+        return _word(match, text, path)
+    if text in ("in", "contains", "between") or re.match(r"=|!(?=[<>=])|(?:in|between)\s*\[|not in\s|not contains\s", text):
+        raise ValueError(f"{value!r} is not a matcher; write one of {FORMS} (to compare with this very text: == \"...\")")
+    return Matcher("literal", value, _show(value))
+
+
+def _operator(kind: str, rest: str, text: str, path: str) -> Matcher:
+    if not rest:
+        raise ValueError(f"{text!r} has nothing to compare with; write for example {kind + ' 90' if kind in _ORDER else kind + ' text'!r}")
+    if kind in ("~", "!~"):
+        return Matcher(kind, _regex(rest), text)
+    if kind in _ORDER:
+        if rest == "baseline":
+            return Matcher(kind, rest, text)
+        if rest[0] in "<>=":
+            raise ValueError(f"{text!r} is not a matcher; did you mean {rest[0] + kind + rest[1:]!r}?")
+        return Matcher(kind, _number(rest, text, path), text)
+    return Matcher(kind, _scalar(rest), text)
+
+
+def _word(match: re.Match[str], text: str, path: str) -> Matcher:
+    word, rest, alone = match.groups()
+    if alone:
+        return Matcher(alone, None, text)
+    if word == "contains":
+        return Matcher(word, _scalar(rest), text)
+    if word == "in":
+        if not (rest.startswith("[") and rest.endswith("]")):
+            raise ValueError(f"{text!r} is not a matcher; write the list in brackets: 'in [200, 204]'")
+        return Matcher(word, _items(rest[1:-1]), text)
+    parts = re.split(r"\s+and\s+|\s*,\s*|\s+", rest.strip())
+    if len(parts) != 2:
+        raise ValueError(f"{text!r} is not a matcher; write two numbers: 'between 10 20'")
+    low, high = (_number(part, text, path) for part in parts)
+    if low > high:
+        raise ValueError(f"{text!r} can never hold: the first number must not be above the second")
+    return Matcher(word, (low, high), text)
+
+
+def _regex(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise ValueError(f"{text!r} is not a regular expression: {exc}") from exc
+
+
+def _items(text: str) -> list[t.Any]:
+    items, place = [], 0
+    while place < len(text):
+        match = _ITEM.match(text, place)
+        if match is None or match.end() == place:
+            raise ValueError(f"'in [{text}]' is not a list; separate the values by commas and quote those that hold one")
+        items.append(_scalar(match.group(1)))
+        place = match.end()
+    if not items:
+        raise ValueError("'in []' can never hold; name at least one value: 'in [200, 204]'")
+    return items
+
+
+def _scalar(text: str) -> t.Any:
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return _unquote(text)
+    if text in ("true", "True", "false", "False"):
+        return text in ("true", "True")
+    if text in ("null", "None"):
+        return None
+    number = _as_number(text)
+    return text if number is None else number
+
+
+def _unquote(text: str) -> str:
+    if text[0] == "'":
+        return text[1:-1]
+    try:
+        return str(json.loads(text))
+    except ValueError:
+        return text[1:-1]
+
+
+def _number(text: str, whole: str, path: str) -> float:
+    number = _as_number(text[:-1] if text.endswith("%") else text)
+    if number is not None:
+        return number
+    key = re.split(r"[.\[]", path)[-1].strip('"')
+    try:
+        if key.endswith(("_bytes", "size")):
+            return float(parse_size(text))
+        if key.endswith(("_ms", "_seconds", "days_left")):
+            seconds = parse_duration(text)
+            return seconds * 1000 if key.endswith("_ms") else seconds / 86400 if key.endswith("days_left") else seconds
+    except ValueError as exc:
+        raise ValueError(f"{whole!r} has a number that cannot be read: {exc}") from exc
+    raise ValueError(f"{whole!r} needs a number after the comparison" + (f" ({path} has no unit)" if _NUMBER.match(text) else ""))
+
+
+def _as_number(value: t.Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        text = value.strip()
+        return float(text) if re.search(r"[.eE]", text) else int(text)
+    return None
+
+
+def _show(value: t.Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _equal(value: t.Any, operand: t.Any) -> bool:
+    """Equality that forgives what templating makes of a value: 200 and "200", true and "True"."""
+    if isinstance(value, bool) or isinstance(operand, bool):
+        return _as_bool(value) is not None and _as_bool(value) == _as_bool(operand)
+    if isinstance(value, (int, float)) or isinstance(operand, (int, float)):
+        left, right = _as_number(value), _as_number(operand)
+        return left is not None and left == right
+    return bool(value == operand)
+
+
+def _as_bool(value: t.Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return {"true": True, "yes": True, "false": False, "no": False}.get(value.strip().lower())
+    return None
+
+
+def _contains(value: t.Any, operand: t.Any) -> bool:
+    if isinstance(value, str):
+        return (operand if isinstance(operand, str) else _show(operand)) in value
+    if isinstance(value, dict):
+        return operand in value
+    return isinstance(value, list) and any(_equal(item, operand) for item in value)
+
+
+def _search(value: t.Any, operand: re.Pattern[str]) -> bool:
+    return value is not None and operand.search(_show(value)) is not None
+
+
+def _ordered(compare: t.Callable[[float, float], bool]) -> t.Callable[[t.Any, t.Any], bool]:
+    def test(value: t.Any, operand: t.Any) -> bool:
+        number = _as_number(value)
+        return number is not None and compare(number, operand)
+
+    return test
+
+
+_ORDER: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
+    "<": _ordered(lambda left, right: left < right),
+    "<=": _ordered(lambda left, right: left <= right),
+    ">": _ordered(lambda left, right: left > right),
+    ">=": _ordered(lambda left, right: left >= right),
+}
+_TESTS: dict[str, t.Callable[[t.Any, t.Any], bool]] = dict(
+    _ORDER,
+    **{
+        "literal": _equal,
+        "==": _equal,
+        "!=": lambda value, operand: not _equal(value, operand),
+        "~": _search,
+        "!~": lambda value, operand: not _search(value, operand),
+        "in": lambda value, operand: any(_equal(value, item) for item in operand),
+        "contains": _contains,
+        "between": lambda value, operand: _ORDER[">="](value, operand[0]) and _ORDER["<="](value, operand[1]),
+        "exists": lambda value, operand: value is not None,
+        "absent": lambda value, operand: value is None,
+    },
+)

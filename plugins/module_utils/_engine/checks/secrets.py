@@ -1,0 +1,66 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Keeping secrets out of everything that is shown, logged, returned or stored."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+MASK = "********"
+_SENSITIVE = re.compile(r"auth|token|(?:^|[-_.]|api|access)key|secret|cookie|passw|credential|signature|\bsig\b", re.IGNORECASE)
+_USERINFO = re.compile(r"(?<=://)[^/?#\s@]*@")
+_URL_PASSWORD = re.compile(r"://([^/?#\s:@]*):([^/?#\s@]+)@")
+_QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]+)")
+_SHORTEST = 4
+
+
+def mask_url(url: str) -> str:
+    """The URL with user information and the values of telling query parameters replaced."""
+    url = _USERINFO.sub(MASK + "@", url)
+    return _QUERY.sub(lambda m: m.group(0) if not _SENSITIVE.search(m.group(2)) else f"{m.group(1)}{m.group(2)}={MASK}", url)
+
+
+def mask(value: t.Any, secrets: t.Collection[str]) -> t.Any:
+    """A copy of a value in which every secret is replaced, in keys too; without secrets the value itself."""
+    if not secrets:
+        return value
+    pattern = re.compile("|".join(re.escape(secret) for secret in sorted(secrets, key=len, reverse=True)))
+    return _masked(value, pattern)
+
+
+def _masked(value: t.Any, pattern: re.Pattern[str]) -> t.Any:
+    if isinstance(value, str):
+        return pattern.sub(MASK, value)
+    if isinstance(value, dict):
+        return {_masked(key, pattern): _masked(item, pattern) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(item, pattern) for item in value]
+    return value
+
+
+def secrets_of(value: t.Any) -> set[str]:
+    """The secrets that a structure of options holds: values under telling keys, passwords and tokens in URLs.
+
+    Values of fewer than four characters are left out, as masking them would tear other text apart.
+    """
+    found: set[str] = set()
+    _collect(value, False, found)
+    return {text for text in found if len(text) >= _SHORTEST}
+
+
+def _collect(value: t.Any, telling: bool, found: set[str]) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _collect(item, telling or bool(_SENSITIVE.search(str(key))), found)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _collect(item, telling, found)
+    elif isinstance(value, str):
+        if telling:
+            found.add(value)
+            found.update(value.split()[1:] if value.lower().startswith(("basic ", "bearer ", "token ")) else ())
+        found.update(match.group(2) for match in _URL_PASSWORD.finditer(value))
+        found.update(match.group(3) for match in _QUERY.finditer(value) if _SENSITIVE.search(match.group(2)))

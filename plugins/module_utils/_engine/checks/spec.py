@@ -1,0 +1,243 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The check language: from the list that a user wrote to checks that can be run, or one sentence that says what is wrong."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.matchers import Matcher, parse_matcher
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest, read_options, read_value, type_name
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.paths import Path, parse_path
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES, check_key
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
+
+Expectation = t.Tuple[Path, Matcher]
+PRIORITIES = ("P0", "P1", "P2")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_MOST_RETRIES = 100
+
+
+class SpecError(ValueError):
+    """A check list that cannot be run; the text is one sentence that names the check, the key and what would be right."""
+
+
+class Check:
+    """One check, ready to run.
+
+    :ivar options: the probe's options, complete
+    :ivar expect: what must hold, else critical; :ivar warn: what should hold, else warning
+    :ivar every: seconds between two looks of a watcher, or None; priority and confirm are the watcher's too
+    """
+
+    def __init__(self, name: str, probe: ProbeSpec, options: dict[str, t.Any]) -> None:
+        self.name = name
+        self.probe = probe.name
+        self.spec = probe
+        self.options = options
+        self.expect: list[Expectation] = []
+        self.warn: list[Expectation] = []
+        self.severity = "error"
+        self.retries = 0
+        self.depends_on: list[str] = []
+        self.labels: dict[str, str] = {}
+        self.annotations: dict[str, str] = {}
+        self.weight: float = 1
+        self.every: float | None = None
+        self.priority = "P1"
+        self.confirm = 1
+
+    @property
+    def key(self) -> str:
+        return check_key(self.name, self.labels)
+
+    @property
+    def wanted(self) -> set[str]:
+        """The observed keys that the expectations name; all where one of them cannot be told."""
+        roots = {path.root for path, _matcher in self.expect + self.warn}
+        return set(self.spec.observes) if None in roots else {root for root in roots if root}
+
+
+def parse_checks(raw: t.Any, spec_of: t.Callable[[str], ProbeSpec], probes: t.Collection[str]) -> list[Check]:
+    """Read a list of checks.
+
+    A check that stands twice, word for word, counts once, so that several groups may bring the same one.
+
+    :arg spec_of: gives the declaration of a probe by name
+    :arg probes: the names of all probes
+    :raises SpecError: one sentence
+    """
+    if not isinstance(raw, list):
+        raise SpecError(f"checks must be a list, not {type_name(raw)}; write each check as '- name: ...' with one probe")
+    checks: dict[str, Check] = {}
+    sources: dict[str, t.Any] = {}
+    for index, item in enumerate(raw):
+        check = _parse_check(index, item, spec_of, probes)
+        if check.key in checks:
+            if sources[check.key] == item:
+                continue
+            raise SpecError(f'check "{check.name}" is there twice with different content; give one of them another name or other labels')
+        checks[check.key] = check
+        sources[check.key] = item
+    order = list(checks.values())
+    _check_parents(order)
+    return order
+
+
+def _parse_check(index: int, item: t.Any, spec_of: t.Callable[[str], ProbeSpec], probes: t.Collection[str]) -> Check:
+    if not isinstance(item, dict):
+        raise SpecError(f"check number {index + 1} must be a mapping with a name and a probe, not {type_name(item)}")
+    name = item.get("name")
+    if not isinstance(name, str) or not name.strip() or _CONTROL.search(name) or len(name) > 200:
+        raise SpecError(f"check number {index + 1} needs a name: a line of text of up to 200 characters, not {_short(name)}")
+    try:
+        return _fill(Check(name, *_probe_of(item, spec_of, probes)), item)
+    except SpecError:
+        raise
+    except ValueError as exc:
+        raise SpecError(f'check "{name}": {exc}') from exc
+
+
+def _probe_of(item: dict[str, t.Any], spec_of: t.Callable[[str], ProbeSpec], probes: t.Collection[str]) -> tuple[ProbeSpec, dict[str, t.Any]]:
+    for key in item:
+        if key not in _FIELDS and key not in probes:
+            raise ValueError(f'"{key}" is neither a probe nor a key of a check' + nearest(key, list(_FIELDS) + list(probes)))
+    found = [key for key in item if key in probes]
+    if not found:
+        raise ValueError("it has no probe; add exactly one of " + ", ".join(sorted(probes)))
+    if len(found) > 1:
+        raise ValueError(f"it has {len(found)} probes ({', '.join(found)}); write one check for each")
+    spec = spec_of(found[0])
+    return spec, read_options(spec, item[found[0]])
+
+
+def _fill(check: Check, item: dict[str, t.Any]) -> Check:
+    for key, read in _FIELDS.items():
+        value = item.get(key)
+        if value is None or read is None:
+            continue
+        try:
+            setattr(check, key, read(check, value))
+        except ValueError as exc:
+            raise ValueError(f"{key}: {exc}") from exc
+    if item.get("expect") is None:
+        check.expect = _expectations(check, check.spec.expect)
+    return check
+
+
+def _expectations(check: Check, value: t.Any) -> list[Expectation]:
+    if not isinstance(value, dict):
+        raise ValueError(f"a mapping of observed keys to matchers is needed here, not {type_name(value)}")
+    found = []
+    for key, wanted in value.items():
+        path = parse_path(key)
+        if path.root is not None and path.root not in check.spec.observes:
+            raise ValueError(f'{check.probe} does not observe "{path.root}"' + nearest(path.root, check.spec.observes))
+        try:
+            found.append((path, parse_matcher(wanted, path.text)))
+        except ValueError as exc:
+            raise ValueError(f"{path.text}: {exc}") from exc
+    return found
+
+
+def _one_of(choices: t.Sequence[str]) -> t.Callable[[Check, t.Any], str]:
+    def read(check: Check, value: t.Any) -> str:
+        if value not in choices:
+            raise ValueError(f'"{value}" is not known here' + nearest(value, choices))
+        return str(value)
+
+    return read
+
+
+def _whole(low: int, high: int) -> t.Callable[[Check, t.Any], int]:
+    def read(check: Check, value: t.Any) -> int:
+        number = read_value("int", value)
+        if not low <= number <= high:
+            raise ValueError(f"{value!r} is not a number from {low} to {high}")
+        return int(number)
+
+    return read
+
+
+def _parents(check: Check, value: t.Any) -> list[str]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("a list of names of checks is needed here")
+    return list(dict.fromkeys(names))
+
+
+def _texts(check: Check, value: t.Any) -> dict[str, str]:
+    if not isinstance(value, dict) or any(isinstance(item, (dict, list)) for item in value.values()):
+        raise ValueError("a mapping of names to plain values is needed here")
+    return {str(key): "" if item is None else str(item) for key, item in value.items()}
+
+
+def _weight(check: Check, value: t.Any) -> float:
+    weight: float = read_value("number", value)
+    if weight < 0:
+        raise ValueError(f"{value!r} is negative; a weight is 0 or more")
+    return weight
+
+
+def _interval(check: Check, value: t.Any) -> float:
+    seconds = parse_duration(value)
+    if seconds <= 0:
+        raise ValueError(f"{value!r} is no time; write for example 30s")
+    return seconds
+
+
+_FIELDS: dict[str, t.Callable[[Check, t.Any], t.Any] | None] = {
+    "name": None,
+    "expect": _expectations,
+    "warn": _expectations,
+    "severity": _one_of(SEVERITIES),
+    "retries": _whole(0, _MOST_RETRIES),
+    "depends_on": _parents,
+    "labels": _texts,
+    "annotations": _texts,
+    "weight": _weight,
+    "every": _interval,
+    "priority": _one_of(PRIORITIES),
+    "confirm": _whole(1, 100),
+}
+
+
+def _check_parents(checks: list[Check]) -> None:
+    names = {check.name for check in checks}
+    graph: dict[str, list[str]] = {}
+    for check in checks:
+        for parent in check.depends_on:
+            if parent not in names:
+                raise SpecError(f'check "{check.name}": depends_on names "{parent}", which is not there' + nearest(parent, names))
+        graph.setdefault(check.name, []).extend(check.depends_on)
+    circle = find_circle(graph)
+    if circle:
+        raise SpecError("depends_on goes in a circle: " + " -> ".join(f'"{name}"' for name in circle) + "; take one of these out")
+
+
+def find_circle(graph: t.Mapping[str, t.Sequence[str]]) -> list[str]:
+    """The names along a circle of the graph, the first again at the end; empty where there is none."""
+    done: set[str] = set()
+    for start in graph:
+        trail: dict[str, t.Iterator[str]] = {} if start in done else {start: iter(graph[start])}
+        while trail:
+            here = next(reversed(list(trail)))
+            step = next(trail[here], None)
+            if step is None:
+                done.add(here)
+                del trail[here]
+            elif step in trail:
+                names = list(trail)
+                return names[names.index(step) :] + [step]
+            elif step not in done:
+                trail[step] = iter(graph.get(step, ()))
+    return []
+
+
+def _short(value: t.Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

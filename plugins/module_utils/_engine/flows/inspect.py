@@ -1,0 +1,101 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The use case behind the module inspect: look at one host, once."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import Result, count, overall
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, secrets_of
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, parse_checks
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.baseline import WINDOW, bounds
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import trace_causes
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.runner import Runner
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import score
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.judge import Baselines
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Store
+
+FAIL_ON = {"never": (), "warning": ("warning", "unknown", "critical"), "critical": ("critical",)}
+
+
+def read_checks(raw: t.Any) -> list[Check]:
+    """The checks of a list as the user wrote it.
+
+    :raises SpecError: one sentence
+    """
+    return parse_checks(raw, registry.spec, registry.PROBES)
+
+
+def inspect(
+    checks: list[Check],
+    run: t.Callable[..., tuple[int, str, str]] | None = None,
+    check_mode: bool = False,
+    concurrency: int = 64,
+    timeout: float = 60.0,
+    baselines: t.Mapping[str, Baselines] | None = None,
+) -> dict[str, t.Any]:
+    """Run the checks and judge them.
+
+    :arg run: runs a program: (argv, timeout) -> (rc, out, err)
+    :arg timeout: seconds for everything together; what has not ended by then is unknown
+    :arg baselines: {check key: {expression: {low, high, n}}}
+    :return: {results, summary, score, status, root_causes}; no secret of the checks is in it
+    """
+    context = Context(run, check_mode, time.monotonic() + timeout)
+    results = Runner(checks, registry.load, context, concurrency, baselines or {}).run()
+    causes = trace_causes(checks, results)
+    summary = count(results)
+    outcome = {"results": results, "summary": summary, "score": score(results), "status": overall(summary), "root_causes": causes}
+    return t.cast("dict[str, t.Any]", mask(outcome, check_secrets(checks)))
+
+
+def check_secrets(checks: t.Iterable[Check]) -> set[str]:
+    """What must not be shown: the secrets in the options of the checks."""
+    found: set[str] = set()
+    for check in checks:
+        found |= secrets_of(check.options)
+        declared = {name: check.options[name] for name, option in check.spec.options.items() if option.secret}
+        found |= secrets_of({"secret": declared})
+    return found
+
+
+def learned_baselines(store: Store, host: str, checks: t.Iterable[Check]) -> dict[str, Baselines]:
+    """The baselines that the checks ask for, from the history of the host."""
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results as history
+
+    found: dict[str, Baselines] = {}
+    wanted = [(check, path.text) for check in checks for path, matcher in check.expect + check.warn if matcher.dynamic]
+    if not wanted:
+        return found
+    with store.unit() as unit:
+        for check, path in wanted:
+            learned = bounds(history.series(unit, host, check.key, path, WINDOW), path)
+            if learned:
+                t.cast("dict[str, t.Any]", found.setdefault(check.key, {}))[path] = learned
+    return found
+
+
+def keep(store: Store, host: str, outcome: dict[str, t.Any], now: float) -> list[Result]:
+    """Store what was seen and return the results with ``since`` and ``was``."""
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results as history
+
+    with store.unit() as unit:
+        return history.record(unit, host, outcome, now)
+
+
+def fails(outcome: t.Mapping[str, t.Any], fail_on: str) -> str | None:
+    """A sentence when the outcome is as bad as ``fail_on`` names, else None."""
+    bad = [result for result in outcome["results"] if result["status"] in FAIL_ON[fail_on]]
+    if not bad:
+        return None
+    worst = min(bad, key=lambda result: ("critical", "unknown", "warning").index(result["status"]))
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return f"{worst['name']} is {worst['status']}: {worst['summary']}{more}"

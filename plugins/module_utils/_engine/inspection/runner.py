@@ -1,0 +1,169 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running checks: many at once, each within its time, all within the run's."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.judge import Baselines, Outcome, judge
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, ProbeFailure
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import Result
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import format_duration
+
+_USUAL_TIME = 30.0
+_GRACE = 2.0
+_LONGEST_PAUSE = 1.0
+
+Load = t.Callable[[str], t.Any]
+
+
+class _Look(t.NamedTuple):
+    """One attempt at one check."""
+
+    index: int
+    attempt: int
+
+
+class Runner:
+    """Runs the checks of one list; used once.
+
+    A probe that does not come back in its own time is given up: its check is unknown, its thread is left behind as a daemon and
+    another takes its place.
+
+    :arg load: gives the module of a probe by name, with observe() and maybe gather()
+    :arg context: what the probes get; its deadline ends the run
+    :arg baselines: {check key: {expression: bounds}}
+    """
+
+    def __init__(self, checks: list[Check], load: Load, context: Context, concurrency: int, baselines: t.Mapping[str, Baselines]) -> None:
+        self._checks = checks
+        self._load = load
+        self._context = context
+        self._width = max(1, min(concurrency, len(checks)))
+        self._baselines = baselines
+        self._todo: queue.SimpleQueue[_Look | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[_Look, Outcome | None, float]] = queue.SimpleQueue()
+        self._overdue: dict[_Look, float] = {}
+        self._began: dict[int, float] = {}
+        self._blind: dict[str, CannotSee] = {}
+        self._results: dict[int, Result] = {}
+
+    def run(self) -> list[Result]:
+        """The verdicts, in the order of the checks."""
+        self._gather()
+        for index in range(len(self._checks)):
+            self._todo.put(_Look(index, 1))
+        for _number in range(self._width):
+            self._start_worker()
+        while len(self._results) < len(self._checks):
+            if not self._step():
+                break
+        for _number in range(self._width):
+            self._todo.put(None)
+        return [self._results.get(index) or self._unfinished(index) for index in range(len(self._checks))]
+
+    def _gather(self) -> None:
+        """What is asked once for all checks of a probe, before any thread runs (probes fork here)."""
+        groups: dict[str, list[dict[str, t.Any]]] = {}
+        for check in self._checks:
+            groups.setdefault(check.probe, []).append(check.options)
+        for name, options in groups.items():
+            gather = getattr(self._load(name), "gather", None)
+            if gather is None:
+                continue
+            try:
+                gather(options, self._context)
+            except CannotSee as exc:
+                self._blind[name] = exc
+            except Exception as exc:  # a fault of one probe must not take the others along
+                self._blind[name] = _fault(name, exc)
+
+    def _start_worker(self) -> None:
+        threading.Thread(target=self._work, daemon=True, name="vigil-probe").start()
+
+    def _work(self) -> None:
+        while True:
+            look = self._todo.get()
+            if look is None:
+                return
+            if look.attempt > 1:
+                time.sleep(max(0.0, min(_LONGEST_PAUSE, 0.25 * (look.attempt - 1), self._context.deadline - time.monotonic())))
+            begin = time.monotonic()
+            self._done.put((look, None, begin))
+            outcome = self._observe(self._checks[look.index], look.attempt)
+            self._done.put((look, outcome, time.monotonic() - begin))
+
+    def _observe(self, check: Check, attempt: int) -> Outcome:
+        blind = self._blind.get(check.probe)
+        if blind is not None:
+            return blind
+        begin = time.monotonic()
+        try:
+            seen = self._load(check.probe).observe(check.options, self._context.view(attempt, check.wanted))
+        except (ProbeFailure, CannotSee) as exc:
+            return exc
+        except Exception as exc:  # a fault of one probe is an unknown result that says so, never a traceback
+            return _fault(check.probe, exc)
+        if seen.get("latency_ms") is None:
+            seen["latency_ms"] = round((time.monotonic() - begin) * 1000, 3)
+        return t.cast("dict[str, t.Any]", seen)
+
+    def _step(self) -> bool:
+        """Take one message of the workers or note what is overdue; False when the run's time is over."""
+        now = time.monotonic()
+        until = min([self._context.deadline, *self._overdue.values()])
+        try:
+            look, outcome, moment = self._done.get(timeout=max(0.0, until - now))
+        except queue.Empty:
+            return self._give_up(time.monotonic())
+        if outcome is None:
+            self._began.setdefault(look.index, moment)
+            self._overdue[look] = moment + self._limit(look.index)
+        elif self._overdue.pop(look, None) is not None:
+            self._settle(look, outcome, moment)
+        return True
+
+    def _settle(self, look: _Look, outcome: Outcome, seconds: float) -> None:
+        check = self._checks[look.index]
+        result = judge(check, outcome, look.attempt, seconds * 1000, self._baselines.get(check.key))
+        if isinstance(outcome, CannotSee) and outcome.reason == "check_mode":
+            result["status"] = "skipped"
+        again = result["status"] not in ("ok", "skipped") and look.attempt <= check.retries
+        if again and not (isinstance(outcome, CannotSee) and outcome.reason in ("missing_library", "unsupported")):
+            self._todo.put(_Look(look.index, look.attempt + 1))
+        else:
+            self._results[look.index] = result
+
+    def _give_up(self, now: float) -> bool:
+        if now >= self._context.deadline:
+            return False
+        for look in [look for look, end in self._overdue.items() if end <= now]:
+            del self._overdue[look]
+            self._start_worker()
+            limit = self._limit(look.index)
+            sentence = f"the {self._checks[look.index].probe} probe did not come back within {format_duration(limit)}"
+            self._results[look.index] = judge(self._checks[look.index], CannotSee(sentence, "timeout"), look.attempt, limit * 1000)
+        return True
+
+    def _limit(self, index: int) -> float:
+        timeout = self._checks[index].options.get("timeout")
+        return (timeout if isinstance(timeout, (int, float)) else _USUAL_TIME) + _GRACE
+
+    def _unfinished(self, index: int) -> Result:
+        began = self._began.get(index)
+        seconds = 0.0 if began is None else time.monotonic() - began
+        word = "it had not ended" if began is not None else "its turn had not come"
+        outcome = CannotSee(f"{word} when the time of the whole run was over", "timeout")
+        return judge(self._checks[index], outcome, 0 if began is None else 1, seconds * 1000)
+
+
+def _fault(probe: str, exc: Exception) -> CannotSee:
+    detail = " ".join(str(exc).split())[:200]
+    return CannotSee(f"the {probe} probe itself failed: {type(exc).__name__}: {detail}", "internal")

@@ -1,0 +1,213 @@
+#!/usr/bin/python
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: inspect
+short_description: Run a list of checks on a host in one round trip
+version_added: 1.0.0
+description:
+  - Looks at a host, and from it at others, with a list of checks, and returns a verdict for each, a score and the likely causes.
+  - All checks of a host run at once, in one task. Nothing is written on the host unless O(state_url) is given, and nothing is changed.
+  - Bad checks are refused on the controller, before the host is touched, with one sentence that names the check, the key and the nearest valid one.
+  - A failed check does not fail the task unless O(fail_on) says so.
+author:
+  - vigil.ops contributors (@vigil-ops)
+extends_documentation_fragment:
+  - vigil.ops._attributes
+  - vigil.ops._attributes.info_module
+  - vigil.ops._attributes.actiongroup_all
+attributes:
+  action:
+    support: full
+options:
+  checks:
+    description:
+      - The checks. Each is a mapping with a C(name), exactly one probe (such as C(http), C(tcp), C(service) or C(disk)) and, where the probe's
+        own default does not fit, C(expect) and C(warn). The check language is described in C(docs/checks.md) of the collection.
+      - A check that is there twice, word for word, counts once.
+    type: list
+    elements: dict
+    default: []
+  checks_from:
+    description:
+      - A YAML or JSON file on the controller with more checks. It holds a list, or a mapping with the key C(checks) or C(vigil_checks).
+    type: path
+  concurrency:
+    description:
+      - How many checks run at the same time.
+    type: int
+    default: 64
+  timeout:
+    description:
+      - The time for all checks together, such as V(30s) or V(2m). What has not ended by then is C(unknown).
+    type: str
+    default: 60s
+  fail_on:
+    description:
+      - From which status on the task fails. With V(warning), C(unknown) results count too.
+    type: str
+    choices: [never, warning, critical]
+    default: never
+  state_url:
+    description:
+      - A store B(on the host) that keeps the results, such as C(sqlite:////var/lib/vigil/state.db).
+      - Without it nothing is written there.
+    type: str
+  history_url:
+    description:
+      - A store B(on the controller) that keeps the results, gives C(since) and C(was) and feeds the thresholds that are written C(< baseline).
+      - V(default) is the store of the user who runs Ansible. When it is left out, the environment variable E(VIGIL_STATE_URL) of the
+        controller counts; without that no history is kept.
+    type: str
+  baselines:
+    description:
+      - The ranges behind C(< baseline), as check, then expression, then C(low), C(high) and C(n). They come from O(history_url) by themselves.
+    type: dict
+    default: {}
+notes:
+  - The engine needs Python 3.8 or newer on the host. Probes read C(/proc), so they need no psutil. Expressions beyond plain dotted paths need the
+    Python library jmespath there, and DNS record types other than A and AAAA need dnspython; without them such a check is C(unknown) and says so.
+  - A C(command) check does not run in check mode; its status is C(skipped).
+seealso:
+  - module: vigil.ops.report
+  - module: vigil.ops.notify
+  - module: vigil.ops.history_info
+"""
+
+EXAMPLES = r"""
+- name: Look at a web shop
+  vigil.ops.inspect:
+    checks:
+      - name: front page
+        http: {url: "https://shop.example.com/health", timeout: 3}
+        expect: {status: 200, json.status: up}
+        warn: {latency_ms: "< 200"}
+        severity: critical
+        depends_on: [database port]
+      - name: database port
+        tcp: {host: 127.0.0.1, port: 5432}
+      - name: root disk
+        disk: {path: /}
+        expect: {used_percent: "< 90"}
+        warn: {used_percent: "< 80"}
+      - name: ssh
+        service: {name: ssh}
+  register: inspection
+
+- name: Stop a rollout when anything is critical
+  vigil.ops.inspect:
+    checks_from: checks/shop.yml
+    fail_on: critical
+"""
+
+RETURN = r"""
+results:
+  description: One verdict for each check, in the order of the checks.
+  returned: when the checks were valid
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name of the check., type: str, returned: always, sample: root disk}
+    probe: {description: Name of its probe., type: str, returned: always, sample: disk}
+    status:
+      description: V(ok), V(warning) (a C(warn) does not hold), V(critical) (an C(expect) does not hold), V(unknown) (it could not be seen) or
+        V(skipped) (it fails while a check it depends on fails, or it would run a command in check mode).
+      type: str
+      returned: always
+      sample: critical
+    severity: {description: Severity of the check., type: str, returned: always, sample: error}
+    summary: {description: The finding as a sentence., type: str, returned: always, sample: "used_percent is 93.1, expected < 90"}
+    reason: {description: The finding in one word., type: str, returned: always, sample: used_percent}
+    observed: {description: What the expressions name and the numbers that were seen., type: dict, returned: always, sample: {"used_percent": 93.1}}
+    failed:
+      description: The expectations that do not hold, each with C(path), C(expected) and C(observed).
+      type: list
+      elements: dict
+      returned: always
+      sample: [{"path": "used_percent", "expected": "< 90", "observed": 93.1}]
+    duration_ms: {description: How long the last attempt took., type: float, returned: always, sample: 12.4}
+    attempts: {description: How many attempts it took., type: int, returned: always, sample: 1}
+    labels: {description: Labels of the check., type: dict, returned: always, sample: {"service": "shop"}}
+    annotations: {description: Annotations of the check., type: dict, returned: always, sample: {}}
+    weight: {description: Weight in the score., type: float, returned: always, sample: 1}
+    caused_by: {description: The failing check that explains this failure., type: str, returned: always, sample: database port}
+    since: {description: Since when it has this status., type: str, returned: always, sample: "2026-11-20T12:34:56Z"}
+    was: {description: The status of the last run., type: str, returned: always, sample: ok}
+    metrics: {description: The numbers that were seen., type: dict, returned: always, sample: {"used_percent": 93.1}}
+summary:
+  description: How many results there are of each status.
+  returned: when the checks were valid
+  type: dict
+  sample: {"ok": 11, "warning": 1, "critical": 0, "unknown": 0, "skipped": 0}
+score:
+  description: From 0 to 100 over the weights; C(ok) counts whole, C(warning) half. Null when nothing counts.
+  returned: when the checks were valid
+  type: float
+  sample: 95.8
+status:
+  description: The worst status, V(critical) before V(unknown) before V(warning).
+  returned: when the checks were valid
+  type: str
+  sample: warning
+root_causes:
+  description: The failing checks that explain other failures, each with C(name), C(status), C(reason), C(summary) and the names it C(affects).
+  returned: when the checks were valid
+  type: list
+  elements: dict
+  sample: [{"name": "database port", "status": "critical", "reason": "refused", "summary": "127.0.0.1:5432 refused", "affects": ["front page"]}]
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
+from ansible_collections.vigil.ops.plugins.module_utils._module import finish, make_runner, open_state, read_duration
+
+# A store on the host knows one host alone.
+HOST = "localhost"
+ARGUMENT_SPEC = {
+    "checks": {"type": "list", "elements": "dict", "default": []},
+    "checks_from": {"type": "path"},
+    "concurrency": {"type": "int", "default": 64},
+    "timeout": {"type": "str", "default": "60s"},
+    "fail_on": {"type": "str", "choices": ["never", "warning", "critical"], "default": "never"},
+    "state_url": {"type": "str"},
+    "history_url": {"type": "str"},
+    "baselines": {"type": "dict", "default": {}},
+}
+
+
+def run(module: AnsibleModule) -> None:
+    params = module.params
+    timeout = read_duration(module, "timeout")
+    try:
+        checks = flow.read_checks(params["checks"])
+    except SpecError as exc:
+        module.fail_json(msg=str(exc))
+    store = open_state(module, params["state_url"])
+    baselines = dict(params["baselines"])
+    if store:
+        baselines.update(flow.learned_baselines(store, HOST, checks))
+    outcome = flow.inspect(checks, make_runner(module), module.check_mode, params["concurrency"], timeout, baselines)
+    if store:
+        if not module.check_mode:
+            outcome["results"] = flow.keep(store, HOST, outcome, time.time())
+        store.close()
+    failure = flow.fails(outcome, params["fail_on"])
+    if failure:
+        outcome.update(failed=True, msg=failure)
+    finish(module, dict(outcome, changed=False), flow.check_secrets(checks))
+
+
+def main() -> None:
+    # What checks hold may be secret, so nothing of them goes to the system log.
+    run(AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, no_log=True))
+
+
+if __name__ == "__main__":
+    main()
