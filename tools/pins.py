@@ -1,0 +1,74 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write requirements/*.txt: exact versions of every package, for each Python line (`make pins`).
+
+The Pythons that are asked must be on this machine, except one line above the newest: pip can resolve for it from the wheels alone.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import typing as t
+from pathlib import Path
+
+from workbench import ROOT, Missing, find_python, say, venv_with
+
+# (source, Python line, file); None as line: the newest Python at hand, the file then serves every line from 3.12 on
+WANTED = (
+    ("run", "3.10", "run-py3.10"),
+    ("run", "3.11", "run-py3.11"),
+    ("run", "3.12", "run-py3.12"),
+    ("run", "3.13", "run-py3.13"),
+    ("run", "3.14", "run-py3.14"),
+    ("engine", "3.8", "engine-py3.8"),
+    ("lowest", "3.10", "lowest-py3.10"),
+    ("newest", "3.12", "newest-py3.12"),
+    ("newest", "3.13", "newest-py3.13"),
+    ("newest", "3.14", "newest-py3.14"),
+    ("lint", "3.12", "lint-py3.12"),
+    ("lint", "3.13", "lint-py3.13"),
+    ("lint", "3.14", "lint-py3.14"),
+    ("nox", "3.12", "nox-py3.12"),
+    ("nox", "3.13", "nox-py3.13"),
+    ("nox", "3.14", "nox-py3.14"),
+)
+
+HEAD = """\
+# Written by `make pins` from {source} for Python {line}; edit that file, not this one.
+"""
+
+
+def resolve(source: Path, line: str) -> t.List[str]:
+    """Ask pip what it would install for this Python line; returns sorted `name==version` lines."""
+    try:
+        python, foreign = find_python([line]), []
+    except Missing:
+        python = find_python(["3.13", "3.12"])
+        foreign = ["--python-version", line, "--only-binary=:all:", "--target", tempfile.gettempdir()]
+    scratch = Path(tempfile.gettempdir()) / f"vigil-pins-{line}{'-foreign' if foreign else ''}"
+    pip = venv_with(scratch, python, None)
+    command = [str(pip), "-m", "pip", "install", "-q", "--dry-run", "--ignore-installed", "--report", "-", *foreign, "-r", str(source)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"pip cannot resolve {source.name} for Python {line}:\n{done.stderr}")
+    report = json.loads(done.stdout[done.stdout.index("{") :])
+    return sorted(f"{item['metadata']['name'].lower()}=={item['metadata']['version']}" for item in report["install"])
+
+
+def main() -> None:
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(ROOT / "tools")], check=False)
+    for name, line, target in WANTED:
+        source = ROOT / "requirements" / f"{name}.in"
+        say(f"resolve {source.name} for Python {line}")
+        pins = resolve(source, line)
+        text = HEAD.format(source=source.name, line=line) + "".join(f"{pin}\n" for pin in pins)
+        (ROOT / "requirements" / f"{target}.txt").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
