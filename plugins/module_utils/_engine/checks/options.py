@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import typing as t
+import urllib.parse
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Option, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration, parse_size
@@ -149,13 +150,13 @@ def _mapping(value: t.Any) -> dict[str, t.Any]:
 
 def _url(value: t.Any) -> str:
     text = _text(value).strip()
-    match = re.fullmatch(r"(https?)://(\[[0-9A-Fa-f:.%]+\]|[^/?#\s\[\]]+)([/?#]\S*)?", text, re.IGNORECASE)
-    authority = match.group(2).rpartition("@")[2] if match else ""
-    if match is None or not authority or authority.startswith(":") or not re.fullmatch(r".*?(?::[0-9]{1,5})?", authority):
+    try:
+        parts = urllib.parse.urlsplit(text)
+        port = parts.port
+    except ValueError as exc:
+        raise ValueError(f"this is not a URL: {exc}") from exc
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or re.search(r"[\x00-\x20\x7f]", text):
         raise ValueError('this is not a URL of the form "https://host:port/path"')
-    port = re.search(r"(?<!:):([0-9]+)$", authority)
-    if port and not authority.endswith("]"):
-        _port(port.group(1))
     return text
 
 

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 MASK = "********"
-_SENSITIVE = re.compile(r"auth|token|(?:^|[-_.]|api|access)key|secret|cookie|passw|credential|signature|\bsig\b", re.IGNORECASE)
+_SENSITIVE = re.compile(r"auth|token|(?:^|[-_.]|api|access)key(?![a-z])|secret|cookie|passw|credential|signature|\bsig\b", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/?#\s@]*@")
 _URL_PASSWORD = re.compile(r"://([^/?#\s:@]*):([^/?#\s@]+)@")
 _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]+)")

@@ -35,4 +35,4 @@ def bounds(numbers: t.Sequence[float], name: str = "") -> dict[str, float] | Non
 
 
 def _floor(name: str) -> float:
-    return max([floor for suffix, floor in _FLOORS if name.endswith(suffix)], default=1e-9)
+    return max([floor for suffix, floor in _FLOORS if name.endswith(suffix)], default=1e-3)

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.matchers import parse_matcher
+
+
+@pytest.mark.parametrize(
+    ("matcher", "good", "bad"),
+    [
+        ("< 90", [89.9, 0, "12"], [90, 91, None, "x", True, [1]]),
+        ("<= 90%", [90, 1], [90.1]),
+        ("> 1e2", [101], [100, None]),
+        (">= -1", [-1, 0], [-1.1]),
+        ("== up", ["up"], ["down", None, 1]),
+        ("== 200", [200, 200.0, "200"], [201, True, "200 OK"]),
+        ("!= 200", [404, None, "x"], [200, "200"]),
+        ("~ ^2[0-9]{2}$", [200, "204"], [404, None]),
+        ("!~ error", ["fine", None], ["an error"]),
+        ("in [200, 204, 'a,b', x]", [200, "204", "a,b", "x"], [201, None, "a"]),
+        ("contains ok", ["all ok here", ["ok"], {"ok": 1}], ["no", [], None, 5]),
+        ("contains 5", ["5 apples", [5], ["5"]], ["6"]),
+        ("between 10 20", [10, 15, 20], [9, 21, None]),
+        ("between 10 and 20", [15], [25]),
+        ("exists", [0, "", False, []], [None]),
+        ("absent", [None], [0, ""]),
+        (True, [True, "true", "True", "yes"], [False, 1, None, "maybe"]),
+        (200, [200, "200"], [True, 404, None]),
+        ("up", ["up"], ["UP", None]),
+        (None, [None], ["", 0]),
+        ([1, 2], [[1, 2]], [[2, 1], 1]),
+        ({"a": 1}, [{"a": 1}], [{}, None]),
+        ("== 'exists'", ["exists"], [None]),
+        ('== "< 5"', ["< 5"], [4]),
+    ],
+)
+def test_what_holds(matcher, good, bad):
+    parsed = parse_matcher(matcher)
+    assert [value for value in good if not parsed.test(value)] == []
+    assert [value for value in bad if parsed.test(value)] == []
+
+
+@pytest.mark.parametrize(
+    ("matcher", "path", "number"),
+    [
+        ("< 2s", "latency_ms", 2000),
+        ("< 500ms", "phases.first_byte_ms", 500),
+        ("> 14d", "days_left", 14),
+        ("> 336h", "days_left", 14),
+        ("> 10GiB", "free_bytes", 10 * 1024**3),
+        ("< 4K", "size", 4096),
+        ("< 1h", "age_seconds", 3600),
+    ],
+)
+def test_units_follow_the_key(matcher, path, number):
+    assert parse_matcher(matcher, path).operand == pytest.approx(number)
+
+
+@pytest.mark.parametrize(
+    ("matcher", "words"),
+    [
+        ("<", "nothing to compare"),
+        ("~", "nothing to compare"),
+        ("=< 5", "not a matcher"),
+        ("=> 5", "not a matcher"),
+        ("= 5", "not a matcher"),
+        ("!< 5", "not a matcher"),
+        ("< < 5", "not a matcher"),
+        ("< 90GB", "needs a number"),
+        ("< many", "needs a number"),
+        ("~ [", "regular expression"),
+        ("in 1, 2", "in brackets"),
+        ("in []", "can never hold"),
+        ("between 5", "two numbers"),
+        ("between 20 10", "can never hold"),
+        ("contains", "not a matcher"),
+    ],
+)
+def test_a_wrong_matcher_is_refused(matcher, words):
+    with pytest.raises(ValueError, match=words):
+        parse_matcher(matcher, "used_percent")
+
+
+def test_a_wrong_unit_is_refused():
+    with pytest.raises(ValueError, match="duration"):
+        parse_matcher("< 5 parsecs", "latency_ms")
+
+
+def test_a_baseline_holds_while_it_is_learned_and_then_bounds():
+    below, above = parse_matcher("< baseline"), parse_matcher("> baseline")
+    known = {"low": 10.0, "high": 20.0, "n": 30}
+    assert below.test(1000) and above.test(1)
+    assert not below.test(None)
+    assert below.test(19, known) and not below.test(21, known)
+    assert above.test(11, known) and not above.test(9, known)
+    assert below.shown(known) == "< baseline (20)" and below.shown() == "< baseline"

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import random
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import new_result
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import parse_checks
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.baseline import LEARNED_FROM, bounds
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import trace_causes
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import score
+
+SPEC = ProbeSpec("cpu", {}, {"used_percent": ""}, {})
+
+
+def trace(edges, statuses):
+    checks = parse_checks([{"name": name, "cpu": {}, "depends_on": edges.get(name, [])} for name in statuses], lambda name: SPEC, ["cpu"])
+    results = [new_result(name, status=status, summary="it is so", reason="x") for name, status in statuses.items()]
+    return trace_causes(checks, results), {result["name"]: (result["status"], result["caused_by"]) for result in results}
+
+
+def test_children_of_a_failed_parent_are_skipped_and_name_the_topmost():
+    causes, seen = trace({"app": ["db"], "db": ["disk"], "page": ["app"]}, {"page": "critical", "app": "critical", "db": "critical", "disk": "critical"})
+    assert seen == {"page": ("skipped", "disk"), "app": ("skipped", "disk"), "db": ("skipped", "disk"), "disk": ("critical", None)}
+    assert [(cause["name"], cause["affects"]) for cause in causes] == [("disk", ["page", "app", "db"])]
+
+
+def test_a_parent_that_is_well_explains_nothing():
+    causes, seen = trace({"app": ["db"], "db": ["disk"]}, {"app": "critical", "db": "ok", "disk": "critical"})
+    assert seen["app"] == ("critical", None)
+    assert causes == []
+
+
+def test_a_warning_neither_explains_nor_is_skipped():
+    _causes, seen = trace({"app": ["db"], "web": ["app"]}, {"db": "warning", "app": "critical", "web": "warning"})
+    assert seen == {"db": ("warning", None), "app": ("critical", None), "web": ("warning", None)}
+
+
+def test_a_child_that_is_well_stays_well_and_unknown_parents_count():
+    _causes, seen = trace({"app": ["db"], "web": ["db"]}, {"db": "unknown", "app": "ok", "web": "unknown"})
+    assert seen == {"db": ("unknown", None), "app": ("ok", None), "web": ("skipped", "db")}
+
+
+def test_score_weighs_and_leaves_skipped_out():
+    results = [new_result("a", status="ok", weight=3), new_result("b", status="warning", weight=1), new_result("c", status="critical", weight=1)]
+    assert score(results) == 70.0
+    assert score([*results, new_result("d", status="skipped", weight=100)]) == 70.0
+    assert score([new_result("a", status="unknown")]) == 0.0
+    assert score([]) is None
+
+
+def test_a_baseline_needs_enough_and_forgets_outages():
+    chance = random.Random(7)
+    steady = [50 + chance.gauss(0, 2) for _number in range(200)]
+    assert bounds(steady[: LEARNED_FROM - 1]) is None
+    usual, shaken = bounds(steady), bounds(steady + [500.0] * 5)
+    assert 53 < usual["high"] < 62 and 38 < usual["low"] < 47
+    assert abs(usual["high"] - shaken["high"]) < 2
+    assert usual["n"] == 200
+
+
+def test_a_number_that_never_moved_has_room_to_stir():
+    assert bounds([10.0] * 50, "used_percent")["high"] == 16.0
+    assert bounds([0] * 50)["high"] > 0
