@@ -1,0 +1,149 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What inspections saw: runs per host, results per check, and since when a check has its status."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import (
+    check_key,
+)
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import (
+    rfc3339,
+)
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import (
+    Unit,
+    dump,
+    load,
+)
+
+Result = t.Dict[str, t.Any]
+PORTION = 5000
+_COLUMNS = "host, name, probe, at, status, was, severity, summary, reason, since, metrics"
+
+
+def record(unit: Unit, host: str, outcome: t.Mapping[str, t.Any], now: float) -> list[Result]:
+    """Keep one host's outcome (what ``vigil.ops.inspect`` returns, or ``{"unreachable": true}``, ``{"failed": true}``).
+
+    Returns copies of its results with ``since`` (RFC 3339, when the present status began) and ``was`` (status in the run before, None at
+    first) filled in. Secrets must be masked before.
+    """
+    host = str(host)
+    results = [dict(result) for result in outcome.get("results") or ()]
+    run = unit.insert(
+        "INSERT INTO runs (host, at, status, score, summary) VALUES (?, ?, ?, ?, ?)",
+        (host, now, _status(outcome), outcome.get("score"), dump(outcome.get("summary") or {})),
+    )
+    if not results:
+        return results
+    standing = {row[0]: row[1:] for row in unit.all("SELECT key, status, since FROM standing WHERE host = ?", (host,))}
+    rows, stands = [], {}
+    for result in results:
+        key = check_key(str(result["name"]), result.get("labels"))
+        status = str(result["status"])
+        was, began = standing.get(key, (None, now))
+        since = began if was == status else now
+        result["was"], result["since"] = was, rfc3339(since)
+        stands[key] = (host, key, status, since, now)
+        rows.append(
+            (
+                run,
+                host,
+                key,
+                str(result["name"]),
+                result.get("probe"),
+                now,
+                status,
+                was,
+                result.get("severity"),
+                result.get("summary"),
+                result.get("reason"),
+                since,
+                dump(_numbers(result.get("metrics"))),
+            )
+        )
+    unit.many(
+        "INSERT INTO results (run, host, key, name, probe, at, status, was, severity, summary, reason, since, metrics)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+    unit.many(
+        "INSERT INTO standing (host, key, status, since, at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (host, key) DO UPDATE SET status = excluded.status, since = excluded.since, at = excluded.at",
+        stands.values(),
+    )
+    return results
+
+
+def _status(outcome: t.Mapping[str, t.Any]) -> str:
+    if outcome.get("unreachable"):
+        return "unreachable"
+    if outcome.get("failed") and not outcome.get("results"):
+        return "failed"
+    return str(outcome.get("status") or "unknown")
+
+
+def _numbers(metrics: t.Any) -> dict[str, float]:
+    return {str(name): value for name, value in (metrics or {}).items() if isinstance(value, (int, float)) and not isinstance(value, bool)}
+
+
+def series(unit: Unit, host: str, key: str, metric: str, limit: int) -> list[float]:
+    """The last ``limit`` numbers of a metric from runs in which the check was ok or warning, oldest first."""
+    rows = unit.all(
+        "SELECT metrics FROM results WHERE host = ? AND key = ? AND status IN ('ok', 'warning') ORDER BY id DESC LIMIT ?",
+        (host, key, int(limit)),
+    )
+    values = [load(row[0], {}).get(metric) for row in reversed(rows)]
+    return [float(value) for value in values if value is not None]
+
+
+def scores(unit: Unit, host: str, limit: int = 30) -> list[tuple[float, float]]:
+    """The host's last scores as (seconds since the epoch, 0..100), oldest first; runs without a score are left out."""
+    rows = unit.all("SELECT at, score FROM runs WHERE host = ? AND score IS NOT NULL ORDER BY id DESC LIMIT ?", (host, int(limit)))
+    return [(float(at), float(score)) for at, score in reversed(rows)]
+
+
+def latest(unit: Unit, host: str) -> dict[str, t.Any] | None:
+    """The host's last run ``{time, status, score, summary, results: [...]}``, or None."""
+    run = unit.one("SELECT id, at, status, score, summary FROM runs WHERE host = ? ORDER BY id DESC LIMIT 1", (host,))
+    if run is None:
+        return None
+    rows = unit.all(f"SELECT {_COLUMNS} FROM results WHERE run = ? ORDER BY id", (run[0],))
+    return {
+        "time": rfc3339(run[1]),
+        "status": run[2],
+        "score": run[3],
+        "summary": load(run[4], {}),
+        "results": [_entry(row) for row in rows],
+    }
+
+
+def _entry(row: t.Sequence[t.Any]) -> dict[str, t.Any]:
+    entry = dict(zip(("host", "check", "probe", "time", "status", "was", "severity", "summary", "reason", "since", "metrics"), row))
+    entry.update(time=rfc3339(entry["time"]), since=rfc3339(entry["since"]), metrics=load(entry["metrics"], {}))
+    return entry
+
+
+def listing(unit: Unit, like: str | None, since: float, limit: int, changed: bool) -> list[dict[str, t.Any]]:
+    """Results as entries, newest first; ``like`` is a LIKE pattern for host or check, ``changed`` leaves out repeated statuses."""
+    sql = f"SELECT {_COLUMNS} FROM results WHERE at >= ?"
+    values: list[t.Any] = [since]
+    if like is not None:
+        sql += " AND (host LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\')"
+        values += [like, like]
+    if changed:
+        sql += " AND was IS NOT NULL AND was <> status"
+    return [_entry(row) for row in unit.all(sql + " ORDER BY id DESC LIMIT ?", values + [limit])]
+
+
+def prune(unit: Unit, before: float, portion: int = PORTION) -> int:
+    """Delete up to ``portion`` rows of each table that are older than ``before``; returns how many went."""
+    deleted = 0
+    for table in ("results", "runs"):
+        deleted += unit.execute(
+            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at < ? ORDER BY at LIMIT ?)", (before, portion)
+        )
+    return deleted + unit.execute("DELETE FROM standing WHERE at < ?", (before,))

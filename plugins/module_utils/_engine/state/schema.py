@@ -1,0 +1,51 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tables, as a list of steps: step n brings a store from user_version n to n + 1. A released step is never edited.
+
+Times are seconds since the epoch (REAL), structures are JSON text. Only SQL that SQLite 3.26 knows.
+"""
+
+from __future__ import annotations
+
+STEP_1 = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    # One row a host and run.
+    "CREATE TABLE runs (id INTEGER PRIMARY KEY, host TEXT NOT NULL, at REAL NOT NULL, status TEXT NOT NULL, score REAL,"
+    " summary TEXT NOT NULL)",
+    "CREATE INDEX runs_host ON runs (host, id)",
+    "CREATE INDEX runs_at ON runs (at)",
+    # One row a check and run.
+    "CREATE TABLE results (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, host TEXT NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL,"
+    " probe TEXT, at REAL NOT NULL, status TEXT NOT NULL, was TEXT, severity TEXT, summary TEXT, reason TEXT, since REAL NOT NULL,"
+    " metrics TEXT NOT NULL)",
+    "CREATE INDEX results_key ON results (host, key, id)",
+    "CREATE INDEX results_run ON results (run)",
+    "CREATE INDEX results_at ON results (at)",
+    # The last known status of every check: what `since` and `was` are read from.
+    "CREATE TABLE standing (host TEXT NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL, since REAL NOT NULL, at REAL NOT NULL,"
+    " PRIMARY KEY (host, key))",
+    # One row an alert: the episode that is open, or the last one.
+    "CREATE TABLE episodes (fingerprint TEXT PRIMARY KEY, alert_id TEXT NOT NULL, open INTEGER NOT NULL, source TEXT NOT NULL,"
+    " instance TEXT NOT NULL, severity TEXT NOT NULL, starts_at REAL NOT NULL, ends_at REAL, last_at REAL NOT NULL,"
+    " count INTEGER NOT NULL, tellings INTEGER NOT NULL, event TEXT NOT NULL)",
+    "CREATE INDEX episodes_source ON episodes (open, source, instance)",
+    "CREATE TABLE events (id TEXT PRIMARY KEY, alert_id TEXT NOT NULL, at REAL NOT NULL, status TEXT NOT NULL, severity TEXT NOT NULL,"
+    " service TEXT NOT NULL, instance TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL)",
+    "CREATE INDEX events_at ON events (at)",
+    # One row an event and channel. `channel` is the channel's key, never its URL.
+    "CREATE TABLE outbox (id INTEGER PRIMARY KEY, event TEXT NOT NULL, alert_id TEXT NOT NULL, channel TEXT NOT NULL,"
+    " status TEXT NOT NULL,"
+    " severity TEXT NOT NULL, state TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL, next_at REAL NOT NULL,"
+    " throttled INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, owner TEXT, lease REAL NOT NULL DEFAULT 0,"
+    " code TEXT, message TEXT,"
+    " UNIQUE (event, channel))",
+    "CREATE INDEX outbox_due ON outbox (state, channel, next_at)",
+    "CREATE INDEX outbox_alert ON outbox (alert_id, channel, id)",
+    # Small values that rooms keep between runs: rate budgets, positions.
+    "CREATE TABLE marks (space TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (space, key))",
+)
+
+STEPS = (STEP_1,)
+VERSION = len(STEPS)

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the store lies: the URL given by the user, and the place used when none is given."""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors import (
+    StateError,
+)
+
+
+def default_url() -> str:
+    """The store used when no URL is given: below /var/lib for root, else in the user's XDG state directory."""
+    if os.geteuid() == 0:
+        return "sqlite:////var/lib/vigil/state.db"
+    home = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(home):
+        home = os.path.join(os.path.expanduser("~"), ".local", "state")
+    return "sqlite:///" + urllib.parse.quote(os.path.join(home, "vigil", "state.db"))
+
+
+def _shown(url: str) -> str:
+    scheme = url.partition("://")[0]
+    return scheme + "://…" if "@" in url else url
+
+
+def sqlite_path(url: str) -> str:
+    """The absolute path of the SQLite file that ``url`` names; raises StateError for everything else."""
+    url = str(url).strip()
+    if url.startswith("/"):
+        return os.path.normpath(url)
+    scheme, found, rest = url.partition("://")
+    scheme = scheme.lower()
+    if not found or not scheme:
+        raise StateError(f"state_url '{_shown(url)}' is not a URL; write sqlite:////absolute/path/state.db.")
+    if scheme in ("postgres", "postgresql"):
+        raise StateError(
+            f"state_url begins with {scheme}://, but this version keeps its state in SQLite only; write sqlite:////absolute/path/state.db."
+        )
+    if scheme != "sqlite":
+        raise StateError(f"state_url has the unknown scheme '{scheme}'; write sqlite:////absolute/path/state.db.")
+    path = urllib.parse.unquote(rest)
+    if not path.startswith("//"):
+        raise StateError(f"state_url '{url}' has no absolute path; write sqlite:////absolute/path/state.db with four slashes.")
+    if "\0" in path:
+        raise StateError("state_url holds a NUL character; write sqlite:////absolute/path/state.db.")
+    return os.path.normpath("/" + path.lstrip("/"))

@@ -1,0 +1,434 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The store on real files: made private, migrated, set aside when damaged, shared by many processes, killed in the middle."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+import traceback
+
+import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import (
+    results,
+    schema,
+)
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import (
+    StateDamaged,
+    StateError,
+    StateMissing,
+    default_url,
+    open_store,
+)
+
+NOW = 1_763_692_800.0
+
+
+def outcome(status="ok", **metrics):
+    result = {"name": "disk", "labels": {}, "status": status, "severity": "error", "summary": "s", "metrics": metrics}
+    return {"results": [result], "summary": {status: 1}, "score": 100.0, "status": status}
+
+
+def url_of(path):
+    return "sqlite:///" + str(path)
+
+
+def child(code, *args):
+    """A process of its own that imports the engine."""
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_new_store_is_private(tmp_path):
+    path = tmp_path / "a" / "b" / "state.db"
+    os.umask(os.umask(0))
+    store = open_store(url_of(path))
+    with store.unit() as unit:
+        results.record(unit, "web1", outcome(), NOW)
+    for name in (path, f"{path}-wal", f"{path}-shm"):
+        assert stat.S_IMODE(os.stat(name).st_mode) == 0o600
+    for name in (path.parent, path.parent.parent):
+        assert stat.S_IMODE(os.stat(name).st_mode) == 0o700
+    assert store.notices == []
+    store.close()
+
+
+def test_wide_rights_are_taken_back(tmp_path):
+    path = tmp_path / "state.db"
+    open_store(url_of(path)).close()
+    os.chmod(path, 0o644)
+    open_store(url_of(path)).close()
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+
+
+def test_plain_path_and_url_are_the_same(tmp_path):
+    path = tmp_path / "stäte dir%20" / "state.db"
+    with open_store(str(path)) as store:
+        assert store.path == str(path)
+    assert open_store("sqlite:///" + str(path).replace("%", "%25").replace(" ", "%20")).path == str(path)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("state.db", "is not a URL; write sqlite:////absolute"),
+        ("sqlite:///rel/state.db", "four slashes"),
+        ("sqlite://rel.db", "four slashes"),
+        ("postgresql://me:s3cret@db/vigil", "keeps its state in SQLite only"),
+        ("mysql://x", "unknown scheme 'mysql'"),
+        ("", "is not a URL"),
+    ],
+)
+def test_bad_urls(url, words):
+    with pytest.raises(StateError, match=words) as caught:
+        open_store(url)
+    assert "s3cret" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_default_url(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert default_url() == "sqlite:////var/lib/vigil/state.db"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("XDG_STATE_HOME", "/x/state")
+    assert default_url() == "sqlite:////x/state/vigil/state.db"
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    monkeypatch.setenv("HOME", "/home/me")
+    assert default_url() == "sqlite:////home/me/.local/state/vigil/state.db"
+
+
+def test_refused_places(tmp_path):
+    directory = tmp_path / "dir"
+    directory.mkdir()
+    with pytest.raises(StateError, match=r"is a directory; give the path of a file in it"):
+        open_store(url_of(directory))
+    link = tmp_path / "link.db"
+    link.symlink_to(tmp_path / "elsewhere.db")
+    with pytest.raises(StateError, match="is a symbolic link"):
+        open_store(url_of(link))
+    assert not (tmp_path / "elsewhere.db").exists()
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    with pytest.raises(StateError, match="a part of its path is not a directory"):
+        open_store(url_of(plain / "state.db"))
+    os.mkfifo(tmp_path / "pipe.db")
+    with pytest.raises(StateError, match="is not a plain file"):
+        open_store(url_of(tmp_path / "pipe.db"))
+
+
+def test_database_of_another_program(tmp_path):
+    path = tmp_path / "other.db"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE things (a)")
+    other.execute("PRAGMA user_version = 1")
+    other.commit()
+    other.close()
+    with pytest.raises(StateError, match="a database of another program"):
+        open_store(url_of(path))
+    assert path.exists()
+
+
+def test_no_rights(tmp_path):
+    """As an ordinary user: neither unreadable, read-only nor unwritable places end in a traceback."""
+    code = (
+        "import os, sys\n"
+        "from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store, StateError\n"
+        "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "for path in sys.argv[1:]:\n"
+        "    try: open_store(path)\n"
+        "    except StateError as exc: print(exc)\n"
+    )
+    if os.geteuid() != 0:
+        pytest.skip("needs root to make files of somebody else")
+    shut = tmp_path / "shut"
+    shut.mkdir(mode=0o700)
+    theirs = tmp_path / "theirs.db"
+    open_store(str(theirs)).close()
+    readable = tmp_path / "readable.db"
+    open_store(str(readable)).close()
+    os.chmod(readable, 0o644)
+    for parent in [tmp_path, *tmp_path.parents][:3]:
+        os.chmod(parent, 0o755)
+    process = child(code, shut / "state.db", theirs, readable, "/proc/vigil/state.db")
+    out, err = process.communicate(timeout=30)
+    lines = out.splitlines()
+    assert len(lines) == 4, err
+    assert all("state file" in line and "another state_url" in line for line in lines)
+    assert [line for line in lines if "permission denied" in line] == lines[:3]
+
+
+def test_newer_version_is_refused(tmp_path):
+    path = tmp_path / "state.db"
+    open_store(url_of(path)).close()
+    raw = sqlite3.connect(path)
+    raw.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    raw.close()
+    with pytest.raises(StateError, match=r"newer version of vigil.ops \(schema 2, this one knows 1\); upgrade"):
+        open_store(url_of(path))
+    assert glob.glob(f"{path}*corrupt*") == []
+
+
+@pytest.mark.parametrize("damage", ["not a database", "header", "malformed"])
+def test_damaged_file_is_set_aside(tmp_path, damage):
+    path = tmp_path / "state.db"
+    with open_store(url_of(path)) as store, store.unit() as unit:
+        for number in range(200):
+            results.record(unit, f"host{number}", outcome(), NOW)
+    data = bytearray(path.read_bytes())
+    if damage == "not a database":
+        data = bytearray(b"hello, I am no database\n" * 100)
+    elif damage == "header":
+        data[16:100] = b"\xff" * 84
+    else:
+        data[100:4096] = b"\xa5" * 3996
+    path.write_bytes(bytes(data))
+    store = open_store(url_of(path))
+    aside = [name for name in glob.glob(f"{path}.corrupt-*") if not name.endswith(("-wal", "-shm"))]
+    assert len(aside) == 1
+    with open(aside[0], "rb") as handle:
+        assert handle.read() == bytes(data)
+    assert len(store.notices) == 1
+    assert aside[0] in store.notices[0]
+    with store.unit() as unit:
+        results.record(unit, "web1", outcome(), NOW)
+        assert unit.one("SELECT COUNT(*) FROM runs") == (1,)
+    store.close()
+
+
+def test_damage_found_in_the_middle(tmp_path):
+    path = tmp_path / "state.db"
+    with open_store(url_of(path)) as store, store.unit() as unit:
+        for number in range(2000):
+            results.record(unit, f"host{number}", outcome(), NOW)
+    data = bytearray(path.read_bytes())
+    data[8 * 4096 :] = b"\x5a" * (len(data) - 8 * 4096)
+    path.write_bytes(bytes(data))
+    store = open_store(url_of(path))
+    before = len(store.notices)
+    for number in range(2000):
+        store.run(lambda unit, number=number: results.record(unit, f"host{number}", outcome(), NOW))
+    assert before + 1 == len(store.notices) == 1
+    with store.unit() as unit:
+        assert unit.one("SELECT COUNT(*) FROM runs")[0] >= 1
+    assert len(glob.glob(f"{path}.corrupt-*")) >= 1
+    store.close()
+
+
+def test_damage_seen_when_reading_only_leaves_the_file(tmp_path):
+    path = tmp_path / "state.db"
+    path.write_bytes(b"no database at all, really not")
+    with pytest.raises(StateDamaged):
+        open_store(url_of(path), read_only=True)
+    assert path.read_bytes() == b"no database at all, really not"
+
+
+def test_many_see_the_same_damage(tmp_path):
+    """Ten processes open one damaged file: it is set aside once, and no sound file after it."""
+    path = tmp_path / "state.db"
+    path.write_bytes(b"x" * 5000)
+    code = (
+        "import sys, time\n"
+        "from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results\n"
+        "from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store\n"
+        "store = open_store(sys.argv[1])\n"
+        "with store.unit() as unit: results.record(unit, sys.argv[2], {'status': 'ok'}, time.time())\n"
+        "print(len(store.notices))\n"
+    )
+    processes = [child(code, path, f"host{number}") for number in range(10)]
+    outputs = [process.communicate(timeout=60) for process in processes]
+    assert sorted(out.strip() for out, _err in outputs) == ["0"] * 9 + ["1"], outputs
+    assert len(glob.glob(f"{path}.corrupt-*")) == 1
+    with open_store(str(path)) as store, store.view() as unit:
+        assert unit.one("SELECT COUNT(*) FROM runs") == (10,)
+
+
+def test_read_only_makes_nothing(tmp_path):
+    path = tmp_path / "none" / "state.db"
+    with pytest.raises(StateMissing):
+        open_store(url_of(path), read_only=True)
+    assert not path.parent.exists()
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    with pytest.raises(StateMissing):
+        open_store(url_of(path), read_only=True)
+    with open_store(url_of(path)) as store, store.unit() as unit:
+        results.record(unit, "web1", outcome(), NOW)
+    with open_store(url_of(path), read_only=True) as store:
+        with store.view() as unit:
+            assert results.latest(unit, "web1")["score"] == 100.0
+        with pytest.raises(StateError, match="read-only"), store.unit() as unit:
+            results.record(unit, "web1", outcome(), NOW)
+
+
+def test_exception_rolls_back(tmp_path):
+    with open_store(str(tmp_path / "state.db")) as store:
+        with pytest.raises(KeyError), store.unit() as unit:
+            results.record(unit, "web1", outcome(), NOW)
+            raise KeyError("x")
+        with store.view() as unit:
+            assert results.latest(unit, "web1") is None
+
+
+def test_file_removed_or_replaced_meanwhile(tmp_path):
+    path = tmp_path / "state.db"
+    with open_store(str(path)) as store:
+        for name in glob.glob(f"{path}*"):
+            os.unlink(name)
+        with store.unit() as unit:
+            results.record(unit, "web1", outcome(), time.time())
+        with open_store(str(path)) as other, other.view() as unit:
+            assert results.latest(unit, "web1") is not None
+
+
+def test_full_disk(tmp_path):
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("needs root and unshare to make a small file system")
+    code = (
+        "import sys, time\n"
+        "from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results\n"
+        "from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store, StateError\n"
+        "store = open_store(sys.argv[1])\n"
+        "done = 0\n"
+        "try:\n"
+        "    while done < 5000:\n"
+        "        with store.unit() as unit: results.record(unit, 'h' * 200, {'status': 'ok', 'summary': {'x': 'y' * 2000}}, time.time())\n"
+        "        done += 1\n"
+        "except StateError as exc: print(done, exc)\n"
+        "with store.view() as unit: print(unit.one('SELECT COUNT(*) FROM runs')[0])\n"
+    )
+    script = 'mount -t tmpfs -o size=400k none "$1" && exec "$2" -c "$3" "$1/state.db"'
+    process = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", str(tmp_path), sys.executable, code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if "mount" in process.stderr and not process.stdout:
+        pytest.skip("cannot mount here")
+    first, second = process.stdout.splitlines()
+    done, sentence = first.split(" ", 1)
+    assert "no space is left" in sentence or "disk I/O" in sentence
+    assert int(second) == int(done) > 0
+
+
+RECORDER = (
+    "import sys, time\n"
+    "from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results\n"
+    "from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store\n"
+    "for number in range(int(sys.argv[3])):\n"
+    "    with open_store(sys.argv[1]) as store:\n"
+    "        with store.unit() as unit:\n"
+    "            found = [{'name': str(n), 'status': 'ok'} for n in range(20)]\n"
+    "            results.record(unit, sys.argv[2], {'results': found, 'status': 'ok'}, time.time())\n"
+    "        assert not store.notices\n"
+    "    print(number, flush=True)\n"
+)
+
+
+def forked_recorder(path, name, start, times):
+    """A forked worker, as Ansible makes them: the parent's imports, a connection of its own."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        os.read(start, 1)
+        for number in range(times):
+            with open_store(path) as store, store.unit() as unit:
+                results.record(unit, name, {"results": [{"name": str(n), "status": "ok"} for n in range(20)], "status": "ok"}, time.time())
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def test_fifty_workers_at_once(tmp_path):
+    path = str(tmp_path / "state.db")
+    start, go = os.pipe()
+    pids = [forked_recorder(path, f"host{number}", start, 3) for number in range(50)]
+    os.write(go, b"x" * 50)
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 50
+    os.close(start)
+    os.close(go)
+    with open_store(path) as store, store.view() as unit:
+        assert store.notices == []
+        assert unit.one("SELECT COUNT(*) FROM runs") == (150,)
+        assert unit.one("SELECT COUNT(*) FROM results") == (3000,)
+        assert unit.one("PRAGMA integrity_check") == ("ok",)
+
+
+def test_open_connection_over_a_fork(tmp_path):
+    """The parent keeps its connection while children write to the same file, and writes on itself."""
+    path = str(tmp_path / "state.db")
+    parent = open_store(path)
+    start, go = os.pipe()
+    pids = []
+    for number in range(20):
+        with parent.unit() as unit:
+            results.record(unit, "parent", {"status": "ok"}, time.time())
+        pids.append(forked_recorder(path, f"host{number}", start, 5))
+    os.write(go, b"x" * 20)
+    for number in range(100):
+        with parent.unit() as unit:
+            results.record(unit, "parent", {"status": "ok"}, time.time())
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 20
+    os.close(start)
+    os.close(go)
+    parent.close()
+    with open_store(path) as store, store.view() as unit:
+        assert unit.one("SELECT COUNT(*) FROM runs") == (220,)
+        assert unit.one("PRAGMA integrity_check") == ("ok",)
+
+
+def kill_in_the_middle(path, times):
+    committed = 0
+    for number in range(times):
+        process = child(RECORDER, path, "web1", 100000)
+        for _line in range(1 + number % 5):
+            process.stdout.readline()
+            committed += 1
+        time.sleep(0.0007 * (number % 11))
+        process.send_signal(signal.SIGKILL)
+        rest, _err = process.communicate(timeout=30)
+        committed += len(rest.split())
+        with open_store(path) as store, store.view() as unit:
+            assert store.notices == []
+            kept = unit.one("SELECT COUNT(*) FROM runs")[0]
+            assert committed <= kept <= committed + 1
+            assert unit.one("SELECT COUNT(*) FROM results") == (kept * 20,)
+            committed = kept
+
+
+def test_kill_loses_no_committed_row(tmp_path):
+    kill_in_the_middle(str(tmp_path / "state.db"), 24)
+
+
+@pytest.mark.long
+def test_kill_loses_no_committed_row_long(tmp_path):
+    kill_in_the_middle(str(tmp_path / "state.db"), 400)
+
+
+def test_old_rows_go_and_what_is_needed_stays(tmp_path):
+    now = [NOW]
+    path = str(tmp_path / "state.db")
+    with open_store(path, clock=lambda: now[0]) as store:
+        for day in range(200):
+            now[0] = NOW + day * 86400
+            with store.unit() as unit:
+                results.record(unit, "web1", outcome(used=float(day)), now[0])
+    with open_store(path, clock=lambda: now[0]) as store, store.view() as unit:
+        assert unit.one("SELECT COUNT(*) FROM runs")[0] in (90, 91)
+        assert results.series(unit, "web1", "disk", "used", 1000)[-1] == 199.0
+        assert results.latest(unit, "web1")["results"][0]["since"] == "2025-11-21T02:40:00Z"
