@@ -180,3 +180,12 @@ def galaxy(python: Path, place: Path, arguments: t.Sequence[t.Union[str, Path]],
     """`ansible-galaxy collection ...` that sees no configuration and no collection of the user."""
     env = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "tools" / "ansible.cfg"), ANSIBLE_COLLECTIONS_PATH=str(place))
     run([python, python.parent / "ansible-galaxy", "collection", *arguments], what, env=env, cwd=str(ROOT))
+
+
+def copy_checkout(place: Path) -> None:
+    """Copy the files that git knows or would take (not the ignored ones) into an empty directory."""
+    listed = run(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], "git ls-files")
+    for name in sorted(filter(None, listed.split("\0"))):
+        if (ROOT / name).is_file():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(str(ROOT / name), str(place / name))
