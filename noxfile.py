@@ -1,0 +1,194 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The legs of `make test`. Also `nox -s LEG` where nox and antsibull-nox are at hand.
+
+Legs that share an ansible-core share one pinned environment below .nox/, which is made again only when its pins change.
+"""
+
+# /// script
+# dependencies = ["nox", "antsibull-nox"]
+# ///
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import antsibull_nox
+import nox
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import ansible_test_pip
+import workbench as bench
+
+RESULTS = bench.CACHE / "results"
+LOWEST = ("3.10",)
+NEWEST = ("3.14", "3.13", "3.12")
+UNIT = ["tests/unit"]
+
+antsibull_nox.load_antsibull_nox_toml()
+
+
+def environment(session: nox.Session, name: str, lines: tuple[str, ...]) -> Path:
+    """The python of the shared environment `name`; ends the leg when this machine lacks the Python for it."""
+    try:
+        with bench.alone(f"env-{name}"):
+            return bench.venv_with(ROOT / ".nox" / f"env-{name}", bench.find_python(lines), bench.REQUIREMENTS / f"{name}.txt")
+    except bench.Missing as problem:
+        session.error(f"MISSING: {problem}")
+
+
+def source_tree() -> Path:
+    """A directory in which the checkout itself is ansible_collections/vigil/ops."""
+    tree = bench.CACHE / "tree"
+    place = tree / "ansible_collections" / "vigil"
+    place.mkdir(parents=True, exist_ok=True)
+    link = place / "ops"
+    if not link.is_symlink() or link.resolve() != ROOT:
+        link.unlink(missing_ok=True)
+        link.symlink_to(ROOT, target_is_directory=True)
+    return tree
+
+
+def ansible_env(python: Path, collections: Path) -> dict[str, str]:
+    """Where the tests find Ansible and the collection."""
+    return {
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(source_tree()),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "ANSIBLE_CONFIG": str(ROOT / "tools" / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "VIGIL_TEST_BIN": str(python.parent),
+        "VIGIL_TEST_TREE": str(source_tree()),
+        "VIGIL_TEST_COLLECTIONS": str(collections),
+    }
+
+
+def pytest(session: nox.Session, python: Path, collections: Path, arguments: list[str]) -> None:
+    """Run pytest; its counts go to .cache/results/LEG.xml. No test at all is no failure while a room is still empty."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    report = RESULTS / f"{session.name}.xml"
+    options = ["-q", "-ra", "--import-mode=importlib", f"--rootdir={ROOT}", "-c", str(ROOT / "tests" / "pytest.ini"), "-p", "no:cacheprovider", f"--junitxml={report}"]
+    wanted = [path for path in arguments if path.startswith("-") or not path.startswith("tests/") or (ROOT / path).exists()]
+    wanted += session.posargs
+    session.run(str(python), "-m", "pytest", *options, *wanted, env=ansible_env(python, collections), external=True, success_codes=[0, 5])
+
+
+def installed(python: Path, name: str) -> Path:
+    """The built tarball, installed as a user would have it; each ansible-core builds its own."""
+    place = bench.CACHE / f"collections-{name}"
+    with bench.alone(f"collections-{name}"):
+        return bench.installed_collection(python, place)
+
+
+@nox.session(name="unit-engine", python=False)
+def unit_engine(session: nox.Session) -> None:
+    """The engine without Ansible on Python 3.8."""
+    python = environment(session, "engine", ("3.8",))
+    pytest(session, python, source_tree(), ["tests/unit/plugins/module_utils/_engine"])
+
+
+@nox.session(name="unit-lowest", python=False)
+def unit_lowest(session: nox.Session) -> None:
+    """All unit tests on the lowest ansible-core."""
+    pytest(session, environment(session, "lowest", LOWEST), source_tree(), UNIT)
+
+
+@nox.session(name="unit-newest", python=False)
+def unit_newest(session: nox.Session) -> None:
+    """All unit tests on the newest ansible-core."""
+    pytest(session, environment(session, "newest", NEWEST), source_tree(), UNIT)
+
+
+@nox.session(name="integration-lowest", python=False)
+def integration_lowest(session: nox.Session) -> None:
+    """Playbooks against the installed collection, lowest ansible-core."""
+    python = environment(session, "lowest", LOWEST)
+    pytest(session, python, installed(python, "lowest"), ["-m", "not lab and not long", "tests/integration"])
+
+
+@nox.session(name="integration-newest", python=False)
+def integration_newest(session: nox.Session) -> None:
+    """Playbooks against the installed collection, newest ansible-core."""
+    python = environment(session, "newest", NEWEST)
+    pytest(session, python, installed(python, "newest"), ["-m", "not lab and not long", "tests/integration"])
+
+
+@nox.session(name="lab", python=False)
+def lab(session: nox.Session) -> None:
+    """What needs real systemd nodes."""
+    python = environment(session, "newest", NEWEST)
+    pytest(session, python, installed(python, "newest"), ["-m", "lab and not long", "tests/integration", "tests/lab"])
+
+
+@nox.session(name="long", python=False, default=False)
+def long(session: nox.Session) -> None:
+    """Soaks, and everything else that takes long."""
+    python = environment(session, "newest", NEWEST)
+    pytest(session, python, installed(python, "newest"), ["-m", "long", "tests/unit", "tests/integration", "tests/lab", "tests/fuzz"])
+
+
+@nox.session(name="bench", python=False, default=False)
+def benchmark(session: nox.Session) -> None:
+    """Measure against the builtin modules."""
+    python = environment(session, "newest", NEWEST)
+    env = ansible_env(python, installed(python, "newest"))
+    found = sorted((ROOT / "tests" / "bench").glob("*/bench.py"))
+    if not found:
+        session.error("there is no tests/bench/*/bench.py yet")
+    for script in found:
+        session.run(str(python), str(script), *session.posargs, env=env, external=True)
+
+
+@nox.session(name="changelog", python=False)
+def changelog(session: nox.Session) -> None:
+    """Fragments and changelog are well formed."""
+    python = environment(session, "changelog", NEWEST)
+    session.run(str(python.parent / "antsibull-changelog"), "lint", external=True)
+
+
+def sanity(session: nox.Session, name: str, lines: tuple[str, ...]) -> None:
+    """`ansible-test sanity`, all tests, in a copy of what git knows of the checkout."""
+    python = environment(session, name, lines)
+    place = bench.CACHE / f"sanity-{name}" / "ansible_collections" / "vigil" / "ops"
+    shutil.rmtree(place, ignore_errors=True)
+    bench.copy_checkout(place)
+    ansible_test_pip.prepare(python)
+    env = ansible_env(python, place.parents[2])
+    env.pop("PYTHONPATH")
+    session.chdir(place)
+    session.run(
+        str(python),
+        str(python.parent / "ansible-test"),
+        "sanity",
+        "--color",
+        "no",
+        "--junit",
+        "--truncate",
+        "0",
+        *session.posargs,
+        env=env,
+        external=True,
+    )
+
+
+@nox.session(name="sanity-lowest", python=False)
+def sanity_lowest(session: nox.Session) -> None:
+    """ansible-test sanity of the lowest ansible-core."""
+    sanity(session, "lowest", LOWEST)
+
+
+@nox.session(name="sanity-newest", python=False)
+def sanity_newest(session: nox.Session) -> None:
+    """ansible-test sanity of the newest ansible-core."""
+    sanity(session, "newest", NEWEST)
+
+
+if __name__ == "__main__":
+    nox.main()

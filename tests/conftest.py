@@ -1,0 +1,132 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What tests of playbooks share: where Ansible and the collection are, and a way to run a playbook in a world of its own.
+
+Environment (set by `make test`, with defaults that suit a run by hand):
+VIGIL_TEST_BIN          bin directory that holds ansible-playbook
+VIGIL_TEST_COLLECTIONS  directory that holds ansible_collections/vigil/ops, as installed
+VIGIL_TEST_TREE         directory in which the checkout itself is ansible_collections/vigil/ops
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        """Everything that a person would have seen."""
+        return self.stdout + self.stderr
+
+
+@dataclasses.dataclass(frozen=True)
+class AnsibleEnv:
+    """Where Ansible and the collection are, and the environment of an isolated run."""
+
+    bin: Path
+    collections: Path
+    home: Path
+    env: t.Dict[str, str]
+
+    def run(self, *argv: t.Union[str, Path], env: t.Optional[t.Mapping[str, str]] = None, cwd: t.Optional[Path] = None, timeout: float = 300) -> Outcome:
+        """Run a command of the Ansible environment (`ansible-playbook`, `ansible-doc`, `python`, ...) or any other; kills it at the timeout (seconds)."""
+        name, *rest = [str(part) for part in argv]
+        own = self.bin / name
+        command = [str(own) if own.exists() else name, *rest]
+        done = subprocess.run(
+            command,
+            env={**self.env, **(env or {})},
+            cwd=str(cwd or self.home),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+class RunPlaybook(t.Protocol):
+    def __call__(
+        self,
+        playbook: t.Union[str, Path, t.List[t.Any]],
+        *args: str,
+        env: t.Optional[t.Mapping[str, str]] = None,
+        inventory: t.Union[None, str, Path, t.Mapping[str, t.Any]] = None,
+        timeout: float = 300,
+    ) -> Outcome: ...
+
+
+@pytest.fixture
+def ansible_env(tmp_path: Path) -> AnsibleEnv:
+    """Ansible and the collection, with HOME and store of this test alone."""
+    home = tmp_path / "home"
+    home.mkdir()
+    places = Path(os.environ.get("VIGIL_TEST_BIN", Path(sys.executable).parent))
+    collections = Path(os.environ.get("VIGIL_TEST_COLLECTIONS", os.environ.get("ANSIBLE_COLLECTIONS_PATH", ROOT.parents[2])))
+    foreign = ("ANSIBLE_", "VIGIL_", "XDG_", "PYTEST_", "PYTHON")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    env.update(
+        PATH=f"{places}{os.pathsep}{env.get('PATH', os.defpath)}",
+        HOME=str(home),
+        LC_ALL="C.UTF-8",
+        PYTHONDONTWRITEBYTECODE="1",
+        VIGIL_STATE_URL=f"sqlite:///{home}/state.db",
+        ANSIBLE_COLLECTIONS_PATH=str(collections),
+        ANSIBLE_CONFIG=str(ROOT / "tools" / "ansible.cfg"),
+        ANSIBLE_NOCOLOR="1",
+        ANSIBLE_HOME=str(home / ".ansible"),
+    )
+    return AnsibleEnv(places, collections, home, env)
+
+
+@pytest.fixture
+def run_playbook(ansible_env: AnsibleEnv) -> RunPlaybook:
+    """Run `ansible-playbook`: a path, a name like vigil.ops.inspect, or a list of plays as data.
+
+    `inventory`: a path or pattern, or a mapping in the shape of a YAML inventory; default is localhost alone, without SSH.
+    """
+
+    def run(
+        playbook: t.Union[str, Path, t.List[t.Any]],
+        *args: str,
+        env: t.Optional[t.Mapping[str, str]] = None,
+        inventory: t.Union[None, str, Path, t.Mapping[str, t.Any]] = None,
+        timeout: float = 300,
+    ) -> Outcome:
+        if isinstance(playbook, list):
+            place = ansible_env.home / "playbook.yml"
+            place.write_text(json.dumps(playbook), encoding="utf-8")
+            playbook = place
+        if inventory is None:
+            inventory = {"all": {"hosts": {"localhost": LOCAL}}}
+        if not isinstance(inventory, (str, Path)):
+            place = ansible_env.home / "inventory.yml"
+            place.write_text(json.dumps(inventory), encoding="utf-8")
+            inventory = place
+        return ansible_env.run("ansible-playbook", "-i", str(inventory), str(playbook), *args, env=env, timeout=timeout)
+
+    return run
