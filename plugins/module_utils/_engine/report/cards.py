@@ -25,7 +25,7 @@ def card(index: int, host: Host, is_open: bool, now: float, words: Words) -> str
     status = host["status"]
     counts = [(one, host["summary"][one]) for one in ("critical", "unknown", "warning", "ok", "skipped")]
     chips = "".join(f'<span class="n t-{one}">{count}&nbsp;{esc(words(one))}</span>' for one, count in counts if count)
-    who = '<span class="who">{}<span class="name"><bdi>{}</bdi></span></span>'.format(sign(status), esc(host["name"]))
+    who = '<span class="who">{}<span class="name"><bdi>{}</bdi></span></span>'.format(sign(status), breakable(host["name"]))
     word = f'<span class="w t-{status}">{esc(words.label(status))}</span>'
     end = f'<span class="end">{trend(host, words)}{_score(host)}</span>'
     head = f'<summary id="h{index}">{who}<span class="chips">{word}{chips}</span>{end}</summary>'
@@ -33,6 +33,11 @@ def card(index: int, host: Host, is_open: bool, now: float, words: Words) -> str
     return '<details class="card e-{}" data-s="{}"{}>{}<div class="body">{}</div></details>'.format(
         status, status, " open" if is_open else "", head, body
     )
+
+
+def breakable(name: str) -> str:
+    """A host name, escaped, that may be broken behind its dots."""
+    return esc(name).replace(".", ".<wbr>")
 
 
 def trend(host: Host, words: Words) -> str:
@@ -84,7 +89,7 @@ def _age(result: Result, now: float, words: Words) -> str:
     parts = []
     since = epoch_of(result["since"])
     if since is not None:
-        text = words("since", span=span(now - since))
+        text = words("since", span=span(now - since, words("units").split()))
         parts.append('<time datetime="{}" title="{}">{}</time>'.format(result["since"], moment(since), esc(text)))
     if result["was"] and result["was"] != result["status"]:
         parts.append(esc(words("was", status=words.word(result["was"]))))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.report.cards import trend
+from ansible_collections.vigil.ops.plugins.module_utils._engine.report.cards import breakable, trend
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.charts import meter, sign
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.model import HOST_STATUSES, RANK, Doc, Host, findings, worst
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.text import cut, oneline
@@ -52,7 +52,7 @@ def _groups(hosts: t.Sequence[Host], words: Words) -> t.List[Group]:
 
 def _item(group: Group, words: Words) -> str:
     status, name, where = group
-    links = [f'<a href="#h{index}"><bdi>{esc(host)}</bdi></a>' for index, host, _said in where[:_MAX_NAMES]]
+    links = [f'<a href="#h{index}"><bdi>{breakable(host)}</bdi></a>' for index, host, _said in where[:_MAX_NAMES]]
     if len(where) > _MAX_NAMES:
         links.append(esc(words("and_more", n=len(where) - _MAX_NAMES)))
     count = '<span class="x">{}</span>'.format(esc(words("on_hosts", n=len(where)))) if len(where) > 1 else ""
@@ -97,8 +97,10 @@ def _filter(doc: Doc, words: Words) -> str:
 def _row(index: int, host: Host, history: bool, words: Words) -> str:
     status = host["status"]
     score = host["score"] if host["score"] is not None else 101
-    cells = ['<td class="h-host"><a href="#h{}"><bdi>{}</bdi></a>'.format(index, esc(host["name"]))]
-    cells.append(f'<td class="h-status" data-v="{RANK[status]}"><span class="w t-{status}">{sign(status)}{esc(words.label(status))}</span>')
+    cells = ['<td class="h-host"><a href="#h{}"><bdi>{}</bdi></a>'.format(index, breakable(host["name"]))]
+    cells.append(
+        f'<td class="h-status" data-v="{RANK[status]}"><span class="w t-{status}">{sign(status)}<span class="wd">{esc(words.label(status))}</span></span>'
+    )
     cells.append(
         '<td class="h-score" data-v="{}"><span class="score">{}{}</span>'.format(score, number(host["score"]), meter(host["score"], status))
     )
@@ -107,7 +109,7 @@ def _row(index: int, host: Host, history: bool, words: Words) -> str:
         shown = str(count) if host["results"] else "–"
         look = " zero" if not count else "" if one == "ok" else " t-" + one
         cells.append(f'<td class="h-{one}{look}" data-v="{count}">{shown}')
-    cells.append(f'<td class="h-worst">{esc(cut(worst(host, words), 160))}')
+    cells.append(f'<td class="h-worst"><span>{esc(cut(worst(host, words), 160))}</span>')
     if history:
         cells.append(f'<td class="h-trend">{trend(host, words)}')
     return '<tr data-s="{}">{}</tr>'.format(status, "".join(cells))

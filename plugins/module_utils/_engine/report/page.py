@@ -75,7 +75,7 @@ def _head(doc: Doc, words: Words) -> str:
 def _top(doc: Doc, words: Words) -> str:
     when = '<time datetime="{}">{}</time>'.format(doc["generated"], moment(doc["generated"]))
     checks = sum(doc["summary"][status] for status in STATUSES)
-    totals = "{} {} · {} {}".format(len(doc["hosts"]), words("hosts").lower(), checks, words("checks").lower())
+    totals = words.count("n_hosts", len(doc["hosts"])) + " · " + words.count("n_checks", checks)
     facts = "{} {} · {}".format(esc(words("generated")), when, esc(totals))
     verdict = '<p class="verdict t-{}">{}{}</p>'.format(doc["status"], charts.sign(doc["status"]), esc(words.label(doc["status"])))
     return '<header><div><h1>{}</h1><p class="dim">{}</p></div>{}</header>'.format(esc(doc["title"]), facts, verdict)
@@ -99,7 +99,7 @@ def _hero(doc: Doc, words: Words) -> str:
 
 
 def _said(parts: t.Sequence[t.Tuple[str, int]], words: Words) -> str:
-    return ", ".join(f"{count} {words(status)}" for status, count in parts)
+    return words("comma").join(f"{count} {words(status)}" for status, count in parts)
 
 
 def _legend(parts: t.Sequence[t.Tuple[str, int]], words: Words) -> str:

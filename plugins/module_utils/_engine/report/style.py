@@ -31,7 +31,7 @@ html{-webkit-text-size-adjust:100%;scroll-behavior:smooth;scroll-padding-top:16p
 body{margin:0;background:var(--bg);color:var(--ink);
 font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","PingFang SC","Hiragino Sans GB",
 "Microsoft YaHei","Noto Sans CJK SC",sans-serif;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-main{max-width:1160px;margin:0 auto;padding:40px 28px 24px}
+main{max-width:1200px;margin:0 auto;padding:40px 28px 24px}
 h1{font-size:28px;line-height:1.2;letter-spacing:-.015em;margin:0 0 6px;font-weight:650}
 h2{font-size:17px;line-height:1.3;letter-spacing:-.005em;margin:0 0 14px;font-weight:650}
 h4{font-size:15px;margin:0;font-weight:600;display:inline-flex;gap:8px;align-items:baseline}
@@ -62,8 +62,9 @@ gap:10px}
 .first ol{list-style:none;margin:0;padding:0;background:var(--card);border:1px solid var(--line);border-radius:14px;
 box-shadow:var(--shadow);overflow:hidden}
 .first li{display:flex;gap:12px;padding:13px 22px;border-top:1px solid var(--line2)}.first li:first-child{border-top:0}
-.first li>div{flex:1 1 50%;min-width:0}.first b{font-weight:600;margin-right:6px}.first .say{display:block;color:var(--soft)}
-.first .at{flex:0 1 34%;font-size:13.5px;color:var(--dim);text-align:right}.first .x{color:var(--dim);font-size:13.5px;margin-left:8px}
+.first li>div{flex:1 1 0;min-width:0}.first b{font-weight:600;margin-right:6px}.first .say{display:block;color:var(--soft)}
+.first .at{flex:0 1 auto;max-width:38%;font-size:13.5px;color:var(--dim);text-align:right}
+.first .x{color:var(--dim);font-size:13.5px;margin-left:8px}
 .first>p{margin-top:10px;font-size:13.5px}
 .w{font-size:12.5px;font-weight:600;padding:1px 8px;border-radius:99px;white-space:nowrap;display:inline-flex;gap:6px;
 vertical-align:baseline}
@@ -85,7 +86,7 @@ border-radius:9px;padding:6px 12px}
 table{border-collapse:collapse;width:100%}
 #fleet th{font-size:13px;font-weight:600;color:var(--dim);text-align:left;padding:0;border-bottom:1px solid var(--line);
 white-space:nowrap;vertical-align:bottom}
-#fleet th,#fleet td{padding:10px 12px}#fleet th:first-child,#fleet td:first-child{padding-left:22px}
+#fleet th,#fleet td{padding:10px 9px}#fleet th:first-child,#fleet td:first-child{padding-left:22px}
 #fleet th:last-child,#fleet td:last-child{padding-right:22px}
 #fleet th button{background:none;border:0;padding:0;font-weight:inherit;display:inline-flex;gap:4px;align-items:center}
 #fleet th button:hover{color:var(--ink)}
@@ -94,10 +95,12 @@ white-space:nowrap;vertical-align:bottom}
 #fleet th[aria-sort=ascending] button::after{border-top-color:transparent;border-bottom-color:currentColor;margin:-4px 0 0}
 #fleet td{border-top:1px solid var(--line2);vertical-align:middle}#fleet tbody tr:first-child td{border-top:0}
 #fleet tbody tr:hover{background:var(--hover)}
-#fleet td.h-host{font-weight:600}#fleet .h-host a{color:inherit;display:block;max-width:260px;overflow-wrap:break-word}
+#fleet td.h-host{font-weight:600}#fleet .h-host a{color:inherit;display:block;width:max-content;max-width:250px;overflow-wrap:break-word}
 #fleet .h-critical,#fleet .h-warning,#fleet .h-unknown,#fleet .h-ok{text-align:right;background:none}
 #fleet td.h-critical,#fleet td.h-warning,#fleet td.h-unknown{font-weight:600}
-#fleet td.zero{color:var(--dim);font-weight:400;opacity:.7}.h-worst{color:var(--soft);font-size:14px}td.h-worst{min-width:180px}
+#fleet td.zero{color:var(--dim);font-weight:400;opacity:.7}.h-worst{color:var(--soft);font-size:14px;line-height:1.45}
+.h-worst span{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:2;overflow:hidden}
+td.h-worst{min-width:180px}
 .score{display:inline-flex;flex-direction:column;gap:3px;width:58px;font-weight:650;line-height:1.2}
 .meter{width:100%;height:4px;border-radius:2px;display:block}
 .spark{width:96px;height:24px;display:block;color:var(--dim)}.spark polygon{fill:currentColor;opacity:.13}
@@ -108,8 +111,7 @@ white-space:nowrap;vertical-align:bottom}
 _CARDS = """
 .bar-h{display:flex;align-items:center;justify-content:space-between;margin-bottom:14px}.bar-h h2{margin:0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:14px;margin-bottom:10px;box-shadow:var(--shadow);
-content-visibility:auto;
-contain-intrinsic-size:auto 62px;overflow:hidden}
+overflow:hidden}
 summary{display:flex;gap:6px 18px;align-items:center;padding:12px 22px;cursor:pointer;list-style:none}
 summary::-webkit-details-marker{display:none}
 summary:hover{background:var(--hover)}summary:focus-visible{outline-offset:-3px;border-radius:14px}
@@ -144,7 +146,7 @@ table.ok .w{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow
 table.ok .facts b{font-weight:600}table.ok .say{display:block;color:var(--dim);font-size:13px;padding-left:23px}
 table.ok .tag{margin-left:4px}
 table.ok .t-skipped{position:static;clip-path:none;width:auto;height:auto}
-footer{max-width:1160px;margin:0 auto;padding:20px 28px 40px;color:var(--dim);font-size:13px;display:flex;justify-content:space-between}
+footer{max-width:1200px;margin:0 auto;padding:20px 28px 40px;color:var(--dim);font-size:13px;display:flex;justify-content:space-between}
 """
 
 _SMALL = """
@@ -152,14 +154,17 @@ _SMALL = """
 .h-ok,.h-unknown,.h-trend{display:none}}
 @media (max-width:720px){main{padding:24px 16px}h1{font-size:24px}section,.bar-h{margin-top:32px}
 .hero{padding:20px;gap:20px 24px}.ring{width:132px;height:132px}
-.first li{padding:12px 16px;flex-wrap:wrap}.first li>div{flex-basis:70%}
+.first li{padding:12px 16px;flex-wrap:wrap}.first li>div{flex-basis:70%}.first .at{max-width:none}
 .first .at{flex:1 1 100%;text-align:left;padding-left:28px;margin-top:-8px}#shown{margin-left:0}
 input[type=search]{max-width:none;flex-basis:100%}
 #fleet tr{display:grid;grid-template-columns:minmax(0,1fr) auto 58px;gap:2px 14px;padding:11px 16px;align-items:center}
 #fleet thead tr{border-bottom:1px solid var(--line);padding:9px 16px}#fleet tbody tr+tr{border-top:1px solid var(--line2)}
 #fleet th,#fleet td,#fleet th:first-child,#fleet td:first-child,#fleet th:last-child,#fleet td:last-child{padding:0;border:0;min-width:0;
 max-width:none}
-.h-critical,.h-warning,.h-unknown,.h-ok,.h-trend,th.h-worst{display:none}td.h-worst{grid-column:1/-1}td.h-worst:empty{display:none}
+.h-critical,.h-warning,.h-unknown,.h-ok,.h-trend,th.h-worst{display:none}td.h-worst{grid-column:1/-1}
+td.h-worst:has(span:empty){display:none}#fleet .w{background:none;padding:0}
+.wd{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+
 summary{flex-wrap:wrap;padding:12px 16px}.who{flex:1 1 60%}.chips{order:3;flex-basis:100%;padding-left:27px}.end .spark{display:none}
 .body{padding:16px}.age{margin-left:0;flex-basis:100%}.find{padding-left:12px}.se{width:100%}.se th,.se td{padding-right:14px}
 table.ok,table.ok tbody{display:block}table.ok thead{display:none}
@@ -168,7 +173,7 @@ table.ok td{border:0;padding:0}table.ok td:first-child{width:auto}table.ok td.di
 table.ok .facts{grid-column:1/-1;grid-row:2;padding-left:23px}
 footer{padding:16px}}
 @media print{body{font-size:10.5pt}main{max-width:none;padding:0}.tools,#toggle,footer a,.end::after{display:none!important}
-.hero,.panel,.card,.first ol{box-shadow:none}.card{content-visibility:visible;break-inside:auto}summary{break-after:avoid}
+.hero,.panel,.card,.first ol{box-shadow:none}.card{break-inside:auto}summary{break-after:avoid}
 .find,.first li,#fleet tr,table.ok tr{break-inside:avoid}
 .w,.verdict{padding:0;border-radius:0}svg,.i{print-color-adjust:exact;-webkit-print-color-adjust:exact}a{color:inherit}}
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}

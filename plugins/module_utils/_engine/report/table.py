@@ -40,14 +40,14 @@ def totals(doc: Doc, words: Words) -> t.List[str]:
     checks = _counts(doc["summary"], STATUSES, words)
     score = number(doc["score"])
     return [
-        words("totals_hosts", n=len(doc["hosts"]), counts=hosts, score=score, status=words(doc["status"])),
-        words("totals_checks", n=sum(doc["summary"][status] for status in STATUSES), counts=checks),
+        words("totals_hosts", hosts=words.count("n_hosts", len(doc["hosts"])), counts=hosts, score=score, status=words(doc["status"])),
+        words("totals_checks", checks=words.count("n_checks", sum(doc["summary"][status] for status in STATUSES)), counts=checks),
     ]
 
 
 def _counts(counts: t.Mapping[str, int], statuses: t.Sequence[str], words: Words) -> str:
     there = [f"{counts[status]} {words(status)}" for status in _worst_first(statuses) if counts[status]]
-    return ", ".join(there) or "–"
+    return words("comma").join(there) or "–"
 
 
 def _worst_first(statuses: t.Sequence[str]) -> t.List[str]:
@@ -74,5 +74,7 @@ def _align(rows: t.List[t.List[str]], columns: int) -> t.List[str]:
 def _remaining(hosts: t.Sequence[Host], words: Words) -> str:
     counts = {status: sum(1 for host in hosts if host["status"] == status) for status in _worst_first(HOST_STATUSES)}
     there = [status for status, count in counts.items() if count]
-    what = words("all_are", status=words(there[0])) if len(there) == 1 else ", ".join(f"{counts[one]} {words(one)}" for one in there)
+    what = (
+        words("all_are", status=words(there[0])) if len(there) == 1 else words("comma").join(f"{counts[one]} {words(one)}" for one in there)
+    )
     return words("more_host" if len(hosts) == 1 else "more_hosts", n=len(hosts), what=what)

@@ -10,7 +10,8 @@ import datetime
 import typing as t
 
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_SPANS = (86400, 3600, 60, 1)
+_UNITS = ("d", "h", "min", "s")
 
 
 def stamp(epoch: float) -> str:
@@ -45,17 +46,17 @@ def moment(value: t.Any) -> str:
         return ""
 
 
-def span(seconds: float) -> str:
+def span(seconds: float, units: t.Sequence[str] = _UNITS) -> str:
     """A length of time in its two largest units: `3 d 4 h`."""
     left = int(max(seconds, 0))
     parts: t.List[str] = []
-    for size, unit in _SPANS:
-        count, left = divmod(left, size)
+    for length, unit in zip(_SPANS, units):
+        count, left = divmod(left, length)
         if count:
             parts.append(f"{count} {unit}")
         elif parts:
             break
-    return " ".join(parts[:2]) or "0 s"
+    return " ".join(parts[:2]) or "0 " + units[-1]
 
 
 def number(value: t.Any, digits: int = 1) -> str:

@@ -70,8 +70,15 @@ _WORDS: t.Dict[str, t.Tuple[str, str]] = {
     "and_more": ("and {n} more", "等另外 {n} 台"),
     "more_findings": ("{n} more findings are in the cards below.", "另有 {n} 项问题见下方主机详情。"),
     "all_are": ("all {status}", "均{status}"),
-    "totals_hosts": ("{n} hosts: {counts}; fleet score {score}, {status}", "主机 {n} 台:{counts};总评分 {score},{status}"),
-    "totals_checks": ("{n} checks: {counts}", "检查 {n} 项:{counts}"),
+    "n_hosts": ("{n} hosts", "{n} 台主机"),
+    "n_hosts_1": ("1 host", "1 台主机"),
+    "n_checks": ("{n} checks", "{n} 项检查"),
+    "n_checks_1": ("1 check", "1 项检查"),
+    "totals_hosts": ("{hosts}: {counts}; fleet score {score}, {status}", "{hosts}:{counts};总评分 {score},{status}"),
+    "totals_checks": ("{checks}: {counts}", "{checks}:{counts}"),
+    "comma": (", ", "、"),
+    "colon": (": ", ":"),
+    "units": ("d h min s", "天 小时 分钟 秒"),
     "host_unreachable": ("Host cannot be reached", "主机无法连接"),
     "host_critical": ("Inspection failed", "巡检失败"),
     "host_unknown": ("Nothing was inspected", "未巡检"),
@@ -104,6 +111,10 @@ class Words:
     def word(self, key: str) -> str:
         """The word for a status or a severity, `key` itself where there is none."""
         return _WORDS[key][self._index] if key in _WORDS else key
+
+    def count(self, key: str, number: int) -> str:
+        """`1 host`, `2 hosts`; `key` is n_hosts or n_checks."""
+        return self(key + "_1" if number == 1 else key, n=number)
 
     def label(self, status: str) -> str:
         """The word for a status where it stands alone: `Critical`, `OK`."""
