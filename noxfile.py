@@ -30,7 +30,8 @@ import workbench as bench
 RESULTS = bench.CACHE / "results"
 LOWEST = ("3.10",)
 NEWEST = ("3.14", "3.13", "3.12")
-UNIT = ["tests/unit"]
+NOW = "not lab and not long"
+UNIT = ["-m", NOW, "tests/unit"]
 
 antsibull_nox.load_antsibull_nox_toml()
 
@@ -74,7 +75,17 @@ def pytest(session: nox.Session, python: Path, collections: Path, arguments: lis
     """Run pytest; its counts go to .cache/results/LEG.xml. No test at all is no failure while a room is still empty."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     report = RESULTS / f"{session.name}.xml"
-    options = ["-q", "-ra", "--import-mode=importlib", f"--rootdir={ROOT}", "-c", str(ROOT / "tests" / "pytest.ini"), "-p", "no:cacheprovider", f"--junitxml={report}"]
+    options = [
+        "-q",
+        "-ra",
+        "--import-mode=importlib",
+        f"--rootdir={ROOT}",
+        "-c",
+        str(ROOT / "tests" / "pytest.ini"),
+        "-p",
+        "no:cacheprovider",
+        f"--junitxml={report}",
+    ]
     wanted = [path for path in arguments if path.startswith("-") or not path.startswith("tests/") or (ROOT / path).exists()]
     wanted += session.posargs
     session.run(str(python), "-m", "pytest", *options, *wanted, env=ansible_env(python, collections), external=True, success_codes=[0, 5])
@@ -91,7 +102,7 @@ def installed(python: Path, name: str) -> Path:
 def unit_engine(session: nox.Session) -> None:
     """The engine without Ansible on Python 3.8."""
     python = environment(session, "engine", ("3.8",))
-    pytest(session, python, source_tree(), ["tests/unit/plugins/module_utils/_engine"])
+    pytest(session, python, source_tree(), ["-m", NOW, "tests/unit/plugins/module_utils/_engine"])
 
 
 @nox.session(name="unit-lowest", python=False)
@@ -110,14 +121,14 @@ def unit_newest(session: nox.Session) -> None:
 def integration_lowest(session: nox.Session) -> None:
     """Playbooks against the installed collection, lowest ansible-core."""
     python = environment(session, "lowest", LOWEST)
-    pytest(session, python, installed(python, "lowest"), ["-m", "not lab and not long", "tests/integration"])
+    pytest(session, python, installed(python, "lowest"), ["-m", NOW, "tests/integration"])
 
 
 @nox.session(name="integration-newest", python=False)
 def integration_newest(session: nox.Session) -> None:
     """Playbooks against the installed collection, newest ansible-core."""
     python = environment(session, "newest", NEWEST)
-    pytest(session, python, installed(python, "newest"), ["-m", "not lab and not long", "tests/integration"])
+    pytest(session, python, installed(python, "newest"), ["-m", NOW, "tests/integration"])
 
 
 @nox.session(name="lab", python=False)

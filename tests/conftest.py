@@ -49,7 +49,9 @@ class AnsibleEnv:
     home: Path
     env: t.Dict[str, str]
 
-    def run(self, *argv: t.Union[str, Path], env: t.Optional[t.Mapping[str, str]] = None, cwd: t.Optional[Path] = None, timeout: float = 300) -> Outcome:
+    def run(
+        self, *argv: t.Union[str, Path], env: t.Optional[t.Mapping[str, str]] = None, cwd: t.Optional[Path] = None, timeout: float = 300
+    ) -> Outcome:
         """Run a command of the Ansible environment (`ansible-playbook`, `ansible-doc`, `python`, ...) or any other; kills it at the timeout (seconds)."""
         name, *rest = [str(part) for part in argv]
         own = self.bin / name
@@ -59,8 +61,7 @@ class AnsibleEnv:
             env={**self.env, **(env or {})},
             cwd=str(cwd or self.home),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             errors="replace",
             timeout=timeout,
@@ -75,7 +76,7 @@ class RunPlaybook(t.Protocol):
         playbook: t.Union[str, Path, t.List[t.Any]],
         *args: str,
         env: t.Optional[t.Mapping[str, str]] = None,
-        inventory: t.Union[None, str, Path, t.Mapping[str, t.Any]] = None,
+        inventory: t.Union[str, Path, t.Mapping[str, t.Any], None] = None,
         timeout: float = 300,
     ) -> Outcome: ...
 
@@ -114,7 +115,7 @@ def run_playbook(ansible_env: AnsibleEnv) -> RunPlaybook:
         playbook: t.Union[str, Path, t.List[t.Any]],
         *args: str,
         env: t.Optional[t.Mapping[str, str]] = None,
-        inventory: t.Union[None, str, Path, t.Mapping[str, t.Any]] = None,
+        inventory: t.Union[str, Path, t.Mapping[str, t.Any], None] = None,
         timeout: float = 300,
     ) -> Outcome:
         if isinstance(playbook, list):

@@ -4,8 +4,8 @@
 
 """Let ansible-test make its environments where its bootstrap script for pip cannot be downloaded.
 
-ansible-test looks for `~/.ansible/test/cache/get_pip_<version>.py` before it downloads one. When the download fails (a closed network), a stand-in that
-calls `ensurepip` is put there; it is marked, and removed as soon as the download works.
+ansible-test looks for `~/.ansible/test/cache/get_pip_<version>.py` before it downloads one. When the download fails (a closed
+network), a stand-in that calls `ensurepip` is put there; it is marked, and replaced as soon as the download works.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ ensurepip.bootstrap(upgrade=True, default_pip=True)
 def wanted(python: Path) -> t.List[t.Tuple[str, str]]:
     """(file name in the cache, URL) of every bootstrap script that this ansible-test may ask for."""
     code = "import ansible_test, pathlib; print(pathlib.Path(ansible_test.__file__).parent)"
-    home = Path(subprocess.run([str(python), "-c", code], stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout.strip())
+    home = Path(subprocess.run([str(python), "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
     versions = re.findall(r"""pip=['"]([\d.]+)['"]""", (home / "_internal" / "python_requirements.py").read_text(encoding="utf-8"))
-    address = re.search(r"https://\S+?/get-pip-%s\.py", (home / "_util" / "target" / "setup" / "requirements.py").read_text(encoding="utf-8"))
+    address = re.search(
+        r"https://\S+?/get-pip-%s\.py", (home / "_util" / "target" / "setup" / "requirements.py").read_text(encoding="utf-8")
+    )
     if not address:
         return []
     return [(f"get_pip_{version.replace('.', '_')}.py", address.group(0) % version) for version in sorted(set(versions))]

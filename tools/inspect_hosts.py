@@ -18,7 +18,20 @@ import sys
 import typing as t
 from pathlib import Path
 
-from workbench import CACHE, REQUIREMENTS, ROOT, RUN_LINES, Failed, Missing, alone, find_python, installed_collection, line_of, say, venv_with
+from workbench import (
+    CACHE,
+    REQUIREMENTS,
+    ROOT,
+    RUN_LINES,
+    Failed,
+    Missing,
+    alone,
+    find_python,
+    installed_collection,
+    line_of,
+    say,
+    venv_with,
+)
 
 VENV = ROOT / ".venv"
 

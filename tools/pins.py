@@ -34,6 +34,10 @@ WANTED = (
 )
 
 HEAD = """\
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 # Written by `make pins` from {source} for Python {line}; edit that file, not this one.
 """
 
@@ -48,7 +52,7 @@ def resolve(source: Path, line: str) -> t.List[str]:
     scratch = Path(tempfile.gettempdir()) / f"vigil-pins-{line}{'-foreign' if foreign else ''}"
     pip = venv_with(scratch, python, None)
     command = [str(pip), "-m", "pip", "install", "-q", "--dry-run", "--ignore-installed", "--report", "-", *foreign, "-r", str(source)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"pip cannot resolve {source.name} for Python {line}:\n{done.stderr}")
     report = json.loads(done.stdout[done.stdout.index("{") :])

@@ -14,7 +14,6 @@ import concurrent.futures
 import dataclasses
 import hashlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -53,7 +52,18 @@ LEGS = (
     "changelog",
 )
 GROUPS = {
-    "lint": ("typing", "codeqa", "formatters", "yamllint", "license-check", "extra-checks", "changelog", "docs-check", "ansible-lint", "build-import-check"),
+    "lint": (
+        "typing",
+        "codeqa",
+        "formatters",
+        "yamllint",
+        "license-check",
+        "extra-checks",
+        "changelog",
+        "docs-check",
+        "ansible-lint",
+        "build-import-check",
+    ),
     "unit": ("unit-newest", "unit-lowest", "unit-engine"),
     "sanity": ("sanity-newest", "sanity-lowest"),
     "integration": ("integration-newest", "integration-lowest"),
@@ -77,7 +87,7 @@ class Legs:
 
     def __init__(self, python: Path) -> None:
         self.python = python
-        self.children: t.Dict[str, "subprocess.Popen[bytes]"] = {}
+        self.children: t.Dict[str, subprocess.Popen[bytes]] = {}
         self.screen = threading.Lock()
 
     def environment(self) -> t.Dict[str, str]:
@@ -104,7 +114,13 @@ class Legs:
         began, log = time.monotonic(), LOGS / f"{leg}.log"
         with open(log, "wb") as out:
             child = subprocess.Popen(
-                self.command(leg), cwd=str(ROOT), env=self.environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+                self.command(leg),
+                cwd=str(ROOT),
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
             self.children[leg] = child
             try:
@@ -123,14 +139,17 @@ class Legs:
         if outcome.state == "failed":
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
             print("\n".join(lines[-TAIL:]), flush=True)
-        say(f"{outcome.leg}: {outcome.state} in {outcome.seconds:.0f} s {outcome.remark}".rstrip() + (f" (all of it: {shown(log)})" if outcome.state == "failed" else ""))
+        say(
+            f"{outcome.leg}: {outcome.state} in {outcome.seconds:.0f} s {outcome.remark}".rstrip()
+            + (f" (all of it: {shown(log)})" if outcome.state == "failed" else "")
+        )
 
     def stop(self) -> None:
         for child in self.children.values():
             end(child)
 
 
-def end(child: "subprocess.Popen[bytes]") -> None:
+def end(child: subprocess.Popen[bytes]) -> None:
     """End a leg and what it started (it leads a process group of its own)."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGTERM)
@@ -143,7 +162,7 @@ def end(child: "subprocess.Popen[bytes]") -> None:
 def pins_hash() -> str:
     """Changes when the packages of a leg may have changed."""
     digest = hashlib.sha256()
-    for place in sorted(REQUIREMENTS.glob("*.txt")) + [ROOT / "antsibull-nox.toml"]:
+    for place in [*sorted(REQUIREMENTS.glob("*.txt")), ROOT / "antsibull-nox.toml"]:
         digest.update(place.read_bytes())
     return digest.hexdigest()
 

@@ -26,7 +26,20 @@ REQUIREMENTS = ROOT / "requirements"
 RUN_LINES = ("3.14", "3.13", "3.12", "3.11", "3.10")
 
 # what the collection is made of; a change in any of these makes a new build
-PARTS = ("galaxy.yml", "meta", "plugins", "roles", "playbooks", "extensions", "docs", "README.md", "LICENSE", "LICENSES", "CHANGELOG.md", "CHANGELOG.rst")
+PARTS = (
+    "galaxy.yml",
+    "meta",
+    "plugins",
+    "roles",
+    "playbooks",
+    "extensions",
+    "docs",
+    "README.md",
+    "LICENSE",
+    "LICENSES",
+    "CHANGELOG.md",
+    "CHANGELOG.rst",
+)
 
 # a Python counts when it runs and can make environments; a shim that only prints an error does not
 PROBE = "import ensurepip, sqlite3, ssl, sys, venv; print('%d.%d' % sys.version_info[:2])"
@@ -68,7 +81,9 @@ def _runs_as(candidate: Path) -> t.Optional[str]:
     if not os.access(candidate, os.X_OK):
         return None
     try:
-        done = subprocess.run([str(candidate), "-I", "-c", PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=20, check=False)
+        done = subprocess.run(
+            [str(candidate), "-I", "-c", PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=20, check=False
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -83,8 +98,7 @@ def _places(line: str) -> t.Iterator[Path]:
         yield Path(directory) / f"python{line}"
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for home in (pyenv / "versions", Path.home() / ".local/share/uv/python"):
-        for found in sorted(home.glob(f"*{line}.*/bin/python{line}"), reverse=True):
-            yield found
+        yield from sorted(home.glob(f"*{line}.*/bin/python{line}"), reverse=True)
 
 
 def find_python(lines: t.Sequence[str]) -> Path:
@@ -98,7 +112,9 @@ def find_python(lines: t.Sequence[str]) -> Path:
         if found and _runs_as(Path(found)) in lines:
             return Path(found)
     wanted = lines[0] if len(lines) == 1 else f"{lines[-1]} to {lines[0]}"
-    raise Missing(f"no Python {wanted} with venv on this machine (Debian and Ubuntu: apt-get install python3-venv; or pyenv install {lines[0]})")
+    raise Missing(
+        f"no Python {wanted} with venv on this machine (Debian and Ubuntu: apt-get install python3-venv; or pyenv install {lines[0]})"
+    )
 
 
 def line_of(python: Path) -> str:

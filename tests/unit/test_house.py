@@ -35,7 +35,17 @@ FLOORS = {
 }
 # the engine runs no program and knows no Ansible
 FORBIDDEN = ("ansible", "subprocess", "pty", "commands")
-FORBIDDEN_CALLS = {"os.system", "os.popen", "os.spawnl", "os.spawnv", "os.execv", "os.execvp", "os.execve", "os.posix_spawn", "os.posix_spawnp"}
+FORBIDDEN_CALLS = {
+    "os.system",
+    "os.popen",
+    "os.spawnl",
+    "os.spawnv",
+    "os.execv",
+    "os.execvp",
+    "os.execve",
+    "os.posix_spawn",
+    "os.posix_spawnp",
+}
 DOCUMENTS = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
 
 FILE_LINES = 330
@@ -95,7 +105,9 @@ def test_engine_imports_never_point_up(path: Path) -> None:
         assert not dotted.startswith("."), f"line {line}: import by the absolute path of the collection"
         target = engine_file(dotted)
         if target is not None:
-            assert FLOORS[room_of(target)] <= FLOORS[room_of(path)], f"line {line}: {room_of(path)} must not import {room_of(target)}, which is above"
+            assert FLOORS[room_of(target)] <= FLOORS[room_of(path)], (
+                f"line {line}: {room_of(path)} must not import {room_of(target)}, which is above"
+            )
 
 
 @each(ENGINE_FILES)
@@ -111,7 +123,10 @@ def test_engine_knows_no_ansible_and_runs_no_program(path: Path) -> None:
 
 def test_no_two_files_import_each_other() -> None:
     """No cycle of any length, over the whole of module_utils."""
-    graph = {path: {target for _line, dotted in imports_of(path) for target in [engine_file(dotted)] if target and target != path} for path in ENGINE_FILES}
+    graph = {
+        path: {target for _line, dotted in imports_of(path) for target in [engine_file(dotted)] if target and target != path}
+        for path in ENGINE_FILES
+    }
     done: t.Set[Path] = set()
 
     def walk(path: Path, way: t.Tuple[Path, ...]) -> None:
@@ -127,7 +142,12 @@ def test_no_two_files_import_each_other() -> None:
 
 def test_every_engine_import_exists() -> None:
     """AnsiballZ bundles what it can see; a name that leads nowhere would only be noticed on a host."""
-    lost = [f"{named(path)}:{line}: {dotted}" for path in SHIPPED for line, dotted in imports_of(path) if dotted.startswith(INSIDE) and not engine_file(dotted)]
+    lost = [
+        f"{named(path)}:{line}: {dotted}"
+        for path in SHIPPED
+        for line, dotted in imports_of(path)
+        if dotted.startswith(INSIDE) and not engine_file(dotted)
+    ]
     assert not lost, "\n".join(lost)
 
 
@@ -139,7 +159,7 @@ def test_init_files_are_empty(path: Path) -> None:
 @each(SHIPPED)
 def test_files_are_short(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    if path.parent == PLUGINS / "modules" or path.parent.parent == PLUGINS and "DOCUMENTATION" in path.read_text(encoding="utf-8"):
+    if path.parent == PLUGINS / "modules" or (path.parent.parent == PLUGINS and "DOCUMENTATION" in path.read_text(encoding="utf-8")):
         lines -= documentation_lines(path)
     assert lines <= FILE_LINES
 
@@ -193,12 +213,19 @@ def test_no_assert(path: Path) -> None:
 def test_header(path: Path) -> None:
     head = path.read_text(encoding="utf-8").splitlines()[:5]
     if head:
-        assert any(line == "# SPDX-License-Identifier: GPL-3.0-or-later" for line in head)
+        assert any(line == "# SPDX-License-Identifier" + ": GPL-3.0-or-later" for line in head)
         assert any(line.startswith("# GNU General Public License v3.0+") for line in head)
         assert any(line.startswith("# Copyright (c) ") for line in head)
 
 
-@each([path for part in ("module_utils", "plugin_utils", "doc_fragments") for path in sorted((PLUGINS / part).glob("*")) if path.name != "__pycache__"])
+@each(
+    [
+        path
+        for part in ("module_utils", "plugin_utils", "doc_fragments")
+        for path in sorted((PLUGINS / part).glob("*"))
+        if path.name != "__pycache__"
+    ]
+)
 def test_private_parts_carry_an_underscore(path: Path) -> None:
     assert path.name.startswith("_")
 
