@@ -1,0 +1,60 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What several probes share: turning network errors into failures, and JSON that may or may not be there."""
+
+from __future__ import annotations
+
+import json
+import time
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import (
+    CannotSee,
+    CommandMissing,
+    CommandTimeout,
+    Context,
+    ProbeFailure,
+)
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
+
+
+def failure(exc: NetError, observed: dict[str, t.Any] | None = None, where: str = "") -> ProbeFailure:
+    """A network error as the failure of a probe.
+
+    :arg where: put in front of the sentence
+    """
+    return ProbeFailure(exc.reason, f"{where}: {exc.sentence}" if where else exc.sentence, observed)
+
+
+def milliseconds(begin: float, end: float | None = None) -> float:
+    """From one time.monotonic() to another, or to now."""
+    return round(((time.monotonic() if end is None else end) - begin) * 1000, 3)
+
+
+def read_json(text: str) -> t.Any:
+    """The value of a text that looks like JSON, else None."""
+    if not text or text.lstrip()[:1] not in ("{", "[", '"', "-", *"0123456789tfn"):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def run_program(ctx: Context, argv: list[str], timeout: float) -> tuple[int, str, str]:
+    """Run a program that a probe relies on.
+
+    :raises CannotSee: it cannot be run, is not installed, or did not end
+    """
+    if ctx.run is None:
+        raise CannotSee(f"{argv[0]} cannot be run here", "unsupported")
+    try:
+        return ctx.run(argv, timeout)
+    except CommandMissing as exc:
+        raise CannotSee(f"{argv[0]} is not installed", "unsupported") from exc
+    except CommandTimeout as exc:
+        raise CannotSee(f"{argv[0]} did not end within {timeout:g} s", "timeout") from exc

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Opens a TCP connection, and may say something and wait for an answer."""
+
+from __future__ import annotations
+
+import re
+import time
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, Option, ProbeFailure, ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import failure, milliseconds
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream, dial
+
+_LONGEST_BANNER = 1024
+_QUIET = 0.5  # seconds of silence after which a banner without a line end is taken as whole
+
+SPEC = ProbeSpec(
+    "tcp",
+    {
+        "host": Option("str", default="127.0.0.1", help="name or address"),
+        "port": Option("port", required=True, help="port number"),
+        "timeout": Option("duration", default=5.0, help="for everything together"),
+        "send": Option("str", help="text that is sent once connected, line ends as they are written"),
+        "expect": Option("regex", help="regular expression that must be found in the first KiB of what the server says"),
+    },
+    {
+        "connected": "whether the connection was made",
+        "banner": "what the server said, up to 1 KiB; null unless send, expect or an expectation on banner asks for it",
+    },
+    {"connected": True},
+    help="Opens a TCP connection. The option expect is searched for anywhere in the answer; write ^ to bind it to the beginning.",
+)
+
+
+def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
+    """Look once.
+
+    :raises ProbeFailure: dns, refused, unreachable or timeout with ``connected: false``; mismatch, reset or timeout in the dialogue
+    """
+    begin = time.monotonic()
+    where = f"{options['host']}:{options['port']}"
+    try:
+        stream = dial(options["host"], options["port"], Deadline(options["timeout"]))
+    except NetError as exc:
+        raise failure(exc, {"connected": False}, where if exc.reason == "timeout" else "") from exc
+    latency = milliseconds(begin)
+    try:
+        banner = _talk(stream, options, ctx, where)
+    finally:
+        stream.close()
+    return {"connected": True, "banner": banner, "latency_ms": latency}
+
+
+def _talk(stream: Stream, options: dict[str, t.Any], ctx: Context, where: str) -> str | None:
+    if options["send"] is None and options["expect"] is None and "banner" not in ctx.wanted:
+        return None
+    pattern = re.compile(options["expect"]) if options["expect"] is not None else None
+    heard = b""
+    try:
+        if options["send"]:
+            stream.send(options["send"].encode("utf-8", "surrogateescape"), "dialogue")
+        while len(heard) < _LONGEST_BANNER:
+            piece = stream.receive("dialogue", _LONGEST_BANNER - len(heard))
+            heard += piece
+            if not piece or (pattern.search(_text(heard)) if pattern else heard.endswith(b"\n")):
+                break
+            if pattern is None:
+                stream.deadline = Deadline(min(_QUIET, stream.deadline.left("dialogue")))
+    except NetError as exc:
+        if pattern is None and exc.reason == "timeout":
+            return _text(heard)
+        raise failure(exc, {"banner": _text(heard)}, where) from exc
+    if pattern is not None and not pattern.search(_text(heard)):
+        raise ProbeFailure("mismatch", f"{where} answered, but not as expected", {"banner": _text(heard)})
+    return _text(heard)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

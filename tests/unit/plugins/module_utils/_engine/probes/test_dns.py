@@ -1,0 +1,136 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+
+import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, ProbeFailure
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _net
+
+
+@pytest.fixture
+def name_server():
+    """``name_server(answer) -> address``; answer(query bytes) gives the bytes to send back, or None."""
+    sockets = []
+
+    def start(answer):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("127.0.0.1", 0))
+        sockets.append(sock)
+
+        def serve():
+            while True:
+                try:
+                    data, peer = sock.recvfrom(4096)
+                except OSError:
+                    return
+                reply = answer(data)
+                if reply is not None:
+                    sock.sendto(reply, peer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return "127.0.0.1:%d" % sock.getsockname()[1]
+
+    yield start
+    for sock in sockets:
+        sock.close()
+
+
+def reply(rcode=0, *records):
+    import dns.flags
+    import dns.message
+    import dns.rrset
+
+    def answer(data):
+        query = dns.message.from_wire(data)
+        made = dns.message.make_response(query)
+        made.flags |= dns.flags.RA
+        made.set_rcode(rcode)
+        for kind, *values in records:
+            made.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", kind, *values))
+        return made.to_wire()
+
+    return answer
+
+
+def failure_of(look, **options):
+    with pytest.raises(ProbeFailure) as caught:
+        look("dns", **options)
+    return caught.value
+
+
+def test_as_programs_on_the_node_do_it(look):
+    seen = look("dns", name="localhost")
+    assert (seen["status"], seen["rdata"]) == ("noerror", ["127.0.0.1"])
+
+
+def test_a_name_that_is_not_there(look):
+    failure = failure_of(look, name="no-such-name.invalid", timeout=8)
+    assert failure.reason in ("nxdomain", "servfail", "timeout")
+    assert failure.observed["status"] == failure.reason
+    assert failure.observed["rdata"] == []
+
+
+def test_a_resolver_that_hangs_is_not_waited_for(look, monkeypatch):
+    release = threading.Event()
+    monkeypatch.setattr(_net.socket, "getaddrinfo", lambda *_args, **_kwargs: release.wait(15))
+    failure = failure_of(look, name="hangs.example.test", timeout=0.3)
+    threads = threading.active_count()
+    again = failure_of(look, name="hangs.example.test", timeout=0.3)
+    assert (failure.reason, again.reason) == ("timeout", "timeout")
+    assert threading.active_count() <= threads
+    release.set()
+
+
+@pytest.mark.parametrize("name", ["", "a..b", "x" * 300, "bad name", "\ud800"])
+def test_nonsense_names(look, name):
+    failure = failure_of(look, name=name)
+    assert failure.reason in ("malformed", "nxdomain", "servfail", "timeout")
+
+
+def test_records_of_a_given_server(look, name_server):
+    pytest.importorskip("dns")
+    server = name_server(reply(0, ("TXT", '"b"', '"a"')))
+    seen = look("dns", name="example.test", type="txt", nameservers=[server])
+    assert seen["rdata"] == ['"a"', '"b"']
+    assert (seen["status"], seen["nameserver"], seen["ttl"]) == ("noerror", server, 60)
+
+
+@pytest.mark.parametrize(("rcode", "status"), [(3, "nxdomain"), (2, "servfail"), (5, "refused"), (0, "nodata")])
+def test_statuses(look, name_server, rcode, status):
+    pytest.importorskip("dns")
+    failure = failure_of(look, name="example.test", nameservers=[name_server(reply(rcode))])
+    assert (failure.reason, failure.observed["status"]) == (status, status)
+
+
+def test_the_next_server_is_asked_when_the_first_cannot(look, name_server):
+    pytest.importorskip("dns")
+    servers = [name_server(reply(2)), name_server(reply(0, ("A", "192.0.2.1")))]
+    assert look("dns", name="example.test", nameservers=servers)["rdata"] == ["192.0.2.1"]
+
+
+def test_silence_and_garbage(look, name_server):
+    pytest.importorskip("dns")
+    assert failure_of(look, name="x.test", nameservers=[name_server(lambda data: None)], timeout=0.4).reason == "timeout"
+    garbage = name_server(lambda data: data[:2] + b"\x81\x80\xff\xff\xff\xff\xff")
+    assert failure_of(look, name="x.test", nameservers=[garbage], timeout=0.4).reason in ("malformed", "timeout")
+
+
+def test_without_dnspython_it_says_so(look, monkeypatch):
+    for module in [name for name in sys.modules if name == "dns" or name.startswith("dns.")] + ["dns"]:
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(CannotSee, match="dnspython") as caught:
+        look("dns", name="example.test", type="MX")
+    assert caught.value.reason == "missing_library"
+
+
+def test_bad_options_are_refused(look):
+    with pytest.raises(ValueError, match=r"192\.0\.2\.1:53"):
+        look("dns", name="x", nameservers=["dns.example.com"])
+    with pytest.raises(ValueError, match="MX"):
+        look("dns", name="x", type="MXX")
