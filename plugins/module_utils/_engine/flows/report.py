@@ -100,13 +100,18 @@ def _histories(request: Request, hosts: t.Sequence[str]) -> t.Dict[str, model.Hi
         store = open_store(request.history_url, read_only=True)
         try:
             with store.view() as unit:
-                return {host: scores(unit, host, _HISTORY_POINTS) for host in hosts}
+                return {host: scores(unit, host, _HISTORY_POINTS) for host in hosts if _is_utf8(host)}
         finally:
             store.close()
     except StateMissing:
         return {}
     except StateError as error:
         raise ReportError(f"history_url: {error}") from error
+
+
+def _is_utf8(name: str) -> bool:
+    """A name with bytes that are no UTF-8 cannot be in the store."""
+    return name.encode("utf-8", "ignore").decode("utf-8") == name
 
 
 def _difference(name: str, path: str, doc: model.Doc, words: Words) -> t.Dict[str, str]:

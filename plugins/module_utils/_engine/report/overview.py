@@ -98,9 +98,8 @@ def _row(index: int, host: Host, history: bool, words: Words) -> str:
     status = host["status"]
     score = host["score"] if host["score"] is not None else 101
     cells = ['<td class="h-host"><a href="#h{}"><bdi>{}</bdi></a>'.format(index, breakable(host["name"]))]
-    cells.append(
-        f'<td class="h-status" data-v="{RANK[status]}"><span class="w t-{status}">{sign(status)}<span class="wd">{esc(words.label(status))}</span></span>'
-    )
+    word = f'{sign(status)}<span class="wd">{esc(words.label(status))}</span>'
+    cells.append(f'<td class="h-status" data-v="{RANK[status]}"><span class="w t-{status}">{word}</span>')
     cells.append(
         '<td class="h-score" data-v="{}"><span class="score">{}{}</span>'.format(score, number(host["score"]), meter(host["score"], status))
     )
