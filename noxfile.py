@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import antsibull_nox
@@ -167,26 +168,21 @@ def changelog(session: nox.Session) -> None:
 def sanity(session: nox.Session, name: str, lines: tuple[str, ...]) -> None:
     """`ansible-test sanity`, all tests, in a copy of what git knows of the checkout."""
     python = environment(session, name, lines)
-    place = bench.CACHE / f"sanity-{name}" / "ansible_collections" / "vigil" / "ops"
-    shutil.rmtree(place, ignore_errors=True)
-    bench.copy_checkout(place)
     ansible_test_pip.prepare(python)
-    env = ansible_env(python, place.parents[2])
-    env.pop("PYTHONPATH")
-    session.chdir(place)
-    session.run(
-        str(python),
-        str(python.parent / "ansible-test"),
-        "sanity",
-        "--color",
-        "no",
-        "--junit",
-        "--truncate",
-        "0",
-        *session.posargs,
-        env=env,
-        external=True,
-    )
+    with tempfile.TemporaryDirectory(prefix="vigil-sanity-") as scratch:  # outside the checkout, or git would hide it from ansible-test
+        place = Path(scratch) / "ansible_collections" / "vigil" / "ops"
+        bench.copy_checkout(place)
+        env = ansible_env(python, Path(scratch))
+        del env["PYTHONPATH"]
+        env["PATH"] = f"{python.parent}{os.pathsep}{bench.path_of_pythons(bench.ALL_LINES)}"
+        try:
+            with session.chdir(place):
+                command = [str(python.parent / "ansible-test"), "sanity", "--color", "no", "--junit", "--truncate", "0"]
+                session.run(str(python), *command, *session.posargs, env=env, external=True)
+        finally:
+            results = RESULTS / session.name
+            shutil.rmtree(results, ignore_errors=True)
+            shutil.copytree(place / "tests" / "output" / "junit", results)
 
 
 @nox.session(name="sanity-lowest", python=False)

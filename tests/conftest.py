@@ -78,7 +78,8 @@ class RunPlaybook(t.Protocol):
         env: t.Optional[t.Mapping[str, str]] = None,
         inventory: t.Union[str, Path, t.Mapping[str, t.Any], None] = None,
         timeout: float = 300,
-    ) -> Outcome: ...
+    ) -> Outcome:
+        """See the fixture run_playbook."""
 
 
 @pytest.fixture

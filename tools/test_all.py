@@ -20,8 +20,8 @@ import sys
 import threading
 import time
 import typing as t
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 import system_packages
 from workbench import CACHE, REQUIREMENTS, ROOT, RUN_LINES, Failed, Missing, alone, find_python, say, shown, venv_with
@@ -96,7 +96,7 @@ class Legs:
         for name in list(env):
             if name.startswith(("ANSIBLE_", "VIGIL_", "MAKE", "MFLAGS", "LEGS")):
                 del env[name]
-        env["PATH"] = os.pathsep.join([str(self.python.parent), str(CACHE / "bin"), env.get("PATH", os.defpath)])
+        env["PATH"] = os.pathsep.join([str(CACHE / "bin"), env.get("PATH", os.defpath)])
         return env
 
     def command(self, leg: str) -> t.List[str]:
@@ -109,8 +109,7 @@ class Legs:
         """One leg; its output goes to .cache/logs/LEG.log."""
         with self.screen:
             say(f"{leg} ...")
-        for old in (RESULTS / f"{leg}.xml",):
-            old.unlink() if old.exists() else None
+        forget(leg)
         began, log = time.monotonic(), LOGS / f"{leg}.log"
         with open(log, "wb") as out:
             child = subprocess.Popen(
@@ -159,6 +158,13 @@ def end(child: subprocess.Popen[bytes]) -> None:
             os.killpg(child.pid, signal.SIGKILL)
 
 
+def forget(leg: str) -> None:
+    """Remove the test reports of the last time."""
+    for old in [RESULTS / f"{leg}.xml", *(RESULTS / leg).glob("*.xml")]:
+        if old.exists():
+            old.unlink()
+
+
 def pins_hash() -> str:
     """Changes when the packages of a leg may have changed."""
     digest = hashlib.sha256()
@@ -184,9 +190,7 @@ def judged(leg: str, code: int, seconds: float, log: str) -> Outcome:
 def counts(leg: str) -> t.Tuple[int, int, int]:
     """(passed, failed, skipped) of the JUnit files of a leg."""
     passed = failed = skipped = 0
-    name = leg.split("-", 1)[-1]
-    sanity = CACHE / f"sanity-{name}" / "ansible_collections" / "vigil" / "ops" / "tests" / "output" / "junit"
-    for place in [RESULTS / f"{leg}.xml"] if not leg.startswith("sanity") else sorted(sanity.glob("*.xml")):
+    for place in [RESULTS / f"{leg}.xml", *sorted((RESULTS / leg).glob("*.xml"))]:
         if not place.exists():
             continue
         for case in ElementTree.parse(str(place)).getroot().iter("testcase"):

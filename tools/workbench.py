@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
 REQUIREMENTS = ROOT / "requirements"
 RUN_LINES = ("3.14", "3.13", "3.12", "3.11", "3.10")
+ALL_LINES = (*RUN_LINES, "3.9", "3.8")
 
 # what the collection is made of; a change in any of these makes a new build
 PARTS = (
@@ -115,6 +116,18 @@ def find_python(lines: t.Sequence[str]) -> Path:
     raise Missing(
         f"no Python {wanted} with venv on this machine (Debian and Ubuntu: apt-get install python3-venv; or pyenv install {lines[0]})"
     )
+
+
+def path_of_pythons(lines: t.Sequence[str]) -> str:
+    """A PATH on which each `python3.N` is one that runs: shims that only print an error are left out, homes of real ones put in front."""
+    names = [f"python{line}" for line in lines]
+    homes = []
+    for line in lines:
+        with contextlib.suppress(Missing):
+            homes.append(find_python([line]).parent)
+    rest = [Path(place) for place in os.environ.get("PATH", os.defpath).split(os.pathsep) if place]
+    honest = [place for place in rest if all(_runs_as(place / name) for name in names if (place / name).exists())]
+    return os.pathsep.join(str(place) for place in dict.fromkeys([*homes, *honest]))
 
 
 def line_of(python: Path) -> str:

@@ -19,10 +19,11 @@ author:
 extends_documentation_fragment:
   - vigil.ops._attributes
   - vigil.ops._attributes.info_module
+  - vigil.ops._attributes.action
   - vigil.ops._attributes.actiongroup_all
 attributes:
-  action:
-    support: full
+  async:
+    support: none
 options:
   checks:
     description:
