@@ -88,7 +88,7 @@ def ansible_env(tmp_path: Path) -> AnsibleEnv:
     home = tmp_path / "home"
     home.mkdir()
     places = Path(os.environ.get("VIGIL_TEST_BIN", Path(sys.executable).parent))
-    collections = Path(os.environ.get("VIGIL_TEST_COLLECTIONS", os.environ.get("ANSIBLE_COLLECTIONS_PATH", ROOT.parents[2])))
+    collections = Path(os.environ.get("VIGIL_TEST_COLLECTIONS", os.environ.get("ANSIBLE_COLLECTIONS_PATH", ROOT.parent.parent.parent)))
     foreign = ("ANSIBLE_", "VIGIL_", "XDG_", "PYTEST_", "PYTHON")
     env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     env.update(
