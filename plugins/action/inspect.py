@@ -10,7 +10,7 @@ import os
 import time
 import typing as t
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
@@ -44,11 +44,18 @@ class ActionModule(ActionBase):
         host = str(task_vars.get("inventory_hostname", "localhost"))
         if store:
             args["baselines"] = dict(args["baselines"], **flow.learned_baselines(store, host, checks))
-        outcome = self._execute_module(module_name="vigil.ops.inspect", module_args=args, task_vars=task_vars)
-        if store:
-            self._keep(store, host, outcome)
+        outcome = self._look(args, task_vars, store, host)
         result.update(mask(outcome, flow.check_secrets(checks)))
         return result
+
+    def _look(self, args: dict[str, t.Any], task_vars: dict[str, t.Any], store: Store | None, host: str) -> dict[str, t.Any]:
+        try:
+            outcome: dict[str, t.Any] = self._execute_module(module_name="vigil.ops.inspect", module_args=args, task_vars=task_vars)
+        except AnsibleConnectionFailure:
+            self._keep(store, host, {"unreachable": True})
+            raise
+        self._keep(store, host, outcome)
+        return outcome
 
     def _read(self, args: dict[str, t.Any]) -> tuple[list[Check], dict[str, t.Any]]:
         raw = list(args["checks"]) + self._checks_of_file(args["checks_from"])
@@ -78,11 +85,15 @@ class ActionModule(ActionBase):
             raise Refused(f"checks_from: {name} must hold a list of checks, or a mapping with one under checks")
         return content
 
-    def _keep(self, store: Store, host: str, outcome: dict[str, t.Any]) -> None:
+    def _keep(self, store: Store | None, host: str, outcome: dict[str, t.Any]) -> None:
         """What was seen is not lost for want of a place to keep it: a store that fails now is a warning."""
+        if store is None:
+            return
         try:
-            if "results" in outcome and not self._task.check_mode:
-                outcome["results"] = flow.keep(store, host, outcome, time.time())
+            if not self._task.check_mode:
+                kept = flow.keep(store, host, outcome, time.time())
+                if "results" in outcome:
+                    outcome["results"] = kept
         except StateError as exc:
             display.warning(f"The results of {host} were not kept: {exc}")
         finally:

@@ -1,0 +1,319 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook and the module inspect, run by ansible-playbook against real local hosts and real servers."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import re
+import socket
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    """/ok answers well; every POST is kept in the server's list."""
+
+    def do_GET(self):
+        body = json.dumps({"status": "up", "items": [{"n": 1}]}).encode()
+        self.send_response(200 if self.path.startswith("/ok") else 503)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        self.server.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(self.server.answer)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(name="site")
+def fixture_site():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    server.posts, server.answer = [], 200
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def closed_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(name="inventory")
+def fixture_inventory(tmp_path):
+    def write(hosts, checks=None, extra=""):
+        lines = [f"{host} ansible_connection=local ansible_python_interpreter='{{{{ ansible_playbook_python }}}}'" for host in hosts]
+        folder = tmp_path / "inventory"
+        folder.mkdir(exist_ok=True)
+        (folder / "hosts.ini").write_text("[all]\n" + "\n".join(lines) + "\n" + extra)
+        (folder / "group_vars").mkdir(exist_ok=True)
+        (folder / "group_vars" / "all.json").write_text(json.dumps({} if checks is None else {"vigil_checks": checks}))
+        return folder / "hosts.ini"
+
+    return write
+
+
+@pytest.fixture(name="inspect")
+def fixture_inspect(run_playbook, tmp_path):
+    def run(inventory, *args, env=None):
+        report = tmp_path / "report"
+        found = run_playbook("vigil.ops.inspect", "-e", f"vigil_report_dir={report}", *args, env=env, inventory=inventory)
+        place = report / "inspection.json"
+        found.report = json.loads(place.read_text()) if place.exists() else None
+        return found
+
+    return run
+
+
+def results_of(report, host):
+    (found,) = [entry for entry in report["hosts"] if entry["name"] == host]
+    return {result["name"]: result for result in found["results"]}
+
+
+def task(tmp_path, options, name="vigil.ops.inspect", **keywords):
+    play = [{"hosts": "all", "gather_facts": False, "tasks": [dict({"name": "Look", name: options, "register": "seen"}, **keywords)]}]
+    play[0]["tasks"].append({"name": "Show", "ansible.builtin.copy": {"dest": str(tmp_path / "seen.json"), "content": "{{ seen | to_json }}"}})
+    place = tmp_path / "play.json"
+    place.write_text(json.dumps(play))
+    return place
+
+
+def seen(tmp_path):
+    return json.loads((tmp_path / "seen.json").read_text())
+
+
+def test_default_checks_of_a_host_without_variables(inspect, inventory):
+    found = inspect(inventory(["here"]))
+    assert found.rc == 0, found.stdout + found.stderr
+    last = found.stdout.rstrip().splitlines()[-1]
+    assert re.fullmatch(r"Report: /.*/inspection\.html", last)
+    assert Path(last.split(": ", 1)[1]).exists()
+    results = results_of(found.report, "here")
+    assert {"cpu", "memory", "load", "swap", "disk /", "inodes /", "clock", "reboot"} <= set(results)
+    assert [name for name, result in results.items() if result["status"] == "unknown"] == []
+
+
+def test_groups_add_their_checks_and_a_failing_parent_explains_its_children(inspect, inventory, site, tmp_path):
+    port = site.server_address[1]
+    place = inventory(["a", "b"], [{"name": "front", "http": {"url": f"http://127.0.0.1:{port}/ok"}, "expect": {"status": 200, "json.status": "up"}}])
+    (place.parent / "host_vars").mkdir()
+    dead = closed_port()
+    mine = [
+        {"name": "app", "http": {"url": f"http://127.0.0.1:{dead}/"}, "depends_on": ["db"]},
+        {"name": "db", "tcp": {"host": "127.0.0.1", "port": dead}},
+    ]
+    (place.parent / "host_vars" / "b.json").write_text(json.dumps({"vigil_checks_db": mine, "vigil_checks_more": [mine[1]]}))
+    found = inspect(place)
+    assert found.rc == 0, found.stdout + found.stderr
+    assert list(results_of(found.report, "a")) == ["front"]
+    results = results_of(found.report, "b")
+    assert results["front"]["status"] == "ok"
+    assert (results["db"]["status"], results["db"]["reason"]) == ("critical", "refused")
+    assert (results["app"]["status"], results["app"]["caused_by"]) == ("skipped", "db")
+    assert [entry["name"] for entry in found.report["hosts"]] == ["b", "a"]
+
+
+def test_a_host_that_cannot_be_reached_is_in_the_report_and_counts_as_critical(inspect, inventory):
+    extra = f"away ansible_connection=ssh ansible_host=127.0.0.1 ansible_port={closed_port()}\n"
+    found = inspect(inventory(["here"], [{"name": "cpu", "cpu": {}, "expect": {}}], extra))
+    assert found.rc == 0, found.stdout + found.stderr
+    assert [(entry["name"], entry["status"]) for entry in found.report["hosts"]] == [("away", "unreachable"), ("here", "ok")]
+    assert "Report: " in found.stdout.rstrip().splitlines()[-1]
+    failed = inspect(inventory(["here"], [{"name": "cpu", "cpu": {}, "expect": {}}], extra), "-e", "vigil_fail_on=critical")
+    assert failed.rc == 2
+    assert "Report: " in failed.stdout.rstrip().splitlines()[-1]
+
+
+def test_limit_serial_and_tags(inspect, inventory):
+    place = inventory(["a", "b", "c"], [{"name": "cpu", "cpu": {}, "expect": {}}])
+    assert sorted(entry["name"] for entry in inspect(place, "-e", "vigil_serial=1").report["hosts"]) == ["a", "b", "c"]
+    assert sorted(entry["name"] for entry in inspect(place, "--limit", "b,c").report["hosts"]) == ["b", "c"]
+    assert inspect(place, "--tags", "inspect").rc == 0
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("never", 0), ("warning", 2), ("critical", 0)])
+def test_exit_codes(inspect, inventory, fail_on, code):
+    place = inventory(["here"], [{"name": "cpu", "cpu": {}, "expect": {}, "warn": {"used_percent": "< -1"}}])
+    found = inspect(place, "-e", f"vigil_fail_on={fail_on}")
+    assert found.rc == code, found.stdout
+    assert found.report["hosts"][0]["status"] == "warning"
+
+
+def test_check_mode_looks_and_writes_nothing(inspect, inventory, site, tmp_path):
+    checks = [{"name": "cpu", "cpu": {}, "expect": {}}, {"name": "run", "command": {"argv": ["touch", str(tmp_path / "ran")]}}]
+    url = f"http://127.0.0.1:{site.server_address[1]}/hook"
+    found = inspect(inventory(["here"], checks), "--check", "-e", json.dumps({"vigil_channels": [url]}), env={"VIGIL_STATE_URL": f"sqlite:///{tmp_path}/no.db"})
+    assert found.rc == 0, found.stdout + found.stderr
+    assert found.report is None
+    assert not (tmp_path / "report").exists() and not (tmp_path / "ran").exists() and not (tmp_path / "no.db").exists()
+    assert site.posts == []
+
+
+def test_since_and_was_come_from_the_history(inspect, inventory, site):
+    check = {"name": "front", "http": {"url": f"http://127.0.0.1:{site.server_address[1]}/ok"}}
+    first = results_of(inspect(inventory(["here"], [check])).report, "here")["front"]
+    assert (first["status"], first["was"]) == ("ok", None)
+    check["http"] = {"url": f"http://127.0.0.1:{site.server_address[1]}/bad"}
+    second = results_of(inspect(inventory(["here"], [check])).report, "here")["front"]
+    third = results_of(inspect(inventory(["here"], [check])).report, "here")["front"]
+    assert (second["status"], second["was"], third["was"]) == ("critical", "ok", "critical")
+    assert second["since"] == third["since"] > first["since"]
+
+
+def test_channels_are_told_once_and_told_when_it_is_well_again(inspect, inventory, site):
+    base = f"http://127.0.0.1:{site.server_address[1]}"
+    told = ("-e", json.dumps({"vigil_channels": [base + "/hook"]}))
+    bad = inventory(["here"], [{"name": "front", "http": {"url": base + "/bad"}, "severity": "critical", "labels": {"team": "x"}}])
+    assert inspect(bad, *told).rc == 0
+    assert inspect(bad, *told).rc == 0
+    (event,) = site.posts
+    assert (event["status"], event["severity"], event["instance"], event["check"]) == ("firing", "critical", "here", "front")
+    assert event["labels"] == {"team": "x"} and event["message"] == "status is 503, expected < 400"
+    good = inventory(["here"], [{"name": "front", "http": {"url": base + "/ok"}, "severity": "critical", "labels": {"team": "x"}}])
+    assert inspect(good, *told).rc == 0
+    assert [post["status"] for post in site.posts] == ["firing", "resolved"]
+    assert site.posts[1]["alert_id"] == event["alert_id"] and site.posts[1]["ends_at"]
+
+
+def test_what_could_not_be_sent_goes_with_the_next_run(inspect, inventory, site):
+    base = f"http://127.0.0.1:{site.server_address[1]}"
+    told = ("-e", json.dumps({"vigil_channels": [{"name": "room", "url": base + "/hook"}]}))
+    site.answer = 503
+    place = inventory(["here"], [{"name": "front", "http": {"url": base + "/bad"}}])
+    assert inspect(place, *told).rc == 0
+    refused = len(site.posts)
+    assert refused >= 1
+    site.answer = 200
+    assert inspect(place, *told, "-e", "vigil_deadline=20").rc == 0
+    assert len(site.posts) > refused
+
+
+@pytest.mark.parametrize(
+    ("checks", "sentence"),
+    [
+        ([{"name": "a", "htpp": {}}], 'check "a": "htpp" is neither a probe nor a key of a check; did you mean "http"?'),
+        ([{"name": "a", "cpu": {}, "depends_on": ["b"]}, {"name": "b", "cpu": {}, "depends_on": ["a"]}], "depends_on goes in a circle"),
+        ([{"name": "a", "cpu": {}, "expect": {"used_percent": "=< 5"}}], "is not a matcher"),
+        ([{"name": "a", "tcp": {"host": "h", "port": 1, "timeout": "soon"}}], "is not a duration"),
+    ],
+)
+def test_bad_checks_are_refused_before_the_host_is_touched(inspect, inventory, checks, sentence):
+    extra = f"away ansible_connection=ssh ansible_host=127.0.0.1 ansible_port={closed_port()}\n"
+    found = inspect(inventory([], checks, extra))
+    assert found.rc == 2
+    assert sentence in re.sub(r"\\", "", found.stdout + found.stderr)
+    assert "UNREACHABLE" not in found.stdout
+    assert found.report is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"vigil_report_dir": "/proc/nowhere/report"}, "/proc/nowhere"),
+        ({"vigil_report_formats": ["htlm"]}, "html"),
+        ({"vigil_channels": ["wecm://KEY-THAT-IS-SECRET"]}, "wecom"),
+        ({"vigil_state_url": "sqlite:////proc/nowhere/state.db"}, "/proc/nowhere"),
+    ],
+)
+def test_what_cannot_be_written_or_told_is_refused_before_any_work(inspect, inventory, variables, sentence):
+    extra = f"away ansible_connection=ssh ansible_host=127.0.0.1 ansible_port={closed_port()}\n"
+    found = inspect(inventory([], [{"name": "cpu", "cpu": {}}], extra), "-e", json.dumps(variables))
+    assert found.rc == 2, found.stdout
+    assert sentence in found.stdout + found.stderr
+    assert "KEY-THAT-IS-SECRET" not in found.stdout + found.stderr
+    assert "UNREACHABLE" not in found.stdout
+
+
+def test_an_unreadable_state_file_is_refused(inspect, inventory, tmp_path):
+    (tmp_path / "dir.db").mkdir()
+    found = inspect(inventory(["here"]), "-e", f"vigil_state_url=sqlite:///{tmp_path}/dir.db")
+    assert found.rc == 2
+    assert "dir.db" in found.stdout + found.stderr
+
+
+def test_a_damaged_state_file_is_set_aside_and_said(inspect, inventory, tmp_path):
+    place = tmp_path / "bad.db"
+    place.write_bytes(b"this is no database" * 1000)
+    found = inspect(inventory(["here"], [{"name": "cpu", "cpu": {}, "expect": {}}]), "-e", f"vigil_state_url=sqlite:///{place}")
+    assert found.rc == 0, found.stdout + found.stderr
+    (aside,) = [name for name in os.listdir(tmp_path) if name.startswith("bad.db.corrupt-") and not name.endswith(("-wal", "-shm"))]
+    assert (tmp_path / aside).read_bytes() == b"this is no database" * 1000
+    assert "set aside" in " ".join((found.stdout + found.stderr).split())
+
+
+def test_the_module_alone_keeps_state_on_the_host_only_when_asked(run_playbook, inventory, tmp_path):
+    store = tmp_path / "node.db"
+    options = {"checks": [{"name": "cpu", "cpu": {}, "expect": {}}]}
+    assert run_playbook(task(tmp_path, options), inventory=inventory(["here"])).rc == 0
+    assert not store.exists()
+    options["state_url"] = f"sqlite:///{store}"
+    assert run_playbook(task(tmp_path, options), inventory=inventory(["here"])).rc == 0
+    with sqlite3.connect(store) as db:
+        assert db.execute("select count(*) from sqlite_master").fetchone()[0] > 0
+    assert store.stat().st_mode & 0o777 == 0o600
+    assert seen(tmp_path)["changed"] is False
+    assert seen(tmp_path)["results"][0]["since"]
+
+
+def test_fail_on_fails_the_task_and_keeps_the_results(run_playbook, inventory, tmp_path):
+    options = {"checks": [{"name": "cpu", "cpu": {}, "expect": {"used_percent": "< -1"}}], "fail_on": "critical"}
+    found = run_playbook(task(tmp_path, options, ignore_errors=True), inventory=inventory(["here"]))
+    assert found.rc == 0, found.stdout
+    assert seen(tmp_path)["failed"] is True
+    assert seen(tmp_path)["msg"].startswith("cpu is critical: used_percent is ")
+    assert seen(tmp_path)["results"][0]["status"] == "critical"
+
+
+def test_secrets_of_checks_do_not_come_out(run_playbook, inventory, site, tmp_path):
+    port = site.server_address[1]
+    options = {
+        "checks": [
+            {"name": "a", "http": {"url": f"http://joe:PASSW0RD-X@127.0.0.1:{port}/bad", "headers": {"Authorization": "Bearer T0KEN-Y"}}},
+            {"name": "b", "http": {"url": f"http://127.0.0.1:{closed_port()}/x?token=T0KEN-Z"}},
+        ]
+    }
+    found = run_playbook(task(tmp_path, options), "-vvvv", inventory=inventory(["here"]))
+    assert found.rc == 0
+    shown = found.stdout + found.stderr + json.dumps(seen(tmp_path))
+    for secret in ("PASSW0RD-X", "T0KEN-Y", "T0KEN-Z"):
+        assert secret not in shown
+
+
+def test_checks_from_a_file(run_playbook, inventory, tmp_path):
+    (tmp_path / "more.yml").write_text("vigil_checks:\n  - name: load\n    load: {}\n    expect: {}\n")
+    found = run_playbook(task(tmp_path, {"checks_from": "more.yml"}), inventory=inventory(["here"]))
+    assert found.rc == 0, found.stdout
+    assert [result["name"] for result in seen(tmp_path)["results"]] == ["load"]
+    found = run_playbook(task(tmp_path, {"checks_from": "none.yml"}), inventory=inventory(["here"]))
+    assert found.rc == 2
+    assert "none.yml" in found.stdout
+
+
+def test_a_baseline_is_learned_from_the_history(run_playbook, inventory, tmp_path):
+    history = f"sqlite:///{tmp_path}/history.db"
+    options = {"checks": [{"name": "file", "file": {"path": str(tmp_path / "grows")}, "expect": {"size": "< baseline"}}], "history_url": history}
+    (tmp_path / "grows").write_text("x" * 1000)
+    plays = [{"hosts": "all", "gather_facts": False, "tasks": [{"name": "Learn", "vigil.ops.inspect": options, "loop": list(range(13))}]}]
+    (tmp_path / "learn.json").write_text(json.dumps(plays))
+    assert run_playbook(tmp_path / "learn.json", inventory=inventory(["here"])).rc == 0
+    (tmp_path / "grows").write_text("x" * 5000)
+    assert run_playbook(task(tmp_path, options), inventory=inventory(["here"])).rc == 0
+    (result,) = seen(tmp_path)["results"]
+    assert result["status"] == "critical"
+    assert re.fullmatch(r"size is 5000, expected < baseline \([0-9.e+]+\)", result["summary"])
