@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import type_name
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES, STATUSES
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.text import cut, oneline, plain, visible
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.values import epoch_of, stamp
@@ -61,7 +62,7 @@ def pairs(results: t.Any) -> t.List[t.Tuple[str, t.Any]]:
     if isinstance(results, t.Mapping):
         return [(str.__str__(str(name)), outcome) for name, outcome in results.items()]
     if not isinstance(results, (list, tuple)):
-        raise ValueError(f"results must map host names to what vigil.ops.inspect returned there, it is a {type(results).__name__}")
+        raise ValueError(f"results must map host names to what vigil.ops.inspect returned there, it is {type_name(results)}")
     found = []
     for index, outcome in enumerate(results):
         name = (outcome.get("name") or outcome.get("host")) if isinstance(outcome, t.Mapping) else None

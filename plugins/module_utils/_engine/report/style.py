@@ -9,7 +9,7 @@ from __future__ import annotations
 _COLOURS = """
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#171a1f;--soft:#3d4450;--dim:#5d6675;--line:#e3e6eb;--line2:#eef0f3;
 --hover:#f4f6f9;
---ok:#15803d;--warning:#a84f04;--critical:#c8291d;--unknown:#6d4fc4;--skipped:#667080;--unreachable:#9d1c4d;
+--ok:#12733a;--warning:#a84f04;--critical:#c8291d;--unknown:#6d4fc4;--skipped:#667080;--unreachable:#9d1c4d;
 --ok-b:#e7f5ec;--warning-b:#fdf1df;--critical-b:#fdeae8;--unknown-b:#f0ecfb;--skipped-b:#eef0f3;--unreachable-b:#fbe8ef;
 --warning-f:#d97706;--link:#1d4fb8;--mark:#fff;--shadow:0 1px 2px rgb(20 25 35/.05),0 2px 8px rgb(20 25 35/.04)}
 @media (prefers-color-scheme:dark){:root{--bg:#0f1216;--card:#181c22;--ink:#eceff3;--soft:#c6ccd5;--dim:#98a2b1;--line:#2a3039;
@@ -18,7 +18,7 @@ _COLOURS = """
 --ok-b:#14291d;--warning-b:#2f2312;--critical-b:#351a19;--unknown-b:#241f38;--skipped-b:#22272f;--unreachable-b:#341a26;
 --warning-f:#f0a441;--link:#8ab4ff;--mark:#12151a;--shadow:none}}
 @media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000;--soft:#222;--dim:#444;--line:#ccc;--line2:#ddd;--hover:#fff;
---ok:#15803d;--warning:#a84f04;--critical:#c8291d;--unknown:#6d4fc4;--skipped:#555;--unreachable:#9d1c4d;
+--ok:#12733a;--warning:#a84f04;--critical:#c8291d;--unknown:#6d4fc4;--skipped:#555;--unreachable:#9d1c4d;
 --ok-b:#fff;--warning-b:#fff;--critical-b:#fff;--unknown-b:#fff;--skipped-b:#fff;--unreachable-b:#fff;--warning-f:#d97706;--link:#000;
 --mark:#fff;--shadow:none}}
 """
@@ -151,7 +151,8 @@ footer{max-width:1200px;margin:0 auto;padding:20px 28px 40px;color:var(--dim);fo
 
 _SMALL = """
 @media (max-width:960px){.hero{grid-template-columns:auto 1fr;gap:24px 40px}.hero>div:last-child{grid-column:1/-1}
-.h-ok,.h-unknown,.h-trend{display:none}}
+.h-ok,.h-unknown,.h-trend{display:none}
+#fleet .h-host a{max-width:180px}td.h-worst{min-width:140px}}
 @media (max-width:720px){main{padding:24px 16px}h1{font-size:24px}section,.bar-h{margin-top:32px}
 .hero{padding:20px;gap:20px 24px}.ring{width:132px;height:132px}
 .first li{padding:12px 16px;flex-wrap:wrap}.first li>div{flex-basis:70%}.first .at{max-width:none}

@@ -104,7 +104,7 @@ def test_a_list_of_results_names_its_hosts(make, fleet):
 
 @pytest.mark.parametrize(
     ("results", "said"),
-    [("text", "it is a str"), ([{"results": []}], "results[0] has neither name nor host"), ([3], "results[0]"), (3, "it is a int")],
+    [("text", "it is text"), ([{"results": []}], "results[0] has neither name nor host"), ([3], "results[0]"), (3, "it is a number")],
 )
 def test_results_of_another_shape_are_refused(make, results, said):
     with pytest.raises(ValueError, match="results") as caught:
