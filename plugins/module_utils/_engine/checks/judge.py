@@ -39,6 +39,9 @@ def judge(check: Check, outcome: Outcome, attempts: int, duration_ms: float, bas
             _decide(check, outcome, result, baselines or {})
     except CannotSee as exc:
         result.update(status="unknown", summary=exc.sentence, reason=exc.reason)
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as exc:
+        # Whatever a host made up to be looked at, it is one result and not the end of the run.
+        result.update(status="unknown", summary=f"what was seen could not be judged: {type(exc).__name__}", reason="expression")
     return result
 
 

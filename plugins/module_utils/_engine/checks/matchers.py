@@ -17,6 +17,7 @@ _OPERATOR = re.compile(r"(<=|>=|==|!=|!~|<|>|~)\s*(.*)", re.DOTALL)
 _WORD = re.compile(r"(in|contains|between)\s+(.*)|(exists|absent)", re.DOTALL)
 _ITEM = re.compile(r"\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^,]*?)\s*(?:,|$)")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_LONGEST_NUMBER = 100
 FORMS = "<, <=, >, >=, ==, !=, ~ regex, !~ regex, in [a, b], contains x, between a b, exists, absent, or a literal value"
 Bounds = t.Mapping[str, t.Any]
 
@@ -162,9 +163,11 @@ def _number(text: str, whole: str, path: str) -> float:
 def _as_number(value: t.Any) -> float | None:
     if isinstance(value, bool):
         return None
-    if isinstance(value, (int, float)):
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value.strip()):
         text = value.strip()
         return float(text) if re.search(r"[.eE]", text) else int(text)
     return None

@@ -82,3 +82,10 @@ def test_strings_are_cut_at_1_kib_and_never_inside_a_character():
     assert len(cut(list(range(1000)))) == 50
     assert show("x" * 500) == "x" * 97 + "..."
     assert show(None) == "not known"
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 1e308, "9" * 5000, float("nan"), {"deep": [[[[]]]]}, "\ud800", "\0"])
+@pytest.mark.parametrize("matcher", ["< 5", "== 5", "between 1 2", "~ x", "contains x", "in [1]", "exists", 5, True])
+def test_odd_values_are_judged(value, matcher):
+    result = judge(check(expect={"status": matcher}), {"status": value}, 1, 1)
+    assert result["status"] in ("ok", "critical")

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Option, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError, find_circle, parse_checks
@@ -102,3 +104,35 @@ def test_circles_are_found_in_a_big_graph_without_recursion():
     assert find_circle(chain) == []
     chain["20000"] = ["19999"]
     assert find_circle(chain) == ["19999", "20000", "19999"]
+
+
+def test_whatever_is_given_there_is_a_check_list_or_one_sentence():
+    chance = random.Random(20261121)
+    words = [*SPECS, "name", "expect", "warn", "severity", "retries", "depends_on", "labels", "annotations", "weight", "every", "priority", "confirm"]
+    words += ["host", "port", "timeout", "status", "used_percent", "url", "argv", "pattern"]
+    texts = ["", "a", "< 5", "~ [", "in [", "=", "5s", "http://h", "http://[", "\ud800", "\0", "é" * 300, "${x}", "a.b[", '"', "baseline", "P0"]
+
+    def value(depth):
+        kind = chance.randrange(9 if depth else 6)
+        if kind < 2:
+            return chance.choice(texts)
+        if kind < 6:
+            return chance.choice([None, True, False, 0, -1, 80, 1e300, float("nan"), float("inf"), 10**40, b"x", 3.5])
+        if kind == 6:
+            return [value(depth - 1) for _number in range(chance.randrange(4))]
+        return {chance.choice(words + texts): value(depth - 1) for _number in range(chance.randrange(5))}
+
+    def item():
+        made = value(3) if chance.random() < 0.3 else {}
+        made = made if isinstance(made, dict) else {}
+        made.update({chance.choice(words): value(2)}, name=chance.choice(["a", "b", value(1)]))
+        return made
+
+    refused = 0
+    for _number in range(5000):
+        try:
+            parse([item(), item()])
+        except SpecError as exc:
+            refused += 1
+            assert "\n" not in str(exc)
+    assert refused > 1000
