@@ -1,0 +1,252 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Looking at what may hang for ever, such as a dead network mount, from processes that can be left behind.
+
+A thread in an uninterruptible system call cannot be stopped, so every look is made by a process of its own. A small *keeper* process is
+forked once, before threads are started; it forks the lookers on request, so that no fork is ever made from a process with threads. The
+keeper holds none of the standard streams (an SSH connection would wait for them) and ends when the process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import json
+import os
+import select
+import signal
+import socket
+import threading
+import time
+import typing as t
+
+Job = t.Callable[..., t.Dict[str, t.Any]]
+
+_LONGEST_REQUEST = 65536
+_LONGEST_ANSWER = 4 << 20
+
+
+class GuardTimeout(Exception):
+    """The look did not come back in its time."""
+
+
+class GuardLost(Exception):
+    """The look could not be made: no process could be started, or it died."""
+
+
+class Guard:
+    """Runs named jobs in processes that may be left behind.
+
+    :arg jobs: name -> function; takes and returns what JSON can hold, and may raise OSError
+    """
+
+    def __init__(self, jobs: t.Mapping[str, Job]) -> None:
+        self._jobs = jobs
+        self._lock = threading.Lock()
+        self._keeper: socket.socket | None = None
+        self._owner = 0
+        self._stuck: dict[str, list[int]] = {}
+
+    def start(self) -> None:
+        """Fork the keeper, unless there is one; to be called before threads are started.
+
+        :raises GuardLost: there is no more room for processes
+        """
+        with self._lock:
+            self._start()
+
+    def _start(self) -> None:
+        if self._keeper is not None and self._owner == os.getpid():
+            return
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as exc:
+            raise GuardLost(f"no process could be started: {exc.strerror}") from exc
+        with theirs:
+            try:
+                pid = os.fork()
+            except OSError as exc:
+                ours.close()
+                raise GuardLost(f"no process could be started: {exc.strerror}") from exc
+            if pid == 0:
+                _become_keeper(theirs, self._jobs)
+        try:
+            os.waitpid(pid, 0)  # the parent of the keeper, which leaves at once
+        except ChildProcessError:
+            pass  # children are not waited for in this process
+        self._keeper, self._owner = ours, os.getpid()
+
+    def stop(self) -> None:
+        """Let the keeper go."""
+        with self._lock:
+            if self._keeper is not None:
+                self._keeper.close()
+            self._keeper = None
+            while self._stuck:
+                for reader in self._stuck.popitem()[1]:
+                    os.close(reader)
+
+    def call(self, name: str, arguments: dict[str, t.Any], seconds: float) -> dict[str, t.Any]:
+        """What the job returns.
+
+        A look that is still stuck is not repeated; the one who asks for the same again waits for the first.
+
+        :raises OSError: as the job raised it
+        :raises GuardTimeout: it did not come back; GuardLost: it could not be made
+        """
+        end = time.monotonic() + seconds
+        request = json.dumps([name, arguments, seconds])
+        key = json.dumps([name, arguments])
+        with self._lock:
+            waiting = self._stuck.get(key)
+            reader = waiting.pop() if waiting else None
+        if reader is not None:
+            try:
+                return _answer(self._wait(reader, key, end))
+            except GuardLost:
+                pass  # the stuck one has died since
+        return _answer(self._wait(self._ask(request), key, end))
+
+    def _ask(self, request: str) -> int:
+        """Hand a request to the keeper; returns where the answer can be read."""
+        data = request.encode("ascii")
+        if len(data) > _LONGEST_REQUEST:
+            raise GuardLost("the request is too long")
+        reader, writer = os.pipe()
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [writer]))]
+        try:
+            with self._lock:
+                for attempt in (1, 2):
+                    self._start()
+                    try:
+                        t.cast(socket.socket, self._keeper).sendmsg([data], rights)
+                        break
+                    except OSError as exc:  # the keeper was killed
+                        t.cast(socket.socket, self._keeper).close()
+                        self._keeper = None
+                        if attempt == 2:
+                            raise GuardLost(f"no process could be started: {exc.strerror}") from exc
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+        return reader
+
+    def _wait(self, reader: int, key: str, end: float) -> bytes:
+        """Everything that the looker writes; where it does not come, the place to read is kept for the next who asks."""
+        poll = select.poll()
+        poll.register(reader, select.POLLIN | select.POLLHUP)
+        data = b""
+        while True:
+            left = end - time.monotonic()
+            if left <= 0 or not poll.poll(left * 1000 + 1):
+                self._keep(reader, key, data)
+                raise GuardTimeout
+            piece = os.read(reader, 65536)
+            if not piece or len(data) > _LONGEST_ANSWER:
+                os.close(reader)
+                return data
+            data += piece
+
+    def _keep(self, reader: int, key: str, data: bytes) -> None:
+        with self._lock:
+            if data or self._owner != os.getpid():
+                os.close(reader)
+            else:
+                self._stuck.setdefault(key, []).append(reader)
+
+
+def _answer(data: bytes) -> dict[str, t.Any]:
+    try:
+        kind, value = json.loads(data.decode("ascii"))
+    except ValueError as exc:
+        raise GuardLost("the process that looked has died") from exc
+    if kind == "errno":
+        raise OSError(value[0], value[1])
+    if kind != "ok":
+        raise GuardLost(str(value))
+    return t.cast("dict[str, t.Any]", value)
+
+
+def _become_keeper(channel: socket.socket, jobs: t.Mapping[str, Job]) -> None:
+    """In the forked child: fork once more so that nobody has to wait for the keeper, then serve; never returns."""
+    try:
+        if os.fork() == 0:
+            os.setsid()
+            _let_go(channel.fileno())
+            _serve(channel, jobs)
+    finally:
+        os._exit(0)
+
+
+def _let_go(kept: int) -> None:
+    """Give up everything that was inherited: standard streams, files, signal handlers."""
+    for number in (signal.SIGTERM, signal.SIGALRM, signal.SIGPIPE, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for descriptor in _open_descriptors():
+        if descriptor != kept:
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        if descriptor != null:
+            os.dup2(null, descriptor)
+    os.chdir("/")
+
+
+def _open_descriptors() -> list[int]:
+    for folder in ("/proc/self/fd", "/dev/fd"):
+        try:
+            return [int(name) for name in os.listdir(folder)]
+        except (OSError, ValueError):
+            continue
+    return list(range(256))
+
+
+def _serve(channel: socket.socket, jobs: t.Mapping[str, Job]) -> None:
+    space = socket.CMSG_SPACE(array.array("i", [0]).itemsize)
+    while True:
+        try:
+            data, ancillary, _flags, _address = channel.recvmsg(_LONGEST_REQUEST, space)
+        except OSError as exc:
+            if exc.errno == errno.EINTR:
+                continue
+            return
+        if not data or not ancillary:
+            return
+        writers = array.array("i")
+        writers.frombytes(ancillary[0][2][: writers.itemsize])
+        try:
+            if os.fork() == 0:
+                channel.close()
+                _look(writers[0], json.loads(data.decode("ascii")), jobs)
+        except OSError:
+            pass  # no room for a process: the end of the pipe says so
+        os.close(writers[0])
+
+
+def _look(writer: int, request: list[t.Any], jobs: t.Mapping[str, Job]) -> None:
+    """In a looker: do the job, write the answer, leave."""
+    try:
+        name, arguments, seconds = request
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds + 0.5)
+        try:
+            answer = ["ok", jobs[name](**arguments)]
+        except OSError as exc:
+            answer = ["errno", [exc.errno or errno.EIO, exc.strerror or str(exc)]]
+        except Exception as exc:  # noqa: BLE001 - the border of the process: a fault is told, not raised into nowhere
+            answer = ["fault", f"{type(exc).__name__}: {exc}"]
+        data = json.dumps(answer).encode("ascii")
+        while data:
+            data = data[os.write(writer, data) :]
+    finally:
+        os._exit(0)

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The looks at file systems that may hang, made in guarded processes."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, ProbeFailure
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._guard import Guard, GuardLost, GuardTimeout
+
+CONTENT_LIMIT = 65536
+_KINDS = (
+    (stat.S_ISREG, "file"),
+    (stat.S_ISDIR, "directory"),
+    (stat.S_ISLNK, "link"),
+    (stat.S_ISFIFO, "fifo"),
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISBLK, "block device"),
+    (stat.S_ISCHR, "character device"),
+)
+
+
+def read_filesystem(path: str) -> dict[str, t.Any]:
+    """The numbers of statvfs; sizes in bytes."""
+    found = os.statvfs(os.fsencode(path))
+    unit = found.f_frsize or found.f_bsize
+    return {
+        "total": found.f_blocks * unit,
+        "free": found.f_bfree * unit,
+        "available": found.f_bavail * unit,
+        "inodes": found.f_files,
+        "inodes_free": found.f_ffree,
+        "inodes_available": found.f_favail,
+        "read_only": bool(found.f_flag & os.ST_RDONLY),
+    }
+
+
+def read_file(path: str, digest: bool, content: bool) -> dict[str, t.Any]:
+    """What a path is; hash and content only of regular files, which alone are opened."""
+    name = os.fsencode(path)
+    try:
+        status, target = os.stat(name), None
+        link = os.path.islink(name)
+    except OSError as exc:
+        if exc.errno not in (errno.ENOENT, errno.ELOOP) or not os.path.islink(name):
+            raise
+        status, link = os.lstat(name), True
+    if link:
+        target = os.fsdecode(os.readlink(name))
+    seen: dict[str, t.Any] = {
+        "type": next((kind for test, kind in _KINDS if test(status.st_mode)), "other"),
+        "size": status.st_size,
+        "modified": status.st_mtime,
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        "uid": status.st_uid,
+        "gid": status.st_gid,
+        "owner": _name_of("user", status.st_uid),
+        "group": _name_of("group", status.st_gid),
+        "link": target,
+        "sha256": None,
+        "content": None,
+    }
+    if stat.S_ISREG(status.st_mode) and (digest or content):
+        _read_regular(name, seen, digest, content)
+    return seen
+
+
+def _name_of(kind: str, number: int) -> str:
+    """A directory service that hangs is asked here, where it can be left behind."""
+    import grp
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name if kind == "user" else grp.getgrgid(number).gr_name
+    except (KeyError, OverflowError):
+        return str(number)
+
+
+def _read_regular(name: bytes, seen: dict[str, t.Any], digest: bool, content: bool) -> None:
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | getattr(os, "O_NOCTTY", 0))
+    with os.fdopen(descriptor, "rb") as source:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return  # it was changed into something else meanwhile
+        begin = source.read(CONTENT_LIMIT)
+        if content:
+            seen["content"] = begin.decode("utf-8", "replace")
+        if digest:
+            total = hashlib.sha256(begin)
+            for block in iter(lambda: source.read(1 << 20), b""):
+                total.update(block)
+            seen["sha256"] = total.hexdigest()
+
+
+GUARD = Guard({"filesystem": read_filesystem, "file": read_file})
+
+
+def start_guard() -> None:
+    """Fork the keeper of the guarded processes, before threads are started.
+
+    :raises CannotSee: it cannot be forked
+    """
+    try:
+        GUARD.start()
+    except GuardLost as exc:
+        raise CannotSee(str(exc), "unsupported") from exc
+
+
+def guarded(name: str, path: str, seconds: float, **arguments: t.Any) -> dict[str, t.Any]:
+    """Make a look at a path.
+
+    :raises ProbeFailure: not_found, with nothing observed
+    :raises CannotSee: timeout or permission; the sentence names the path
+    """
+    try:
+        return GUARD.call(name, dict(arguments, path=path), seconds)
+    except GuardTimeout as exc:
+        raise CannotSee(f"{path} did not answer within {seconds:g} s (stale mount?)", "timeout") from exc
+    except GuardLost as exc:
+        raise CannotSee(f"{path} could not be looked at: {exc}", "unseen") from exc
+    except OSError as exc:
+        if exc.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
+            raise ProbeFailure("not_found", f"{path} does not exist") from exc
+        if exc.errno in (errno.EACCES, errno.EPERM):
+            raise CannotSee(
+                f"{path} may not be looked at by this user; run with become, or grant read and search rights", "permission"
+            ) from exc
+        if exc.errno == errno.ESTALE:
+            raise CannotSee(f"{path} is a stale mount (stale file handle); mount it again", "unseen") from exc
+        raise CannotSee(f"{path} could not be looked at: {(exc.strerror or 'error').lower()}", "unseen") from exc

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What systemd says of a unit."""
+
+from __future__ import annotations
+
+import re
+import time
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeFailure, ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import run_program
+
+_KINDS = ("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
+_PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,MemoryCurrent,ExecMainStatus,ActiveEnterTimestampMonotonic"
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}")
+_TIMEOUT = 15.0
+_AT_ONCE = 200
+_ENABLED = {"enabled": True, "enabled-runtime": True, "alias": True, "disabled": False, "masked": False, "masked-runtime": False}
+
+
+def _complete(options: dict[str, t.Any]) -> None:
+    if not _UNIT.fullmatch(options["name"]):
+        raise ValueError(f"service.name: {options['name']!r} is not the name of a unit; write one such as ssh or backup.timer")
+
+
+SPEC = ProbeSpec(
+    "service",
+    {"name": Option("str", required=True, help="name of the unit; .service is added where it has no kind")},
+    {
+        "active": "whether it runs (active or reloading)",
+        "enabled": "whether it starts with the system; null where that does not apply (static, generated)",
+        "state": "active, reloading, inactive, failed, activating or deactivating",
+        "sub": "such as running, exited, dead or auto-restart",
+        "result": "success, or why it failed, such as exit-code, signal, oom-kill or timeout",
+        "load": "loaded, not-found, masked, error or bad-setting",
+        "restarts": "how often systemd restarted it by itself",
+        "memory_bytes": "memory of its control group; null where that is not counted",
+        "main_pid": "its main process; null where there is none",
+        "exit_status": "status with which its main process ended last",
+        "active_seconds": "for how long it has been active; null when it is not",
+    },
+    {"active": True},
+    help="Asks systemd once for all units of a run.",
+    complete=_complete,
+)
+
+
+def _unit(name: str) -> str:
+    return name if name.rpartition(".")[2] in _KINDS and "." in name else name + ".service"
+
+
+def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
+    """Ask for all units.
+
+    :raises CannotSee: there is no systemd, or it does not answer
+    """
+    units = list(dict.fromkeys(_unit(options["name"]) for options in all_options))
+    found: dict[str, dict[str, str]] = {}
+    for begin in range(0, len(units), _AT_ONCE):
+        found.update(_ask(units[begin : begin + _AT_ONCE], ctx))
+    ctx.shared[SPEC.name] = found
+
+
+def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
+    """Look once; on a later attempt systemd is asked again for this unit.
+
+    :raises ProbeFailure: not_found, failed, inactive or another state, with everything observed
+    :raises CannotSee: there is no systemd, or it does not answer
+    """
+    unit = _unit(options["name"])
+    known = ctx.shared.get(SPEC.name) or {}
+    found = known.get(unit) if ctx.attempt == 1 else None
+    if found is None:
+        found = _ask([unit], ctx).get(unit)
+    if found is None:
+        raise CannotSee(f"systemd said nothing about {unit}", "unseen")
+    seen = _read(found)
+    if not seen["active"]:
+        raise _failure(unit, seen)
+    return seen
+
+
+def _failure(unit: str, seen: dict[str, t.Any]) -> ProbeFailure:
+    if seen["load"] == "not-found":
+        return ProbeFailure("not_found", f"systemd knows no unit {unit}", seen)
+    if seen["load"] == "masked":
+        return ProbeFailure("masked", f"{unit} is masked", seen)
+    details = [seen["sub"]] if seen["sub"] not in (None, seen["state"]) else []
+    if seen["result"] not in (None, "", "success"):
+        details.append(f"result {seen['result']}" + (f", exit status {seen['exit_status']}" if seen["result"] == "exit-code" else ""))
+    return ProbeFailure(seen["state"] or "inactive", f"{unit} is {seen['state']}" + (f" ({', '.join(details)})" if details else ""), seen)
+
+
+def _ask(units: list[str], ctx: Context) -> dict[str, dict[str, str]]:
+    argv = ["systemctl", "show", "--no-pager", f"--property={_PROPERTIES}", "--", *units]
+    try:
+        rc, out, err = run_program(ctx, argv, _TIMEOUT)
+    except CannotSee as exc:
+        raise CannotSee(f"services cannot be seen: {exc.sentence} (systemd is needed)", exc.reason) from exc
+    blocks = [_block(text) for text in re.split(r"\n\s*\n", out.strip()) if text.strip()]
+    if not blocks:
+        said = " ".join(err.split())[:200] or f"systemctl ended with {rc}"
+        if "not been booted with systemd" in said or "connect to bus" in said.lower():
+            raise CannotSee(f"services cannot be seen: systemd does not run this node ({said})", "unsupported")
+        raise CannotSee(f"services cannot be seen: {said}", "unseen")
+    if len(blocks) == len(units):
+        return dict(zip(units, blocks))
+    return {unit: block for unit in units for block in blocks if unit == block.get("Id") or unit in block.get("Names", "").split()}
+
+
+def _block(text: str) -> dict[str, str]:
+    return {name: value for name, _equals, value in (line.partition("=") for line in text.splitlines())}
+
+
+def _read(found: dict[str, str]) -> dict[str, t.Any]:
+    state = found.get("ActiveState") or None
+    active = state in ("active", "reloading", "refreshing")
+    since = _number(found.get("ActiveEnterTimestampMonotonic"))
+    return {
+        "active": active,
+        "enabled": _ENABLED.get(found.get("UnitFileState", "")),
+        "state": state,
+        "sub": found.get("SubState") or None,
+        "result": found.get("Result") or None,
+        "load": found.get("LoadState") or None,
+        "restarts": _number(found.get("NRestarts")),
+        "memory_bytes": _number(found.get("MemoryCurrent")),
+        "main_pid": _number(found.get("MainPID")) or None,
+        "exit_status": _number(found.get("ExecMainStatus")),
+        "active_seconds": round(time.monotonic() - since / 1e6, 1) if active and since else None,
+    }
+
+
+def _number(text: str | None) -> int | None:
+    """A number; null for ``[not set]`` and for the largest one, by which systemd says the same."""
+    return int(text) if text and text.isdigit() and int(text) < (1 << 64) - 1 else None
