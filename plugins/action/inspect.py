@@ -17,10 +17,14 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, SpecError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
 
 display = Display()
+
+# This file is loaded before the workers are forked: what they would each load on first use is loaded here once for all.
+registry.specs()
 
 
 class Refused(Exception):

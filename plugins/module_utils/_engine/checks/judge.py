@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import threading
 import typing as t
@@ -19,6 +20,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec impo
 
 _LONGEST_JUDGEMENT = 2.0
 _MOST_ITEMS = 50
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BULKY = ("json", "headers")
 
 Outcome = t.Union[t.Dict[str, t.Any], ProbeFailure, CannotSee]
@@ -67,7 +69,7 @@ def _decide(check: Check, outcome: dict[str, t.Any] | ProbeFailure, result: Resu
     missed = _failed(check.warn, values, baselines)
     result["metrics"] = _metrics(seen, values)
     result["observed"] = dict({key: value for key, value in result["metrics"].items()}, **{key: cut(value) for key, value in values.items()})
-    if failed or (failure and not _was_expected(check.expect, failure)):
+    if failed or (failure and not _was_expected(check.expect + check.warn, failure)):
         reason = failure.reason if failure else _root(failed)
         result.update(status="critical", failed=failed, reason=reason, summary=failure.sentence if failure else _sentence(failed))
     elif missed:
@@ -120,7 +122,7 @@ def show(value: t.Any) -> str:
     if isinstance(value, float):
         return f"{round(value, 2):g}" if abs(value) < 1e6 else f"{value:.0f}"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = " ".join(text.split())
+    text = _CONTROL.sub("\ufffd", " ".join(text.split())).encode("utf-8", "replace").decode("utf-8")
     return (text if len(text) <= 100 else text[:97] + "...") or "empty"
 
 

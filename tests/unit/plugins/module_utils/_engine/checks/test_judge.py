@@ -44,6 +44,8 @@ def test_a_failure_says_why_and_may_be_expected():
     assert judge(check(), failure, 1, 1)["summary"] == "the connection was refused"
     assert judge(check(expect={"connected": False}), failure, 1, 1)["status"] == "ok"
     assert judge(check(expect={"status": "absent"}), failure, 1, 1)["status"] == "ok"
+    assert judge(check(expect={}, warn={"connected": False}), failure, 1, 1)["status"] == "ok"
+    assert judge(check(expect={}, warn={"connected": True}), failure, 1, 1)["status"] == "warning"
 
 
 @pytest.mark.parametrize("expect", [{}, {"status": "!= 500"}, {"latency_ms": "< 5000"}, {"body": "!~ error"}])
