@@ -46,7 +46,7 @@ SPEC = ProbeSpec(
         "timeout": Option("duration", default=5.0, help="for everything together"),
     },
     {
-        "status": "noerror, nodata, nxdomain, servfail, refused, timeout, network, malformed ...",
+        "status": "noerror, nodata, nxdomain, servfail, refused, timeout, network, malformed or another answer code",
         "rdata": "the answers as text, sorted",
         "nameserver": "who answered; null for the node's own resolver",
         "ttl": "seconds the answer may be kept; null for the node's own resolver",
