@@ -126,7 +126,14 @@ def _labels(result: Result) -> t.List[str]:
 
 
 def _metrics(result: Result) -> t.List[str]:
-    return [f"<span class=m>{esc(key)}&nbsp;<b>{esc(metric(key, value))}</b></span>" for key, value in result["metrics"].items()]
+    """Every number with its name and unit; a latency that is no other than the duration is not told twice."""
+    took = milliseconds(result["duration_ms"])
+    told = [(key, metric(key, value)) for key, value in result["metrics"].items()]
+    return [
+        "<span class=m>{}&nbsp;<b>{}</b></span>".format(esc(key), esc(said).replace(" ", "&nbsp;"))
+        for key, said in told
+        if key != "latency_ms" or said != took
+    ]
 
 
 def _annotation(key: str, value: t.Any) -> str:

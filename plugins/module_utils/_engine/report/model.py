@@ -24,7 +24,7 @@ HOST_STATUSES = ("ok", "warning", "critical", "unknown", "unreachable")
 RANK = {"skipped": 0, "ok": 1, "warning": 2, "unknown": 3, "critical": 4, "unreachable": 5}
 MAX_MESSAGE = 2000
 # How Ansible begins to say that a host cannot be reached; in one line the cause behind it matters.
-_SSH = re.compile(r"^Failed to connect to the host via ssh: (ssh: )?(?=.)")
+_SSH = re.compile(r"^(Task failed: )?Failed to connect to the host via ssh: (ssh: )?(?=.)")
 
 Doc = t.Dict[str, t.Any]
 Host = t.Dict[str, t.Any]
@@ -95,10 +95,15 @@ def worst(host: Host, words: Words) -> str:
     """The worst thing there is to say about a host in one line; empty when all is well."""
     bad = findings(host)
     if host["message"] and not bad:
-        return _SSH.sub("", oneline(host["message"]))
+        return brief(host["message"])
     if not bad:
         return ""
     return "{}: {}".format(oneline(bad[0]["name"]), oneline(bad[0]["summary"]) or words("no_summary"))
+
+
+def brief(message: str) -> str:
+    """A message in one line, without the words that every unreachable host has in common."""
+    return _SSH.sub("", oneline(message))
 
 
 def _severity(result: Result) -> int:

@@ -11,8 +11,8 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.cards import breakable, trend
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.charts import meter, sign
-from ansible_collections.vigil.ops.plugins.module_utils._engine.report.model import HOST_STATUSES, RANK, Doc, Host, findings, worst
-from ansible_collections.vigil.ops.plugins.module_utils._engine.report.text import cut, oneline
+from ansible_collections.vigil.ops.plugins.module_utils._engine.report.model import HOST_STATUSES, RANK, Doc, Host, brief, findings, worst
+from ansible_collections.vigil.ops.plugins.module_utils._engine.report.text import cut
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.values import number
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.words import Words
 
@@ -56,7 +56,7 @@ def _item(group: Group, words: Words) -> str:
     if len(where) > _MAX_NAMES:
         links.append(esc(words("and_more", n=len(where) - _MAX_NAMES)))
     count = '<span class="x">{}</span>'.format(esc(words("on_hosts", n=len(where)))) if len(where) > 1 else ""
-    said = esc(cut(oneline(where[0][2]), 220))
+    said = esc(cut(brief(where[0][2]), 220))
     text = f'<b>{esc(name)}</b> <span class="w t-{status}">{esc(words.label(status))}</span>{count}<span class="say">{said}</span>'
     return '<li class="e-{}">{}<div>{}</div><span class="at">{}</span></li>'.format(status, sign(status), text, ", ".join(links))
 

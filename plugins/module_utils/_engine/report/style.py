@@ -136,11 +136,11 @@ code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;white-sp
 .tags{margin-top:8px;display:flex;gap:5px 6px;flex-wrap:wrap;font-size:13px}
 .tag{background:var(--skipped-b);color:var(--soft);border-radius:6px;padding:1px 8px;font-size:12.5px}
 .tag.strong{background:var(--unknown-b);color:var(--unknown);font-weight:600}.note{font-size:13px;padding:1px 4px}
-.facts{font-size:13px;color:var(--dim)}.find .facts{margin-top:6px}.m b{font-weight:600;color:var(--soft)}.m{white-space:normal}
+.facts{font-size:13px;color:var(--dim)}.find .facts{margin-top:6px}.m b{font-weight:600;color:var(--soft)}
 table.ok{font-size:14px}table.ok th{font-size:12.5px;font-weight:600;color:var(--dim);text-align:left}
 table.ok td,table.ok th{padding:6px 14px 6px 0;vertical-align:top}
 table.ok td{border-top:1px solid var(--line2)}table.ok th:last-child,table.ok .r{text-align:right;padding-right:0;white-space:nowrap}
-table.ok td:first-child{width:46%}
+table.ok td:first-child{width:38%}table.ok th,table.ok td.dim{white-space:nowrap}
 table.ok .i{margin-right:9px;width:14px;height:14px;top:.12em}table.ok b{font-weight:500}
 table.ok .w{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
 table.ok .facts b{font-weight:600}table.ok .say{display:block;color:var(--dim);font-size:13px;padding-left:23px}

@@ -90,7 +90,7 @@ def metric(name: str, value: float) -> str:
         return milliseconds(value)
     if last.endswith("_seconds"):
         return span(value) if value >= 1 else number(float(value), 3) + " s"
-    return number(value, 2)
+    return f"{value:,}" if isinstance(value, int) and abs(value) >= 10000 else number(value, 2)
 
 
 def milliseconds(value: t.Any) -> str:

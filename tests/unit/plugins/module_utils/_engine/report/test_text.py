@@ -67,6 +67,7 @@ def test_number(given, seen):
         ("age_seconds", 90061, "1 d 1 h"),
         ("per_core5", 0.314, "0.31"),
         ("restarts", 3, "3"),
+        ("free", 16222420, "16,222,420"),
     ],
 )
 def test_metric(name, value, seen):
