@@ -68,7 +68,7 @@ def prepare(path: str) -> None:
     check_kind(path)
     if not os.access(path, os.R_OK | os.W_OK):
         raise _remedy(OSError(errno.EROFS if _read_only_mount(path) else errno.EACCES, ""), path, "written")
-    for name in (path,) + tuple(path + side for side in SIDES):
+    for name in (path, *tuple(path + side for side in SIDES)):
         _narrow(name)
 
 
@@ -190,5 +190,5 @@ def _free_name(wanted: str) -> str:
     name, number = wanted, 1
     while os.path.lexists(name):
         number += 1
-        name = "%s-%d" % (wanted, number)
+        name = f"{wanted}-{number}"
     return name

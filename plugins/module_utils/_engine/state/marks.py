@@ -38,5 +38,5 @@ def take(unit: Unit, key: str, allowed: int, seconds: float) -> float:
     used = [at for at in get(unit, "budget", key, []) if unit.now - seconds < at <= unit.now]
     if len(used) >= allowed:
         return max(used[-allowed] + seconds - unit.now, 0.05)
-    put(unit, "budget", key, used + [unit.now])
+    put(unit, "budget", key, [*used, unit.now])
     return 0.0

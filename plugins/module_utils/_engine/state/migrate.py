@@ -89,7 +89,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(statement)
         connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('salt', ?)", (os.urandom(16).hex(),))
         if version < schema.VERSION:
-            connection.execute("PRAGMA user_version=%d" % schema.VERSION)
+            connection.execute(f"PRAGMA user_version={schema.VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

@@ -22,6 +22,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit impor
 
 LEASE = 60.0
 PORTION = 5000
+# Of one alert a channel is told the oldest first.
+_OLDER = " (SELECT 1 FROM outbox p WHERE p.alert_id = o.alert_id AND p.channel = o.channel AND p.state = 'queued' AND p.id < o.id)"
 
 
 class Message(t.NamedTuple):
@@ -77,8 +79,8 @@ def claim(unit: Unit, channel: str, owner: str, limit: int = 20, lease: float = 
     rows = unit.all(
         "SELECT o.id, o.event, o.attempts, e.body FROM outbox o JOIN events e ON e.id = o.event"
         " WHERE o.state = 'queued' AND o.channel = ? AND o.next_at <= ? AND o.lease <= ? AND NOT EXISTS"
-        " (SELECT 1 FROM outbox p WHERE p.alert_id = o.alert_id AND p.channel = o.channel AND p.state = 'queued' AND p.id < o.id)"
-        " ORDER BY o.id LIMIT ?",
+        + _OLDER
+        + " ORDER BY o.id LIMIT ?",
         (channel, unit.now, unit.now, limit),
     )
     unit.many("UPDATE outbox SET owner = ?, lease = ? WHERE id = ?", [(owner, unit.now + lease, row[0]) for row in rows])
@@ -87,7 +89,11 @@ def claim(unit: Unit, channel: str, owner: str, limit: int = 20, lease: float = 
 
 def next_due(unit: Unit, channel: str) -> float | None:
     """When the channel's next queued row may be sent (seconds since the epoch), None when nothing is queued."""
-    row = unit.one("SELECT MIN(MAX(next_at, lease)) FROM outbox WHERE state = 'queued' AND channel = ?", (channel,))
+    row = unit.one(
+        "SELECT MIN(CASE WHEN o.next_at > o.lease THEN o.next_at ELSE o.lease END) FROM outbox o"
+        " WHERE o.state = 'queued' AND o.channel = ? AND NOT EXISTS" + _OLDER,
+        (channel,),
+    )
     return None if row is None or row[0] is None else float(row[0])
 
 
@@ -168,7 +174,7 @@ def listing(unit: Unit, state: str, like: str | None, since: float, limit: int) 
     if like is not None:
         sql += " AND (e.instance LIKE ? ESCAPE '\\' OR e.name LIKE ? ESCAPE '\\')"
         values += [like, like]
-    return [_entry(row) for row in unit.all(sql + " ORDER BY o.id DESC LIMIT ?", values + [limit])]
+    return [_entry(row) for row in unit.all(sql + " ORDER BY o.id DESC LIMIT ?", [*values, limit])]
 
 
 def _entry(row: t.Sequence[t.Any]) -> dict[str, t.Any]:
@@ -203,7 +209,7 @@ def events(unit: Unit, like: str | None, since: float, limit: int) -> list[dict[
     if like is not None:
         sql += " AND (instance LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\')"
         values += [like, like]
-    rows = unit.all(sql + " ORDER BY at DESC, id LIMIT ?", values + [limit])
+    rows = unit.all(sql + " ORDER BY at DESC, id LIMIT ?", [*values, limit])
     return [dict(load(body, {}), event_id=event_id) for event_id, body in rows]
 
 

@@ -15,7 +15,7 @@ def _node() -> str:
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as handle:
             boot = handle.read().strip()
-        return "%s.%d" % (boot, os.stat("/proc/self/ns/pid").st_ino)
+        return f"{boot}.{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return socket.gethostname()
 
@@ -23,7 +23,7 @@ def _node() -> str:
 def _born(pid: int) -> str:
     """The process's start in clock ticks after boot; empty where /proc does not tell."""
     try:
-        with open("/proc/%d/stat" % pid, "rb") as handle:
+        with open(f"/proc/{pid}/stat", "rb") as handle:
             return handle.read().rpartition(b")")[2].split()[19].decode("ascii")
     except (OSError, IndexError):
         return ""
@@ -31,7 +31,7 @@ def _born(pid: int) -> str:
 
 def this_process() -> str:
     """``node/pid/birth`` of this process."""
-    return "%s/%d/%s" % (_node(), os.getpid(), _born(os.getpid()))
+    return f"{_node()}/{os.getpid()}/{_born(os.getpid())}"
 
 
 def is_alive(owner: str) -> bool:

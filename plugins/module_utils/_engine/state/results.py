@@ -136,7 +136,7 @@ def listing(unit: Unit, like: str | None, since: float, limit: int, changed: boo
         values += [like, like]
     if changed:
         sql += " AND was IS NOT NULL AND was <> status"
-    return [_entry(row) for row in unit.all(sql + " ORDER BY id DESC LIMIT ?", values + [limit])]
+    return [_entry(row) for row in unit.all(sql + " ORDER BY id DESC LIMIT ?", [*values, limit])]
 
 
 def prune(unit: Unit, before: float, portion: int = PORTION) -> int:

@@ -1,0 +1,138 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's part of notify, which is all of it: the channels' secrets never leave the controller."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, EventError, from_input
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url, open_store
+from ansible_collections.vigil.ops.plugins.modules.notify import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE, REQUIRED_BY, REQUIRED_ONE_OF
+from ansible_collections.vigil.ops.plugins.plugin_utils import _channels
+
+display = Display()
+
+
+class Refused(Exception):
+    """The task cannot be run as it is written; the text is one sentence without secrets."""
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        del tmp
+        try:
+            given = _channels.plain(self._task.args)
+            results = given.pop("results", None)  # may be large, and of any shape
+            args = _validated(given, results is not None)
+            channels = _read_channels(args)
+            seconds = _seconds(args)
+            batch = _batch(args, results, str(task_vars.get("inventory_hostname", "")))
+            told = self._tell(args, channels, batch, seconds)
+        except Refused as exc:
+            result.update(failed=True, changed=False, msg=str(exc))
+            return result
+        for notice in told.pop("notices"):
+            display.warning(mask(notice, flow.secrets_of(channels)))
+        result.update(mask(told, flow.secrets_of(channels)), changed=told["delivered"] > 0)
+        return result
+
+    def _tell(self, args: dict[str, t.Any], channels: list[Channel], batch: flow.Batch, seconds: float) -> dict[str, t.Any]:
+        url = args["state_url"] or os.environ.get("VIGIL_STATE_URL") or "default"
+        url = default_url() if url == "default" else url
+        try:
+            if self._task.check_mode:
+                return flow.preview(url, channels, batch, time.time)
+            store = open_store(url)
+        except StateError as exc:
+            raise Refused(f"state_url: {exc}") from exc
+        try:
+            return flow.tell(store, channels, batch, seconds)
+        except StateError as exc:
+            # not being able to tell never fails a play
+            lost = len(batch.events) + len(batch.messages)
+            notice = f"Nothing could be kept for the channels: {exc}"
+            return {"delivered": 0, "queued": 0, "dropped": lost * len(channels), "channels": [], "events": [], "notices": [notice]}
+        finally:
+            store.close()
+
+
+def _validated(args: dict[str, t.Any], has_results: bool) -> dict[str, t.Any]:
+    checked = ArgumentSpecValidator(
+        ARGUMENT_SPEC,
+        mutually_exclusive=MUTUALLY_EXCLUSIVE,
+        required_by=REQUIRED_BY,
+        required_one_of=None if has_results else REQUIRED_ONE_OF,
+    ).validate(args)
+    if checked.error_messages:
+        raise Refused("; ".join(checked.error_messages) + ".")
+    if not has_results and not any(checked.validated_parameters[key] for key in ("event", "title", "flush")):
+        raise Refused("There is nothing to tell: give event, title, results or flush.")
+    return dict(checked.validated_parameters)
+
+
+def _read_channels(args: dict[str, t.Any]) -> list[Channel]:
+    try:
+        given = args["channels"] if args["channels"] is not None else _channels.from_environment()
+    except _channels.ChannelsError as exc:
+        raise Refused(str(exc)) from exc
+    channels, errors = parse_all(given)
+    if errors:
+        raise Refused(errors[0])
+    if not channels:
+        raise Refused("There is no channel to tell: give the option channels, or set VIGIL_CHANNELS or VIGIL_CHANNELS_FILE.")
+    for channel in channels:
+        channel.language = args["language"] or channel.language
+        for path in (channel.ca, channel.client_cert):
+            if path and not os.access(path, os.R_OK):
+                raise Refused(f"The channel {channel.masked} names the file {path}, which cannot be read.")
+    return channels
+
+
+def _seconds(args: dict[str, t.Any]) -> float:
+    try:
+        return parse_duration(args["deadline"])
+    except ValueError as exc:
+        raise Refused(f"deadline: {exc}.") from exc
+
+
+def _batch(args: dict[str, t.Any], results: t.Any, host: str) -> flow.Batch:
+    now = time.time()
+    service = args["service"]
+    events: list[Event] = []
+    messages: list[Event] = []
+    given = args["event"]
+    try:
+        for item in given if isinstance(given, list) else [given] if given is not None else []:
+            events.append(from_input(item, now, instance=host, service=service))
+        if args["title"]:
+            own = {"check": args["title"], "message": args["body"] or args["title"], "status": args["status"], "severity": args["severity"]}
+            messages.append(from_input(own, now, instance=host, service=service))
+    except EventError as exc:
+        raise Refused(str(exc)) from exc
+    if results is not None:
+        if not isinstance(results, dict):
+            raise Refused(
+                f"results must be a mapping of host names and what vigil.ops.inspect returned there, not {type(results).__name__}."
+            )
+        events += flow.events_of_results(results, service, now)
+    return flow.Batch(events, messages, f"notify:{service}")

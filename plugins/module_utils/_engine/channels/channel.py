@@ -1,0 +1,105 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The vocabulary of this room: a channel, the dialect it speaks, and the verdict on one attempt."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import MASK, mask
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
+
+SENT, RETRY, THROTTLED, DEAD = "sent", "retry", "throttled", "dead"
+LANGUAGES = ("en", "zh")
+
+
+class Channel:
+    """Where to tell. Everything that is secret is in ``secrets``; ``masked`` is what may be shown.
+
+    :ivar key: what the outbox keeps: the name, else a name made of what is not secret
+    :ivar scheme: decides the dialect
+    :ivar origin: (http or https, host, port); None for a file
+    :ivar path: path and query of a request, or the path of a file
+    """
+
+    def __init__(self, scheme: str, masked: str) -> None:
+        self.scheme = scheme
+        self.masked = masked
+        self.key = ""
+        self.name = ""
+        self.origin: tuple[str, str, int] | None = None
+        self.path = ""
+        self.headers: dict[str, str] = {}
+        self.ca: str | None = None
+        self.client_cert: str | None = None
+        self.min_severity = "info"
+        self.language = "en"
+        self.timeout = 5.0
+        self.secrets: set[str] = set()
+
+    def hide(self, text: str) -> str:
+        """The text without this channel's secrets."""
+        return str(mask(text, {secret for secret in self.secrets if secret}))
+
+    def __repr__(self) -> str:
+        return f"<Channel {self.key or self.masked}>"
+
+
+class Request(t.NamedTuple):
+    """One HTTP request of a dialect; ``headers`` come on top of the channel's own."""
+
+    body: bytes
+    headers: dict[str, str]
+    method: str = "POST"
+
+
+class Answer(t.NamedTuple):
+    """What the receiver answered; the body is cut at 64 KiB, header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Verdict(t.NamedTuple):
+    """What became of one attempt.
+
+    :ivar kind: SENT, RETRY (later), THROTTLED (the receiver asks to wait), DEAD (never again)
+    :ivar code: the receiver's code, or the network's word
+    :ivar message: one sentence without secrets
+    :ivar wait: seconds that the receiver asks for
+    """
+
+    kind: str
+    code: str = ""
+    message: str = ""
+    wait: float = 0.0
+
+
+class Dialect(t.NamedTuple):
+    """How one kind of receiver is spoken to, as data and two functions; a local one writes by itself instead.
+
+    :ivar schemes: what its URLs begin with
+    :ivar rate: (messages, seconds) that one robot takes, whoever sends
+    """
+
+    name: str
+    schemes: tuple[str, ...]
+    read: t.Callable[[Channel, t.Any], None]
+    request: t.Callable[[Channel, Event], Request] | None = None
+    judge: t.Callable[[Answer], Verdict] | None = None
+    write: t.Callable[[Channel, Event], Verdict] | None = None
+    rate: tuple[int, float] | None = None
+
+
+class ChannelError(Exception):
+    """What was given is no channel; the text is one sentence without secrets."""
+
+
+def masked_url(scheme: str, place: str, more: bool) -> str:
+    """``https://host:8443/********``: the place is told, the rest is not."""
+    return f"{scheme}://{place}" + (("/" if place else "") + MASK if more else "")

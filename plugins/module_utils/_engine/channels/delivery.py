@@ -1,0 +1,197 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the outbox to the receivers: leased, sent, marked. What cannot be sent now stays queued, what is refused stays as dead."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import random
+import threading
+import time
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import registry
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import DEAD, RETRY, SENT, THROTTLED, Channel, Verdict
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate, Transport
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks, outbox, owner
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 900.0
+BREAKER_FAILURES, BREAKER_REST = 3, 30.0
+LEAST_TIME = 0.2  # seconds: with less left no request is begun
+_PAUSE = 0.25
+_BATCH = 10  # messages leased at once
+
+
+class Report:
+    """What happened on one channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.sent = 0
+        self.dead = 0
+        self.attempts = 0
+        self.code = ""
+        self.message = ""
+
+
+class Courier:
+    """Sends what is queued for one channel. One thread uses it at a time.
+
+    :arg gate: taken around names and TLS, see transport; the store takes its own guard
+    """
+
+    def __init__(self, store: Store, channel: Channel, gate: Gate | None = None) -> None:
+        self._store = store
+        self.channel = channel
+        self.report = Report(channel)
+        self._dialect = registry.load(channel.scheme)
+        self._transport = Transport(channel, gate)
+        self._owner = f"{owner.this_process()}#{id(self):x}"
+        self._failures = 0
+        self._rests_until = 0.0
+
+    def wake(self) -> None:
+        """A new run begins: take over from processes that died, and do not wait out the back-off of earlier runs."""
+        with self._store.unit() as unit:
+            outbox.wake(unit, [self.channel.key], owner.is_alive)
+
+    def round(self, until: float) -> float | None:
+        """Send what is due until ``until`` (time.monotonic()).
+
+        :return: seconds until there is something to do; 0 at once, None when nothing is queued
+        """
+        rest = self._rests_until - time.monotonic()
+        if rest > 0:
+            return rest
+        with self._store.unit() as unit:
+            messages = outbox.claim(unit, self.channel.key, self._owner, _BATCH, outbox.LEASE + _BATCH * self.channel.timeout)
+            due = None if messages else outbox.next_due(unit, self.channel.key)
+            now = unit.now
+        if not messages:
+            return None if due is None else max(due - now, 0.01)
+        try:
+            for message in messages:
+                if until - time.monotonic() < LEAST_TIME or not self._deliver(message, until):
+                    break
+        finally:
+            with self._store.unit() as unit:
+                outbox.release(unit, self._owner)
+        return 0.0
+
+    def drain(self, until: float, stop: threading.Event | None = None) -> None:
+        """Rounds until nothing is queued, or nothing more can be done before ``until``."""
+        stop = stop or threading.Event()
+        while not stop.is_set() and until - time.monotonic() >= LEAST_TIME:
+            wait = self.round(until)
+            if wait is None or time.monotonic() + wait > until - LEAST_TIME:
+                return
+            stop.wait(min(wait, _PAUSE))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+    def _deliver(self, message: outbox.Message, until: float) -> bool:
+        """One message; False when the channel should rest now."""
+        if not self._has_budget(message):
+            return False
+        verdict = self._attempt(message, min(self.channel.timeout, until - time.monotonic()))
+        self._mark(message, verdict)
+        if verdict.kind == RETRY:
+            self._failures += 1
+            if self._failures >= BREAKER_FAILURES:
+                self._rests_until = time.monotonic() + BREAKER_REST
+                return False
+        elif verdict.kind == THROTTLED:
+            self._rests_until = time.monotonic() + verdict.wait
+            return False
+        else:
+            self._failures = 0
+        return True
+
+    def _has_budget(self, message: outbox.Message) -> bool:
+        if self._dialect.rate is None:
+            return True
+        allowed, seconds = self._dialect.rate
+        with self._store.unit() as unit:
+            wait = marks.take(unit, budget_key(self._store.salt, self.channel), allowed, seconds)
+            if wait:
+                outbox.postpone(unit, message.id, unit.now + wait)
+        if wait:
+            self._rests_until = time.monotonic() + wait
+            self.report.code, self.report.message = "budget", f"the robot takes {allowed} messages in {seconds:g} s"
+        return not wait
+
+    def _attempt(self, message: outbox.Message, seconds: float) -> Verdict:
+        self.report.attempts += 1
+        try:
+            if self._dialect.write is not None:
+                return self._dialect.write(self.channel, message.event)
+            if self._dialect.request is None or self._dialect.judge is None:
+                return Verdict(DEAD, "dialect", "the dialect cannot send")
+            answer = self._transport.send(self._dialect.request(self.channel, message.event), seconds)
+            return self._dialect.judge(answer)
+        except NetError as exc:
+            # a certificate that is refused is not a matter of time, but of somebody's hand; it is kept until that is done
+            return Verdict(RETRY, exc.reason, exc.sentence)
+        except Exception as exc:  # noqa: BLE001 - one message that cannot be put into words must not stop the others
+            return Verdict(DEAD, "error", f"it could not be written for this channel: {type(exc).__name__}")
+
+    def _mark(self, message: outbox.Message, verdict: Verdict) -> None:
+        text = self.channel.hide(verdict.message)
+        self.report.code, self.report.message = verdict.code, text
+        with self._store.unit() as unit:
+            if verdict.kind == SENT:
+                outbox.mark_sent(unit, message.id, verdict.code, text)
+                self.report.sent += 1
+            elif verdict.kind == DEAD:
+                outbox.mark_dead(unit, message.id, verdict.code, text)
+                self.report.dead += 1
+            else:
+                pause = verdict.wait if verdict.kind == THROTTLED else backoff(message.attempts)
+                outbox.mark_failed(unit, message.id, unit.now + pause, verdict.code, text, verdict.kind == THROTTLED)
+
+
+def backoff(attempts: int) -> float:
+    """Seconds before the next attempt: doubled each time, at most a quarter of an hour, with jitter so that senders spread."""
+    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 30))
+
+
+def budget_key(salt: str, channel: Channel) -> str:
+    """The robot's name in the rate budget: the same for all processes on the store, whatever they call it, and no way back to its key."""
+    return hmac.new(salt.encode(), repr((channel.scheme, channel.origin, channel.path)).encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def deliver(store: Store, channels: t.Sequence[Channel], seconds: float, gate: Gate | None = None) -> list[Report]:
+    """Send what is queued for these channels, each in a thread of its own, for at most ``seconds``.
+
+    :raises StateError: the store failed under way
+    """
+    until = time.monotonic() + seconds
+    couriers = [Courier(store, channel, gate) for channel in channels]
+    failures: list[StateError] = []
+
+    def work(courier: Courier) -> None:
+        try:
+            courier.wake()
+            courier.drain(until)
+        except StateError as exc:
+            failures.append(exc)
+        finally:
+            courier.close()
+
+    threads = [threading.Thread(target=work, args=(courier,), daemon=True, name="vigil-courier") for courier in couriers[1:]]
+    for thread in threads:
+        thread.start()
+    if couriers:
+        work(couriers[0])
+    for thread in threads:
+        thread.join(max(until - time.monotonic(), 0) + 1.0)
+    if failures:
+        raise failures[0]
+    return [courier.report for courier in couriers]

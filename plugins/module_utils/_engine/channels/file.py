@@ -1,0 +1,56 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dialect ``file:///path.jsonl``: one Event a line, appended and flushed to disk; the file is for its owner alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+import urllib.parse
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import (
+    RETRY,
+    SENT,
+    Channel,
+    ChannelError,
+    Dialect,
+    Verdict,
+)
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
+
+
+def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
+    """The path is no secret."""
+    path = urllib.parse.unquote(parts.path)
+    if parts.netloc not in ("", "localhost") or not path.startswith("/") or path.endswith("/") or parts.query:
+        raise ChannelError("The channel file://… needs the absolute path of a file; write it like file:///var/log/vigil/events.jsonl.")
+    channel.path = os.path.normpath(path)
+    channel.masked = f"file://{channel.path}"
+    channel.secrets = set()
+
+
+def write(channel: Channel, event: Event) -> Verdict:
+    """One write with O_APPEND, so that lines of several processes do not mix."""
+    line = (json.dumps(event, ensure_ascii=False, default=str) + "\n").encode("utf-8", "replace")
+    try:
+        handle = os.open(channel.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError as exc:
+        return Verdict(RETRY, "file", f"the file cannot be opened: {(exc.strerror or str(exc)).lower()}")
+    try:
+        written = os.write(handle, line)
+        os.fsync(handle)
+    except OSError as exc:
+        return Verdict(RETRY, "file", f"the file cannot be written: {(exc.strerror or str(exc)).lower()}")
+    finally:
+        os.close(handle)
+    if written != len(line):
+        return Verdict(RETRY, "file", "only a part of the line was written; look at the disk and the file")
+    return Verdict(SENT, "file")
+
+
+DIALECT = Dialect("file", ("file",), read, write=write)

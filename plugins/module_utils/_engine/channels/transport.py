@@ -1,0 +1,245 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One HTTP request to a channel's receiver: absolute time, bounded answer, connection kept, proxies, no redirect followed.
+
+Threads send while Ansible's main thread forks. Whatever could hold a lock of the C library or of OpenSSL at that moment (names,
+TLS) is done in short steps under the ``gate``, which the main thread takes around a fork; waiting is done outside of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import select
+import socket
+import ssl
+import time
+import typing as t
+import urllib.parse
+import urllib.request
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Answer, Channel, Request
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _http, _net, _tls
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError, closed_by_peer, ended, explain
+
+BODY_LIMIT = 65536
+AGENT = "vigil.ops/1.0.0"
+_CHUNK = 65536
+_NAME_KEPT = 300.0
+_WANTS = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+Gate = t.ContextManager[t.Any]
+
+
+class _Stream(_net.Stream):
+    """A stream that never blocks inside the gate."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline, gate: Gate) -> None:
+        super().__init__(sock, deadline)
+        self.gate = gate
+        sock.setblocking(False)
+
+    def _patiently(self, phase: str, step: t.Callable[[], t.Any]) -> t.Any:
+        while True:
+            wait = self.deadline.left(phase)
+            try:
+                with self.gate:
+                    return step()
+            except _WANTS as exc:
+                writing = isinstance(exc, ssl.SSLWantWriteError) or (isinstance(exc, BlockingIOError) and phase == "send")
+            poll = select.poll()
+            poll.register(self.sock, select.POLLOUT if writing else select.POLLIN)
+            poll.poll(max(wait * 1000, 1))
+
+    def send(self, data: bytes, phase: str = "send") -> None:
+        view = memoryview(data)
+        try:
+            while len(view):
+                view = view[self._patiently(phase, functools.partial(self.sock.send, view[:_CHUNK])) :]
+        except OSError as exc:
+            raise explain(exc, phase, self.deadline) from exc
+
+    def receive(self, phase: str, most: int = _CHUNK) -> bytes:
+        if self._buffer:
+            taken, self._buffer = self._buffer[:most], self._buffer[most:]
+            return taken
+        try:
+            return bytes(self._patiently(phase, lambda: self.sock.recv(min(most, _CHUNK))))
+        except OSError as exc:
+            if ended(exc):
+                return b""
+            raise explain(exc, phase, self.deadline) from exc
+
+    def secure(self, settings: ssl.SSLContext, server_name: str) -> None:
+        """The TLS handshake, in steps."""
+        if self.pending:
+            raise NetError("protocol", "the server sent data before the TLS handshake", "tls")
+        try:
+            with self.gate:
+                secured = settings.wrap_socket(self.sock, server_hostname=server_name, do_handshake_on_connect=False)
+        except (OSError, ValueError) as exc:
+            raise NetError("tls", f"{server_name} cannot be asked for by name: {exc}", "tls") from exc
+        self.sock = secured
+        try:
+            self._patiently("tls", secured.do_handshake)
+        except OSError as exc:
+            raise explain(exc, "tls", self.deadline) from exc
+
+
+class Transport:
+    """The way to one channel's receiver. Not for several threads at once."""
+
+    def __init__(self, channel: Channel, gate: Gate | None = None) -> None:
+        self._channel = channel
+        self._gate: Gate = gate if gate is not None else contextlib.nullcontext()
+        self._stream: _Stream | None = None
+        self._names: dict[str, tuple[float, t.Any]] = {}
+
+    def send(self, request: Request, seconds: float) -> Answer:
+        """Send and read the answer within ``seconds``.
+
+        :raises NetError: dns, refused, reset, unreachable, timeout, tls or protocol; its sentence holds no path and no header
+        """
+        deadline = Deadline(seconds)
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.deadline = deadline
+            try:
+                return self._exchange(stream, request)
+            except NetError as exc:
+                stream.close()
+                if exc.reason != "reset" or exc.phase not in ("send", "first_byte"):
+                    raise
+                # the receiver had closed the connection in the meantime: once more on a new one
+        stream = self._open(deadline)
+        try:
+            return self._exchange(stream, request)
+        except BaseException:
+            stream.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connection that was kept."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    def _exchange(self, stream: _Stream, request: Request) -> Answer:
+        scheme, host, port = self._origin()
+        path = self._channel.path
+        headers = {"Host": _netloc(host, port, scheme), "User-Agent": AGENT, "Accept": "*/*"}
+        proxy = self._proxy()
+        if proxy is not None and scheme == "http":
+            path = f"http://{_netloc(host, port, scheme)}{path}"
+            headers.update(_proxy_authorization(proxy))
+        headers.update(request.headers)
+        headers.update(self._channel.headers)
+        stream.send(_http.request(request.method, path, headers, request.body))
+        reply = _http.read_reply(stream, request.method, BODY_LIMIT)
+        whole = "content-length" in reply.headers or "chunked" in reply.headers.get("transfer-encoding", "") or reply.status == 204
+        if whole and not reply.truncated and not stream.pending and reply.headers.get("connection", "").lower() != "close":
+            self._stream = stream
+        else:
+            stream.close()
+        return Answer(reply.status, reply.headers, reply.body)
+
+    def _origin(self) -> tuple[str, str, int]:
+        if self._channel.origin is None:
+            raise NetError("protocol", "the channel has no host", "connect")
+        return self._channel.origin
+
+    def _open(self, deadline: Deadline) -> _Stream:
+        scheme, host, port = self._origin()
+        proxy = self._proxy()
+        place = (host, port) if proxy is None else (proxy.hostname or "", proxy.port or 8080)
+        stream = _Stream(_net.connect(self._resolve(*place, deadline), deadline), deadline, self._gate)
+        try:
+            if scheme == "https":
+                if proxy is not None:
+                    self._tunnel(stream, proxy, _http_host(host, port))
+                with self._gate:
+                    settings = _tls.context(ca=self._channel.ca, client_cert=self._channel.client_cert)
+                stream.secure(settings, _net.ascii_host(host))
+            return stream
+        except BaseException:
+            stream.close()
+            raise
+
+    def _tunnel(self, stream: _Stream, proxy: urllib.parse.SplitResult, place: str) -> None:
+        """RFC 9110, 9.3.6; an answer to CONNECT has no body when it is good."""
+        headers = {"Host": place, "User-Agent": AGENT, **_proxy_authorization(proxy)}
+        stream.send(_http.request("CONNECT", place, headers, None))
+        line = stream.line("first_byte")
+        status = line.split(b" ")[1:2]
+        for _number in range(200):
+            header = stream.line("headers")
+            if not header:
+                break
+        else:
+            raise closed_by_peer("headers")
+        if not line.startswith(b"HTTP/1.") or not status or not status[0].startswith(b"2"):
+            raise NetError("protocol", f"the proxy does not let through (it says {line[9:12].decode('ascii', 'replace')})", "connect")
+
+    def _resolve(self, host: str, port: int, deadline: Deadline) -> list[_net.Address]:
+        """Under the gate: a child forked while another thread is inside the resolver would wait for it for ever."""
+        name = _net.ascii_host(host)
+        if _is_address(name):
+            return _net.resolve(name, port, deadline)
+        kept = self._names.get(name)
+        if kept is None or kept[0] < time.monotonic():
+            with self._gate:
+                try:
+                    found: t.Any = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+                except (OSError, UnicodeError) as exc:
+                    found = exc
+            self._names[name] = kept = (time.monotonic() + _NAME_KEPT, found)
+        if isinstance(kept[1], Exception):
+            raise NetError("dns", f"{host} could not be resolved", "dns")
+        deadline.left("dns")
+        addresses = [(family, (address[0], port, *address[2:])) for family, _type, _proto, _canon, address in kept[1]]
+        return [pair for pair in addresses if pair[0] in (socket.AF_INET, socket.AF_INET6)]
+
+    def _proxy(self) -> urllib.parse.SplitResult | None:
+        scheme, host, port = self._origin()
+        proxies = urllib.request.getproxies_environment()
+        url = proxies.get(scheme) or proxies.get("all")
+        if not url or _is_loopback(host):
+            return None
+        if urllib.request.proxy_bypass_environment(f"{host}:{port}", proxies):  # type: ignore[attr-defined]
+            return None
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme != "http" or not parts.hostname:
+            raise NetError("protocol", "the proxy in the environment is not an http:// URL", "connect")
+        return parts
+
+
+def _is_address(name: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, name.split("%")[0])
+            return True
+        except OSError:
+            pass
+    return False
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _http_host(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _netloc(host: str, port: int, scheme: str) -> str:
+    place = f"[{host}]" if ":" in host else _net.ascii_host(host)
+    return place if port == (443 if scheme == "https" else 80) else f"{place}:{port}"
+
+
+def _proxy_authorization(proxy: urllib.parse.SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    userinfo = (urllib.parse.unquote(proxy.username), urllib.parse.unquote(proxy.password or ""))
+    return {"Proxy-Authorization": _http.basic(userinfo)}

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading channels as users write them: a URL, or a mapping with a URL and more.
+
+No error text holds more of a URL than its scheme and host.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import urllib.parse
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import registry
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel, ChannelError, masked_url
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import SHORTEST_SECRET, read_options
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
+
+KEYS = ("name", "url", "ca", "client_cert", "min_severity", "language", "timeout", "headers")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
+_LONG_SEGMENT = 12
+
+
+def parse(given: t.Any) -> Channel:
+    """One channel from a URL or a mapping with the KEYS.
+
+    :raises ChannelError: one sentence
+    """
+    if isinstance(given, t.Mapping):
+        for key in given:
+            if key not in KEYS:
+                raise ChannelError(f'A channel has no key "{key}"{nearest(key, KEYS)}.')
+        options = {key: value for key, value in given.items() if value is not None}
+    elif isinstance(given, str):
+        options = {"url": given}
+    else:
+        raise ChannelError(f"A channel is a URL or a mapping with one, not {type(given).__name__}.")
+    url = options.pop("url", None)
+    if not isinstance(url, str) or not url.strip():
+        raise ChannelError("A channel needs a url, such as https://hooks.example.com/alerts.")
+    channel = _read_url(str(url).strip())
+    read_options(channel, options)
+    channel.key = channel.name or _nameless_key(channel)
+    return channel
+
+
+def parse_all(given: t.Iterable[t.Any]) -> tuple[list[Channel], list[str]]:
+    """All channels that can be read, and a sentence for each that cannot. The same channel twice is one."""
+    channels: list[Channel] = []
+    errors: list[str] = []
+    for item in given:
+        try:
+            channel = parse(item)
+            if not any(_same(channel, other) for other in channels):
+                channel.key = _free_key(channel, channels)
+                channels.append(channel)
+        except ChannelError as exc:
+            errors.append(str(exc))
+    return channels, errors
+
+
+def _same(one: Channel, other: Channel) -> bool:
+    return (one.scheme, one.origin, one.path, one.name, one.headers) == (other.scheme, other.origin, other.path, other.name, other.headers)
+
+
+def _free_key(channel: Channel, others: t.Sequence[Channel]) -> str:
+    taken = {other.key for other in others}
+    if channel.name and channel.name in taken:
+        raise ChannelError(f'Two channels are named "{channel.name}"; a name must be of one channel.')
+    key, number = channel.key, 1
+    while key in taken:
+        number += 1
+        key = f"{channel.key}#{number}"
+    return key
+
+
+def _nameless_key(channel: Channel) -> str:
+    if channel.origin is None:
+        return f"{channel.scheme}:{channel.path}"
+    return f"{channel.scheme}:{channel.origin[1]}:{channel.origin[2]}"
+
+
+def _read_url(url: str) -> Channel:
+    scheme, found, _rest = url.partition("://")
+    scheme = scheme.lower()
+    if not found or not _SCHEME.match(scheme):
+        raise ChannelError("A channel is not a URL; write it like https://hooks.example.com/alerts or wecom://KEY.")
+    if scheme in registry.PLANNED or scheme.startswith("apprise+"):
+        raise ChannelError(f"The channel {masked_url(scheme, '', True)} is of a kind that this version does not speak; {_spoken()}.")
+    if scheme not in registry.SCHEMES:
+        hint = nearest(scheme, registry.SCHEMES)
+        raise ChannelError(f'The channel {masked_url(scheme, "", True)} has the unknown scheme "{scheme}"{hint}.')
+    if any(ord(char) <= 32 or ord(char) == 127 for char in url):
+        raise ChannelError(f"The channel {masked_url(scheme, '', True)} holds white space or a control character; quote it as %20.")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        _port = parts.port
+    except ValueError as exc:
+        raise ChannelError(f"The channel {masked_url(scheme, '', True)} cannot be read: its host or port is not valid.") from exc
+    channel = Channel(scheme, masked_url(scheme, "", True))
+    channel.name = urllib.parse.unquote(parts.fragment)
+    channel.secrets = secrets_of(parts)
+    registry.load(scheme).read(channel, parts)
+    return channel
+
+
+def _spoken() -> str:
+    return "it speaks " + ", ".join(f"{scheme}://" for scheme in registry.SCHEMES)
+
+
+def secrets_of(parts: urllib.parse.SplitResult) -> set[str]:
+    """What of a URL must never be shown: path, query, user and password, each as written and as meant."""
+    found = {parts.path.strip("/"), parts.query, parts.password or ""}
+    found |= {value for _name, value in urllib.parse.parse_qsl(parts.query)}
+    found |= {segment for segment in parts.path.split("/") if len(segment) >= _LONG_SEGMENT}
+    found |= {urllib.parse.unquote(item) for item in found}
+    return {item for item in found if len(item) >= SHORTEST_SECRET}

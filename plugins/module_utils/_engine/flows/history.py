@@ -1,0 +1,44 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The use case behind history_info: read a store, never make or change one."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import entries
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateMissing, open_store
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import parse_rfc3339
+
+
+def read_since(since: str | None, now: float) -> float:
+    """Seconds since the epoch of ``7d`` (ago) or of an RFC 3339 time; 0 for nothing.
+
+    :raises ValueError: one sentence
+    """
+    if not since:
+        return 0.0
+    text = str(since).strip()
+    if text[:4].isdigit() and "-" in text:
+        return parse_rfc3339(text)
+    return now - parse_duration(text)
+
+
+def history(url: str, kind: str, name: str | None, since: str | None, limit: int) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """The entries, newest first, and sentences for the user; a store that is not there has none.
+
+    :raises ValueError: a bad ``since`` or ``limit``, one sentence
+    :raises StateError: the store cannot be read
+    """
+    if limit < 1:
+        raise ValueError(f"limit is {limit}; it must be 1 or more.")
+    start = read_since(since, time.time())
+    try:
+        with open_store(url, read_only=True) as store, store.view() as unit:
+            return entries.entries(unit, kind, name, start, limit), list(store.notices)
+    except StateMissing as exc:
+        return [], [str(exc)]

@@ -1,0 +1,177 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The use case behind notify and the callback: what happened becomes events, committed first, then told.
+
+One unit of work keeps the alert's episode, the event and a row for each channel. Only then is anything sent.
+"""
+
+from __future__ import annotations
+
+import typing as t
+import uuid
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import lifecycle
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, from_result, new_event
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import Report, deliver
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateMissing, Store, Unit, open_store
+
+UNREACHABLE = "reachable"
+FAILED = "inspection"
+
+
+def events_of_results(results: t.Mapping[str, t.Any], service: str, now: float) -> list[Event]:
+    """The events in what ``vigil.ops.inspect`` returned, host by host.
+
+    A host that was unreachable is an event of the check ``reachable``, one whose task failed of the check ``inspection``; both are
+    resolved by the next good result. Hosts without a result (null, skipped) say nothing.
+    """
+    events: list[Event] = []
+    for host, outcome in results.items():
+        if isinstance(outcome, t.Mapping):
+            events += events_of_host(str(host), outcome, service, now)
+    return events
+
+
+def events_of_host(host: str, outcome: t.Mapping[str, t.Any], service: str, now: float) -> list[Event]:
+    """The events of one host's outcome."""
+    message = " ".join(str(outcome.get("msg") or "").split())
+    if outcome.get("unreachable"):
+        return [_of_host(host, service, UNREACHABLE, now, "firing", "critical", message or "the host cannot be reached")]
+    results = outcome.get("results")
+    if not isinstance(results, (list, tuple)):
+        if not outcome.get("failed"):
+            return []
+        return [
+            _of_host(host, service, UNREACHABLE, now, "resolved", "critical", "the host is reached again"),
+            _of_host(host, service, FAILED, now, "firing", "error", message or "the inspection failed"),
+        ]
+    events = [
+        _of_host(host, service, UNREACHABLE, now, "resolved", "critical", "the host is reached again"),
+        _of_host(host, service, FAILED, now, "resolved", "error", "the inspection works again"),
+    ]
+    for result in results:
+        event = from_result(result, service, host, now) if isinstance(result, t.Mapping) and result.get("name") else None
+        if event is not None:
+            events.append(event)
+    return events
+
+
+def _of_host(host: str, service: str, check: str, now: float, status: str, severity: str, message: str) -> Event:
+    return new_event(service, host, check, now, status=status, severity=severity, message=message)
+
+
+def routes_of(channels: t.Iterable[Channel]) -> list[Route]:
+    """The channels as the lifecycle knows them."""
+    return [Route(channel.key, channel.min_severity) for channel in channels]
+
+
+def secrets_of(channels: t.Iterable[Channel]) -> set[str]:
+    """Everything secret in the channels."""
+    return set().union(*(channel.secrets for channel in channels)) - {""}
+
+
+class Batch(t.NamedTuple):
+    """What is to be told: ``events`` go through their alert's life, ``messages`` are told whatever was told before."""
+
+    events: t.Sequence[Event] = ()
+    messages: t.Sequence[Event] = ()
+    source: str = "notify"
+
+
+class Committed(t.NamedTuple):
+    """What was kept: the outbox rows, and the events that are told with the keys of their channels."""
+
+    rows: list[int]
+    told: list[tuple[Event, tuple[str, ...]]]
+
+
+def commit(unit: Unit, channels: t.Sequence[Channel], batch: Batch, dry: bool = False) -> Committed:
+    """Take everything through the lifecycle in the caller's unit of work; ``dry`` writes nothing."""
+    routes, secrets = routes_of(channels), secrets_of(channels)
+    steps = [lifecycle.step(unit, mask(event, secrets), routes, batch.source, dry=dry) for event in batch.events]
+    for event in batch.messages:
+        if dry:
+            takers = tuple(route.channel for route in routes if lifecycle.takes(route, event["severity"]))
+            steps.append(lifecycle.Step(event, takers))
+        else:
+            steps.append(lifecycle.message(unit, mask(event, secrets), routes, uuid.uuid4().hex))
+    rows = [row for step in steps for row in step.rows]
+    return Committed(rows, [(step.event, step.channels) for step in steps if step.event is not None])
+
+
+def tell(store: Store, channels: t.Sequence[Channel], batch: Batch, seconds: float = 10.0, gate: Gate | None = None) -> dict[str, t.Any]:
+    """Keep what is to be told, then send it and what was queued before, for at most ``seconds``.
+
+    :return: ``{delivered, queued, dropped, channels: [{channel, status, attempts, code, message}], events, notices}``;
+        the counts are of events times channels, ``events`` are those told now, ``notices`` sentences for the user
+    :raises StateError: the store cannot be used; nothing was told then
+    """
+    committed = store.run(lambda unit: commit(unit, channels, batch))
+    reports = deliver(store, channels, seconds, gate)
+    with store.view() as unit:
+        pending = outbox.pending(unit)
+    return {
+        "delivered": sum(report.sent for report in reports),
+        "queued": sum(pending.get(channel.key, 0) for channel in channels),
+        "dropped": sum(report.dead for report in reports),
+        "channels": [_shown(report, pending.get(report.channel.key, 0)) for report in reports],
+        "events": [event for event, _channels in committed.told],
+        "notices": store.notices + orphans(pending, channels),
+    }
+
+
+def _shown(report: Report, queued: int) -> dict[str, t.Any]:
+    status = "queued" if queued else "dropped" if report.dead else "delivered" if report.sent else "nothing"
+    name = report.channel.masked if not report.channel.name else f"{report.channel.name} ({report.channel.masked})"
+    shown = {"channel": name, "status": status, "attempts": report.attempts, "code": report.code, "message": report.message}
+    return dict(shown, delivered=report.sent, queued=queued, dropped=report.dead)
+
+
+def orphans(pending: t.Mapping[str, int], channels: t.Iterable[Channel]) -> list[str]:
+    """A sentence for each channel key that messages wait for and nobody serves here."""
+    keys = {channel.key for channel in channels}
+    return [
+        f'{number} message{"s" if number > 1 else ""} for the channel "{key}" stay queued: it is not among the channels given here.'
+        for key, number in sorted(pending.items())
+        if key not in keys
+    ]
+
+
+def preview(url: str, channels: t.Sequence[Channel], batch: Batch, clock: t.Callable[[], float]) -> dict[str, t.Any]:
+    """What ``tell`` would tell; nothing is stored, sent or made.
+
+    :raises StateError: the store cannot be read
+    """
+    try:
+        with open_store(url, clock, read_only=True) as store, store.view() as unit:
+            committed = commit(unit, channels, batch, dry=True)
+            pending = outbox.pending(unit)
+    except StateMissing:
+        fresh = [(event, tuple(route.channel for route in routes_of(channels) if lifecycle.takes(route, event["severity"])))
+                 for event in [*batch.events, *batch.messages] if event["status"] == "firing" or event in batch.messages]  # fmt: skip
+        committed, pending = Committed([], fresh), {}
+    wanted = {channel.key: sum(channel.key in keys for _event, keys in committed.told) for channel in channels}
+    return {
+        "delivered": 0,
+        "queued": 0,
+        "dropped": 0,
+        "channels": [
+            {
+                "channel": channel.masked,
+                "status": "would tell" if wanted[channel.key] or pending.get(channel.key) else "nothing",
+                "attempts": 0,
+                "code": "",
+                "message": f"{wanted[channel.key]} new and {pending.get(channel.key, 0)} queued messages would be sent",
+            }
+            for channel in channels
+        ],
+        "events": [event for event, _keys in committed.told],
+        "notices": [],
+    }

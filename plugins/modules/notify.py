@@ -1,0 +1,223 @@
+#!/usr/bin/python
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: notify
+short_description: Tell people through chat robots, webhooks and files, so that nothing is lost
+version_added: 1.0.0
+description:
+  - Tells channels about an alert, the results of an inspection, or a message.
+  - What is to be told is first kept in the store (the outbox) and then sent. What cannot be sent within O(deadline) stays there and goes
+    out with the next call, the next run of the callback P(vigil.ops.webhook#callback), or with O(flush).
+  - An alert is told once when it begins, again after four hours while it lasts, and once when it is resolved, however often it is reported.
+  - Runs on the controller alone; the secrets of channels never reach a host.
+  - A task of this module never fails because somebody could not be told. It fails for options that are wrong.
+author:
+  - vigil.ops contributors (@vigil-ops)
+extends_documentation_fragment:
+  - vigil.ops._attributes
+  - vigil.ops._attributes.controller
+  - vigil.ops._attributes.actiongroup_all
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Says in RV(channels) and RV(events) what would be told. Nothing is stored or sent.
+  diff_mode:
+    support: N/A
+    details:
+      - Nothing on a host is changed, so there is no difference to show.
+options:
+  channels:
+    description:
+      - Where to tell. Each is a URL, or a mapping with C(url) and any of C(name), C(min_severity), C(language), C(timeout), C(headers),
+        C(ca) and C(client_cert) (paths of PEM files on the controller).
+      - C(https://host/path) and C(http://host/path) get each event as JSON with a POST request. C(wecom://KEY) is a group robot of WeCom.
+        C(file:///path/events.jsonl) gets one line of JSON an event.
+      - A WeCom URL takes the parameters C(endpoint) (such as C(http://proxy:8080) in place of the vendor's host), C(min_severity),
+        C(language) and C(timeout).
+      - What is queued is kept under the name of the channel, which a URL may have as its fragment (C(wecom://KEY#ops)). Give names where
+        several channels are on one host; then a changed key or password still finds what was queued.
+      - When it is left out, the environment variables E(VIGIL_CHANNELS) (separated by white space) and E(VIGIL_CHANNELS_FILE) (a file with
+        one a line, or a YAML list) of the controller count.
+    type: list
+    elements: raw
+  event:
+    description:
+      - An alert, or a list of them, with the keys C(check), C(message), C(status) (V(firing) or V(resolved)), C(severity), C(service),
+        C(instance), C(labels), C(annotations), C(context) and C(timestamp). C(message) is required, and one of C(check) and C(service).
+      - Service, instance, check and labels are its identity. C(instance) is the host of the task where it is left out.
+      - It goes through the life of its alert, so it is told when it begins and ends and not each time.
+    type: raw
+  title:
+    description:
+      - The title of a message that is always told, whatever was told before.
+    type: str
+  body:
+    description:
+      - The text of the message.
+    type: str
+  severity:
+    description:
+      - The severity of the message; channels with a higher C(min_severity) are not told.
+    type: str
+    choices: [info, warning, error, critical]
+    default: info
+  status:
+    description:
+      - Whether the message is about something that happens or something that is over.
+    type: str
+    choices: [firing, resolved]
+    default: firing
+  results:
+    description:
+      - What M(vigil.ops.inspect) returned, as a mapping of host names. Each check that is not ok is an alert, and resolved when it is ok again.
+      - A host that was unreachable is an alert of the check C(reachable), one whose task failed of the check C(inspection).
+    type: raw
+  service:
+    description:
+      - The service of events that name none, also of O(results) of checks without the label C(service).
+    type: str
+    default: vigil
+  flush:
+    description:
+      - Send what is queued, with nothing new to tell.
+    type: bool
+    default: false
+  language:
+    description:
+      - The language of texts in chats, for all channels.
+    type: str
+    choices: [en, zh]
+  deadline:
+    description:
+      - The longest time for sending, such as V(10s). What is not sent by then stays queued.
+    type: str
+    default: 10s
+  state_url:
+    description:
+      - The store on the controller, such as C(sqlite:////var/lib/vigil/state.db). V(default) is the store of the user who runs Ansible.
+      - When it is left out, the environment variable E(VIGIL_STATE_URL) of the controller counts, without that the default.
+    type: str
+notes:
+  - Set C(no_log) on the task where the channels are written in the playbook, as Ansible shows task options at higher verbosity.
+seealso:
+  - module: vigil.ops.history_info
+  - plugin: vigil.ops.webhook
+    plugin_type: callback
+"""
+
+EXAMPLES = r"""
+- name: Say that a deployment is done
+  vigil.ops.notify:
+    channels: "{{ vault_channels }}"
+    title: Deployment of shop
+    body: Version 4.2 is live on all hosts.
+  run_once: true
+  no_log: true
+
+- name: Tell the outcome of an inspection
+  vigil.ops.notify:
+    results: "{{ dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars) | map(attribute='inspection'))) }}"
+    service: shop
+  run_once: true
+
+- name: Raise an alert, or resolve it
+  vigil.ops.notify:
+    event:
+      check: nightly restore test
+      status: "{{ 'resolved' if restore is success else 'firing' }}"
+      severity: error
+      message: The restored database could not be read.
+
+- name: Send what could not be sent before
+  vigil.ops.notify:
+    flush: true
+  run_once: true
+"""
+
+RETURN = r"""
+delivered:
+  description: How many messages (events times channels) the receivers took in this call, those queued by earlier runs included.
+  returned: success
+  type: int
+  sample: 2
+queued:
+  description: How many messages stay queued for these channels.
+  returned: success
+  type: int
+  sample: 0
+dropped:
+  description: How many messages were refused for good. They are kept with the reason, see M(vigil.ops.history_info) with C(kind=dead).
+  returned: success
+  type: int
+  sample: 0
+channels:
+  description: What happened on each channel.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    channel:
+      description: Its name and its URL without secrets.
+      type: str
+      sample: ops (https://hooks.example.com/********)
+    status:
+      description: V(delivered), V(queued) (something remains), V(dropped) (something was refused), V(nothing), in check mode V(would tell).
+      type: str
+    attempts:
+      description: How many requests were made.
+      type: int
+    code:
+      description: The last answer of the receiver (HTTP status, or the vendor's code), or the word for what went wrong on the network.
+      type: str
+      sample: "200"
+    message:
+      description: The last reason in a sentence, empty when all went well.
+      type: str
+events:
+  description: The events told now, in the format of C(docs/schema/event.schema.json). Alerts that were told already are not among them.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENT_SPEC = {
+    "channels": {"type": "list", "elements": "raw"},
+    "event": {"type": "raw"},
+    "title": {"type": "str"},
+    "body": {"type": "str"},
+    "severity": {"type": "str", "choices": ["info", "warning", "error", "critical"], "default": "info"},
+    "status": {"type": "str", "choices": ["firing", "resolved"], "default": "firing"},
+    "results": {"type": "raw"},
+    "service": {"type": "str", "default": "vigil"},
+    "flush": {"type": "bool", "default": False},
+    "language": {"type": "str", "choices": ["en", "zh"]},
+    "deadline": {"type": "str", "default": "10s"},
+    "state_url": {"type": "str"},
+}
+MUTUALLY_EXCLUSIVE = [["event", "title"]]
+REQUIRED_BY = {"body": ["title"]}
+REQUIRED_ONE_OF = [["event", "title", "results", "flush"]]
+
+
+def main() -> None:
+    # The action plugin of the same name does the work; this file documents it.
+    module = AnsibleModule(
+        argument_spec=ARGUMENT_SPEC,
+        supports_check_mode=True,
+        mutually_exclusive=MUTUALLY_EXCLUSIVE,
+        required_by=REQUIRED_BY,
+        required_one_of=REQUIRED_ONE_OF,
+    )
+    module.fail_json(msg="vigil.ops.notify runs on the controller as an action; it cannot be run as a module")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Channels as users write them; no error text shows more than scheme and host."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import ChannelError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse, parse_all
+
+SECRET = "s3cr3t-T0KEN"
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "masked"),
+    [
+        ("https://hooks.example.com/services/T000/B000/" + SECRET, "https:hooks.example.com:443", "https://hooks.example.com/********"),
+        ("http://[::1]:8080/?token=" + SECRET, "http:::1:8080", "http://[::1]:8080/********"),
+        ("https://hooks.example.com", "https:hooks.example.com:443", "https://hooks.example.com"),
+        ("https://me:" + SECRET + "@hooks.example.com/", "https:hooks.example.com:443", "https://hooks.example.com"),
+        ("wecom://" + SECRET, "wecom:qyapi.weixin.qq.com:443", "wecom://********"),
+        ("wecom://" + SECRET + "?endpoint=http://127.0.0.1:9#ops", "ops", "wecom://********"),
+        ("file:///var/log/ev%20ents.jsonl", "file:/var/log/ev ents.jsonl", "file:///var/log/ev ents.jsonl"),
+        ({"name": "ops", "url": "https://x/" + SECRET}, "ops", "https://x/********"),
+    ],
+)
+def test_good_channels(given, key, masked):
+    channel = parse(given)
+    assert (channel.key, channel.masked) == (key, masked)
+    assert SECRET not in repr(channel)
+    if SECRET in str(given):
+        assert SECRET not in channel.hide(f"the key {SECRET} of {given}")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("", "needs a url"),
+        (7, "a URL or a mapping with one, not int"),
+        (None, "not NoneType"),
+        ({"name": "x"}, "needs a url"),
+        ({"url": "https://x/" + SECRET, "min_severty": "error"}, 'no key "min_severty"; did you mean "min_severity"?'),
+        (
+            {"url": "https://x/" + SECRET, "min_severity": "eror"},
+            'min_severity of the channel https://x/******** is "eror"; did you mean "error"?',
+        ),
+        ({"url": "https://x/" + SECRET, "timeout": "soon"}, "timeout of the channel https://x/\\*"),
+        ({"url": "https://x/" + SECRET, "headers": {"A b": SECRET}}, "headers of the channel"),
+        ({"url": "https://x/" + SECRET, "headers": {"A": SECRET + "\r\nB: c"}}, "line break"),
+        ({"url": "https://x/" + SECRET, "headers": SECRET}, "must be a mapping"),
+        ({"url": "https://x/" + SECRET, "name": " "}, "name of the channel https://x/.* is empty"),
+        (SECRET, "is not a URL"),
+        ("https//x/" + SECRET, "is not a URL"),
+        ("htps://x/" + SECRET, 'unknown scheme "htps"; did you mean "http'),
+        ("https://x:port/" + SECRET, "host or port is not valid"),
+        ("https://[x/" + SECRET, "host or port is not valid"),
+        ("https:///" + SECRET, "names no host"),
+        ("https://x/a b" + SECRET, "white space"),
+        ("dingtalk://" + SECRET, "this version does not speak; it speaks file://, http://, https://, wecom://"),
+        ("smtp://u:" + SECRET + "@h:25", "does not speak"),
+        ("apprise+tgram://" + SECRET, "does not speak"),
+        ("wecom://" + SECRET + "/more", "robot's key and nothing else"),
+        ("wecom://?x=" + SECRET, "robot's key"),
+        ("wecom://" + SECRET + "?endpont=http://x", 'no parameter "endpont"; did you mean "endpoint"?'),
+        ("wecom://" + SECRET + "?endpoint=ftp://x", "must be like http://127.0.0.1:9999"),
+        ("wecom://" + SECRET + "?language=fr", "language of the channel"),
+        ("file://relative/" + SECRET, "absolute path"),
+        ("file:///", "absolute path"),
+    ],
+)
+def test_bad_channels(given, words):
+    with pytest.raises(
+        ChannelError, match=words.replace("********", "\\*+").replace("?", "\\?") if "\\*" not in words else words
+    ) as caught:
+        parse(given)
+    assert SECRET not in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_all_and_their_errors():
+    channels, errors = parse_all(
+        ["https://a/1", "htp://x", "https://a/2", "https://a/1", {"name": "n", "url": "https://b"}, {"name": "n", "url": "https://c"}]
+    )
+    assert [channel.key for channel in channels] == ["https:a:443", "https:a:443#2", "n"]
+    assert len(errors) == 2
+    assert 'Two channels are named "n"' in errors[1]
+
+
+def test_a_changed_secret_keeps_the_key():
+    assert parse("wecom://OLD-KEY-1#ops").key == parse("wecom://NEW-KEY-2#ops").key
+    assert parse("https://h/hook/old-token").key == parse("https://h/hook/new-token").key
