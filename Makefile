@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 export INVENTORY EXTRA REPORT_DIR LEGS
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help inspect test test-long lab lab-down bench pins clean
+.PHONY: help inspect test test-long format lab lab-down bench pins clean
 
 help:
 	@echo "make inspect    inspect this host, or INVENTORY=hosts.ini; also EXTRA='-e ... --limit ...' REPORT_DIR=report"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-long  soaks and everything else that takes long"
 	@echo "make lab        boot NODES=3 systemd nodes on this machine to inspect over SSH (root)"
 	@echo "make lab-down   remove them"
+	@echo "make format     bring the sources into the form that make test asks for"
 	@echo "make bench      measure against the builtin modules"
 	@echo "make pins       ask the package index again and rewrite requirements/*.txt"
 	@echo "make clean      remove everything that these commands made in the checkout"
@@ -30,6 +31,9 @@ test:
 
 test-long:
 	@exec $(PYTHON) tools/test_all.py --long
+
+format:
+	@exec $(PYTHON) tools/test_all.py --format
 
 lab:
 	@exec $(PYTHON) tests/lab/lab.py up --nodes $(NODES)

@@ -28,7 +28,7 @@ pytest_plugins = ["lab_fixtures"]  # lab: real nodes, booted when a test first a
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Outcome:
     """What a command left behind."""
 

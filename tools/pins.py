@@ -33,10 +33,9 @@ WANTED = (
     ("changelog", "3.12", "changelog"),
 )
 
+LICENCE = Path(__file__).read_text(encoding="utf-8").split("\n\n")[0]
 HEAD = """\
-# Copyright (c) 2026, vigil.ops contributors
-# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
+{licence}
 
 # Written by `make pins` from {source} for Python {line}; edit that file, not this one.
 """
@@ -64,7 +63,7 @@ def main() -> None:
         source = ROOT / "requirements" / f"{name}.in"
         say(f"resolve {source.name} for Python {line}")
         pins = resolve(source, line)
-        text = HEAD.format(source=source.name, line=line) + "".join(f"{pin}\n" for pin in pins)
+        text = HEAD.format(licence=LICENCE, source=source.name, line=line) + "".join(f"{pin}\n" for pin in pins)
         (ROOT / "requirements" / f"{target}.txt").write_text(text, encoding="utf-8")
 
 

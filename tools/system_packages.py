@@ -17,8 +17,13 @@ from workbench import CACHE, Failed, run, say
 # leg -> ((any of these programs, Debian package), ...)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
-    "integration": ((BROWSERS, "chromium"), (("chromedriver",), "chromium-driver"), (("promtool",), "prometheus"), (("ssh",), "openssh-client")),
-    "unit": ((BROWSERS, "chromium"), (("promtool",), "prometheus")),
+    "integration": (
+        (BROWSERS, "chromium"),
+        (("chromedriver",), "chromium-driver"),
+        (("promtool",), "prometheus"),
+        (("ssh",), "openssh-client"),
+    ),
+    "unit": ((("promtool",), "prometheus"),),
     "lab": ((("systemd-nspawn",), "systemd-container"), (("mmdebstrap",), "mmdebstrap"), (("ssh",), "openssh-client")),
 }
 NEEDED["long"] = NEEDED["integration"] + NEEDED["lab"]

@@ -209,6 +209,8 @@ def chosen(arguments: argparse.Namespace) -> t.List[str]:
         return ["long"]
     if arguments.bench:
         return ["bench"]
+    if arguments.format:
+        return ["formatters"]
     asked = os.environ.get("LEGS", "").split()
     legs = [leg for name in asked for leg in GROUPS.get(name, (name,))] or list(LEGS)
     unknown = [leg for leg in legs if leg not in LEGS]
@@ -231,6 +233,7 @@ def table(outcomes: t.Sequence[Outcome], seconds: float) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--long", action="store_true", help="soaks and everything else that takes long")
+    parser.add_argument("--format", action="store_true", help="format the sources in place")
     parser.add_argument("--bench", action="store_true", help="measure against the builtin modules")
     arguments = parser.parse_args()
     began = time.monotonic()
@@ -244,11 +247,11 @@ def main() -> int:
         return 2
     for place in (LOGS, RESULTS):
         place.mkdir(parents=True, exist_ok=True)
-    if arguments.bench:
-        os.chdir(str(ROOT))
-        runner = Legs(python)
-        os.execve(str(python), runner.command("bench"), runner.environment())
     runner = Legs(python)
+    if arguments.bench or arguments.format:
+        os.chdir(str(ROOT))
+        env = dict(runner.environment(), CI="false" if arguments.format else "true")
+        os.execve(str(python), runner.command(legs[0]), env)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     workers = max(1, int(os.environ.get("VIGIL_TEST_WORKERS", min(2, os.cpu_count() or 1))))
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
