@@ -37,12 +37,28 @@ def milliseconds(begin: float, end: float | None = None) -> float:
 
 def read_json(text: str) -> t.Any:
     """The value of a text that looks like JSON, else None."""
-    if not text or text.lstrip()[:1] not in ("{", "[", '"', "-", *"0123456789tfn"):
+    text = text.lstrip("\ufeff \t\r\n")
+    if text[:1] not in _JSON_BEGINS:
         return None
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse, parse_int=_whole)
     except (ValueError, RecursionError):
         return None
+
+
+_JSON_BEGINS = ("{", "[", '"', "-", *"0123456789tfn")
+
+
+def _refuse(word: str) -> t.Any:
+    """NaN and Infinity are not JSON."""
+    raise ValueError(word)
+
+
+def _whole(digits: str) -> int:
+    """A number of a million digits would keep the interpreter busy for long."""
+    if len(digits) > 300:
+        raise ValueError("too many digits")
+    return int(digits)
 
 
 def run_program(ctx: Context, argv: list[str], timeout: float) -> tuple[int, str, str]:

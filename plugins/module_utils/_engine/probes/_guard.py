@@ -240,7 +240,7 @@ def _look(writer: int, request: list[t.Any], jobs: t.Mapping[str, Job]) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds + 0.5)
         try:
-            answer = ["ok", jobs[name](**arguments)]
+            answer: list[t.Any] = ["ok", jobs[name](**arguments)]
         except OSError as exc:
             answer = ["errno", [exc.errno or errno.EIO, exc.strerror or str(exc)]]
         except Exception as exc:  # noqa: BLE001 - the border of the process: a fault is told, not raised into nowhere

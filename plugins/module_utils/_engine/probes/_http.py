@@ -47,8 +47,8 @@ class Target(t.NamedTuple):
 
     @property
     def netloc(self) -> str:
-        """Host and port as they stand in a Host header and in messages."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """Host and port as they stand in a Host header and in messages; the zone of an address belongs to this node alone."""
+        host = "[" + self.host.split("%", 1)[0] + "]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
@@ -83,7 +83,8 @@ def read_url(url: str) -> Target:
     userinfo = None
     if parts.username is not None:
         userinfo = (urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or ""))
-    return Target(scheme, parts.hostname, port or _PORTS[scheme], path, userinfo)
+    host = parts.hostname.replace("%25", "%", 1) if ":" in parts.hostname else parts.hostname
+    return Target(scheme, host, port or _PORTS[scheme], path, userinfo)
 
 
 def basic(userinfo: tuple[str, str]) -> str:

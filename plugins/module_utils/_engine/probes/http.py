@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import typing as t
 import urllib.parse
@@ -22,6 +23,10 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _OWN_HEADERS = ("connection", "content-length", "transfer-encoding")
 _HARMLESS = ("user-agent", "accept", "accept-encoding", "accept-language", "connection", "content-type")
+_CHARSET = re.compile(
+    r"charset=[\"']?(iso-8859-(?:1|2|5|9|15)|windows-125[0-8]|gb2312|gbk|gb18030|big5|shift_jis|euc-jp|euc-kr|utf-16|us-ascii|koi8-r)(?![\w-])",
+    re.IGNORECASE,
+)
 _BODY_HEADERS = ("content-type", "content-encoding", "content-language", "content-location")
 
 
@@ -98,7 +103,9 @@ class _Ask:
     def redirect(self, status: int, location: str) -> None:
         """Turn to another place, and leave at home what is not meant for it (RFC 9110, section 15.4)."""
         try:
-            target = _http.read_url(urllib.parse.urljoin(self.target.url, urllib.parse.quote(location.strip(), safe=_SAFE)))
+            target = _http.read_url(
+                urllib.parse.urljoin(self.target.url, urllib.parse.quote(location.strip().encode("latin-1"), safe=_SAFE))
+            )
         except ValueError as exc:
             raise ProbeFailure("redirect", f"the server redirects to a place that is not followed: {exc}") from exc
         if (status == 303 and self.method != "HEAD") or (status in (301, 302) and self.method == "POST"):
@@ -149,7 +156,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
         if redirects > _MOST_REDIRECTS:
             raise ProbeFailure("redirect", f"the server redirects more than {_MOST_REDIRECTS} times")
         ask.redirect(reply.status, location)
-    text = reply.body.decode("utf-8", "replace")
+    text = _text(reply)
     return {
         "status": reply.status,
         "url": ask.target.url,
@@ -163,6 +170,12 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
         "tls": tls,
         "latency_ms": milliseconds(begin),
     }
+
+
+def _text(reply: _http.Reply) -> str:
+    """The body in the character set that the server names, as far as it is a usual one, else UTF-8."""
+    match = _CHARSET.search(reply.headers.get("content-type", ""))
+    return reply.body.decode(match.group(1) if match else "utf-8", "replace")
 
 
 def _where(exc: NetError, target: _http.Target, redirects: int) -> str:

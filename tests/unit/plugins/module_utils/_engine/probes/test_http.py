@@ -11,6 +11,8 @@ import tracemalloc
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import ProbeFailure
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _http
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import ascii_host
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -48,17 +50,31 @@ def test_names_are_resolved(serve, look):
     assert look("http", url=url(serve(OK), host="localhost"))["status"] == 200
 
 
-@pytest.mark.parametrize(
-    ("body", "value"),
-    [(b'{"status": "up", "n": [1, 2]}', {"status": "up", "n": [1, 2]}), (b"[1]", [1]), (b"7", 7), (b"null", None), (b"{broken", None)],
-)
-def test_reads_json_whatever_the_content_type_says(serve, look, body, value):
+JSON = {
+    b'{"status": "up", "n": [1, 2]}': {"status": "up", "n": [1, 2]},
+    b"\xef\xbb\xbf [1]": [1],
+    b"7": 7,
+    b"null": None,
+    b"{broken": None,
+    b"[NaN]": None,
+    b"9" * 99999: None,
+}
+
+
+@pytest.mark.parametrize("body", list(JSON), ids=[body[:9].decode() for body in JSON])
+def test_reads_json_whatever_the_content_type_says(serve, look, body):
     server = serve(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n" + body)
-    assert look("http", url=url(server))["json"] == value
+    assert look("http", url=url(server))["json"] == JSON[body]
 
 
 def test_deep_json_is_no_fault(serve, look):
     assert look("http", url=url(serve(b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 500000)))["json"] is None
+
+
+def test_the_character_set_of_the_server_is_used(serve, look):
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset="
+    assert look("http", url=url(serve(head + b"GBK\r\n\r\n" + "\u5065\u5eb7".encode("gbk"))))["body"] == "\u5065\u5eb7"
+    assert look("http", url=url(serve(head + b"unicode_escape\r\n\r\n\\x41")))["body"] == "\\x41"
 
 
 def test_chunks_with_extensions_and_trailers(serve, look):
@@ -102,6 +118,12 @@ def test_password_in_the_url_becomes_basic_and_is_not_shown(serve, look):
     assert "sesame" not in failure.sentence
 
 
+def test_hosts_on_the_wire():
+    assert _http.read_url("http://[fe80::1%25eth0]:8080/x").netloc == "[fe80::1]:8080"
+    assert _http.read_url("http://[fe80::1%25eth0]:8080/x").host == "fe80::1%eth0"
+    assert ascii_host("b\u00fccher.example") == "xn--bcher-kva.example"
+
+
 # --- redirects ---
 
 
@@ -124,6 +146,15 @@ def test_relative_redirect_and_follow_false(serve, look):
     server = serve(talk)
     assert look("http", url=url(server, "/a/b"))["url"] == url(server, "/c?d")
     assert look("http", url=url(server, "/a/b"), follow=False)["status"] == 301
+
+
+def test_redirect_to_a_place_in_raw_utf8(serve, look):
+    def talk(connection, server):
+        first = server.request(connection).startswith(b"GET /1 ")
+        connection.sendall(redirect_to("/\u00fc") if first else OK)
+
+    assert look("http", url=url(server := serve(talk), "/1"))["redirects"] == 1
+    assert server.heard[1].startswith(b"GET /%C3%BC ")
 
 
 def test_credentials_stay_with_their_host(serve, look):
