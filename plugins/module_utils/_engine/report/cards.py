@@ -18,6 +18,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.report.values im
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.words import Words
 
 esc = html.escape
+_NEW_SECONDS = 60
 
 
 def card(index: int, host: Host, is_open: bool, now: float, words: Words) -> str:
@@ -30,9 +31,8 @@ def card(index: int, host: Host, is_open: bool, now: float, words: Words) -> str
     end = f'<span class="end">{trend(host, words)}{_score(host)}</span>'
     head = f'<summary id="h{index}">{who}<span class="chips">{word}{chips}</span>{end}</summary>'
     body = "".join(_message(host) + _causes(host, words) + [_finding(one, now, words) for one in findings(host)] + _passed(host, words))
-    return '<details class="card e-{}" data-s="{}"{}>{}<div class="body">{}</div></details>'.format(
-        status, status, " open" if is_open else "", head, body
-    )
+    attributes = f'class="card e-{status}" data-s="{status}"' + (" open" if is_open else "")
+    return f'<details {attributes}>{head}<div class="body">{body}</div></details>'
 
 
 def breakable(name: str) -> str:
@@ -85,11 +85,11 @@ def _finding(result: Result, now: float, words: Words) -> str:
 
 
 def _age(result: Result, now: float, words: Words) -> str:
-    """`for 3 h 5 min, was ok`, the exact time in the title."""
+    """`for 3 h 5 min · was ok`, or `new` when it began with this run; the exact time is in the title."""
     parts = []
     since = epoch_of(result["since"])
     if since is not None:
-        text = words("since", span=span(now - since, words("units").split()))
+        text = words("since", span=span(now - since, words("units").split())) if now - since >= _NEW_SECONDS else words("new")
         parts.append('<time datetime="{}" title="{}">{}</time>'.format(result["since"], moment(since), esc(text)))
     if result["was"] and result["was"] != result["status"]:
         parts.append(esc(words("was", status=words.word(result["was"]))))

@@ -57,7 +57,7 @@ def ring(parts: t.Sequence[t.Tuple[str, int]], label: str, centre: str, below: s
     return '{}{}<g transform="rotate(-90 60 60)">{}</g>{}</svg>'.format(head, track, "".join(drawn), text)
 
 
-def bar(parts: t.Sequence[t.Tuple[str, int]], label: str) -> str:
+def stacked(parts: t.Sequence[t.Tuple[str, int]], label: str) -> str:
     """A bar divided by `parts` [(status, count)]; a part that is there is never too thin to be seen."""
     total = sum(count for _status, count in parts)
     there = [(status, max(100.0 * count / total, 0.8)) for status, count in parts if count]

@@ -86,14 +86,14 @@ def _hero(doc: Doc, words: Words) -> str:
     hosts = [(one, doc["host_counts"][one]) for one in sorted(HOST_STATUSES, key=lambda one: -RANK[one])]
     checks = [(one, doc["summary"][one]) for one in ("critical", "unknown", "warning", "ok", "skipped")]
     drawn = charts.ring(hosts, "{}: {}".format(words("hosts"), _said(hosts, words)), number(doc["score"]), words("fleet_score"))
-    bar = charts.bar(checks, "{}: {}".format(words("checks"), _said(checks, words)))
+    shares = charts.stacked(checks, "{}: {}".format(words("checks"), _said(checks, words)))
     return '<section class="hero" aria-label="{}"><div>{}</div><div><h2>{}</h2>{}</div><div><h2>{}</h2>{}{}</div></section>'.format(
         esc(words("fleet")),
         drawn,
         esc(words("hosts")),
         _legend(hosts, words),
         esc(words("checks")),
-        bar,
+        shares,
         _legend(checks, words),
     )
 

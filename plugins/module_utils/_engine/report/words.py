@@ -44,6 +44,7 @@ _WORDS: t.Dict[str, t.Tuple[str, str]] = {
     "expected": ("Expected", "期望"),
     "value": ("Value", "指标"),
     "since": ("for {span}", "已持续 {span}"),
+    "new": ("new", "新出现"),
     "since_at": ("since {time}", "自 {time}"),
     "was": ("was {status}", "之前{status}"),
     "reason": ("Reason", "原因"),
