@@ -18,7 +18,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec impo
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store, default_url, open_store
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, Store, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
 
 display = Display()
@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         _validated, args = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
         try:
             checks, args = self._read(args)
-            store = _open_history(args["history_url"])
+            store = _open_history(args["history_url"], bool(self._task.check_mode))
         except Refused as exc:
             result.update(failed=True, refused=True, changed=False, msg=str(exc))
             return result
@@ -104,12 +104,15 @@ class ActionModule(ActionBase):
             store.close()
 
 
-def _open_history(url: str | None) -> Store | None:
+def _open_history(url: str | None, check_mode: bool) -> Store | None:
+    """The store on the controller; in check mode it is only read, and none is made."""
     url = url or os.environ.get("VIGIL_STATE_URL")
     if not url:
         return None
     try:
-        store = open_store(default_url() if url == "default" else url)
+        store = open_store(default_url() if url == "default" else url, read_only=check_mode)
+    except StateMissing:
+        return None
     except StateError as exc:
         raise Refused(f"history_url: {exc}") from exc
     for notice in store.notices:

@@ -106,13 +106,18 @@ def finish(module: AnsibleModule, result: dict[str, t.Any], secrets: t.Collectio
 
 
 def open_state(module: AnsibleModule, url: str | None) -> Store | None:
-    """The store of the option ``state_url`` on this host, None where the option is left out; what it has to say becomes warnings."""
+    """The store of the option ``state_url`` on this host, None where the option is left out; what it has to say becomes warnings.
+
+    In check mode it is only read, and none is made.
+    """
     if not url:
         return None
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url, open_store
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, default_url, open_store
 
     try:
-        store = open_store(default_url() if url == "default" else url)
+        store = open_store(default_url() if url == "default" else url, read_only=module.check_mode)
+    except StateMissing:
+        return None
     except StateError as exc:
         module.fail_json(msg=f"state_url: {exc}")
     for notice in store.notices:

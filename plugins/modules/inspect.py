@@ -167,6 +167,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors import StateError
 from ansible_collections.vigil.ops.plugins.module_utils._module import finish, make_runner, open_state, read_duration
 
 # A store on the host knows one host alone.
@@ -195,19 +196,26 @@ def run(module: AnsibleModule) -> None:
     if store:
         baselines.update(flow.learned_baselines(store, HOST, checks))
     outcome = flow.inspect(checks, make_runner(module), module.check_mode, params["concurrency"], timeout, baselines)
-    if store:
-        if not module.check_mode:
+    if store and not module.check_mode:
+        try:
             outcome["results"] = flow.keep(store, HOST, outcome, time.time())
-        store.close()
+        except StateError as exc:
+            module.warn(f"The results were not kept: {exc}")
     failure = flow.fails(outcome, params["fail_on"])
     if failure:
         outcome.update(failed=True, msg=failure)
     finish(module, dict(outcome, changed=False), flow.check_secrets(checks))
 
 
+class SilentModule(AnsibleModule):
+    """What checks hold may be secret, so nothing goes to the system log. ``no_log=True`` is no help: Ansible replaces it by that of the task."""
+
+    def log(self, msg: str, log_args: object = None) -> None:
+        pass
+
+
 def main() -> None:
-    # What checks hold may be secret, so nothing of them goes to the system log.
-    run(AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, no_log=True))
+    run(SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import re
 import socket
 import sqlite3
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,8 @@ def fixture_inspect(run_playbook, tmp_path):
         report = tmp_path / "report"
         found = run_playbook("vigil.ops.inspect", "-e", f"vigil_report_dir={report}", *args, env=env, inventory=inventory)
         place = report / "inspection.json"
-        found.report = json.loads(place.read_text()) if place.exists() else None
-        return found
+        written = json.loads(place.read_text()) if place.exists() else None
+        return types.SimpleNamespace(rc=found.rc, stdout=found.stdout, stderr=found.stderr, report=written)
 
     return run
 
@@ -317,3 +318,30 @@ def test_a_baseline_is_learned_from_the_history(run_playbook, inventory, tmp_pat
     (result,) = seen(tmp_path)["results"]
     assert result["status"] == "critical"
     assert re.fullmatch(r"size is 5000, expected < baseline \([0-9.e+]+\)", result["summary"])
+
+
+def test_commands_are_bounded(run_playbook, inventory, tmp_path):
+    script = "import sys\nwhile True: sys.stdout.write('x' * 65536)"
+    checks = [
+        {"name": "sleeps", "command": {"argv": ["sleep", "60"], "timeout": "1s"}},
+        {"name": "floods", "command": {"argv": ["/usr/bin/env", "python3", "-c", script], "timeout": "20s"}},
+        {"name": "missing", "command": {"argv": ["/no/such/program"]}},
+        {"name": "plain", "command": {"argv": ["printf", "%s", "$HOME ~ *"]}, "expect": {"rc": 0, "stdout": "$HOME ~ *"}},
+        {"name": "json", "command": {"argv": ["printf", '{"a": [1, 2]}']}, "expect": {"json.a[1]": 2, "length(json.a)": 2}},
+        {"name": "stderr", "command": {"argv": ["sh", "-c", "echo oops >&2; exit 3"]}, "expect": {"rc": 3, "stderr": "contains oops"}},
+    ]
+    found = run_playbook(task(tmp_path, {"checks": checks}), inventory=inventory(["here"]))
+    assert found.rc == 0, found.stdout
+    results = {result["name"]: result for result in seen(tmp_path)["results"]}
+    assert {name: results[name]["status"] for name in ("plain", "json", "stderr")} == {"plain": "ok", "json": "ok", "stderr": "ok"}
+    assert (results["sleeps"]["status"], results["sleeps"]["reason"]) == ("critical", "timeout")
+    assert results["floods"]["status"] == "critical"
+    assert results["missing"]["status"] in ("critical", "unknown") and "/no/such/program" in results["missing"]["summary"]
+    assert len(json.dumps(seen(tmp_path))) < 200000
+
+
+def test_a_state_url_that_cannot_be_a_store_is_refused(run_playbook, inventory, tmp_path):
+    options = {"checks": [{"name": "cpu", "cpu": {}, "expect": {}}], "state_url": "sqlite:////dev/full"}
+    found = run_playbook(task(tmp_path, options), inventory=inventory(["here"]))
+    assert found.rc == 2
+    assert "/dev/full" in found.stdout

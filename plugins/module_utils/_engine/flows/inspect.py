@@ -75,7 +75,7 @@ def learned_baselines(store: Store, host: str, checks: t.Iterable[Check]) -> dic
     wanted = [(check, path.text) for check in checks for path, matcher in check.expect + check.warn if matcher.dynamic]
     if not wanted:
         return found
-    with store.unit() as unit:
+    with store.view() as unit:
         for check, path in wanted:
             learned = bounds(history.series(unit, host, check.key, path, WINDOW), path)
             if learned:

@@ -90,11 +90,11 @@ def _paths(request: Request) -> t.Dict[str, str]:
 
 
 def _histories(request: Request, hosts: t.Sequence[str]) -> t.Dict[str, model.History]:
-    """The last scores of each host; none without a store. A store that cannot be read is a ReportError."""
+    """The last scores of each host; none without a sound store. One that cannot be read is a ReportError."""
     if not request.history_url:
         return {}
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.results import scores
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, open_store
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateDamaged, StateError, StateMissing, open_store
 
     try:
         store = open_store(request.history_url, read_only=True)
@@ -103,8 +103,8 @@ def _histories(request: Request, hosts: t.Sequence[str]) -> t.Dict[str, model.Hi
                 return {host: scores(unit, host, _HISTORY_POINTS) for host in hosts if _is_utf8(host)}
         finally:
             store.close()
-    except StateMissing:
-        return {}
+    except (StateMissing, StateDamaged):
+        return {}  # whoever writes there next sets a damaged one aside and says so
     except StateError as error:
         raise ReportError(f"history_url: {error}") from error
 
