@@ -13,7 +13,7 @@ import os
 import threading
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CommandMissing, CommandTimeout
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CommandFlood, CommandMissing, CommandTimeout
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 
@@ -45,19 +45,19 @@ class _Bounded:
             self._left -= len(kept)
             if len(kept) < len(chunk):
                 self._stop()
-                return kept or None
+                return kept
         return chunk
 
 
 def make_runner(module: AnsibleModule) -> t.Callable[..., tuple[int, str, str]]:
     """``run(argv, timeout) -> (rc, out, err)`` for the engine.
 
-    The program gets its arguments as they are. It is ended after ``timeout`` seconds (CommandTimeout), and when it writes more than
-    8 MiB to one of its outputs; bytes that are not UTF-8 are replaced.
+    The program gets its arguments as they are. It is ended after ``timeout`` seconds (CommandTimeout), or when it writes more than 8 MiB
+    to one of its outputs (CommandFlood); bytes that are not UTF-8 are replaced.
     """
 
     def run(argv: t.Sequence[str], timeout: float = 10.0) -> tuple[int, str, str]:
-        late = threading.Event()
+        late, flooded = threading.Event(), threading.Event()
         timers: list[threading.Timer] = []
 
         def watch(process: t.Any) -> None:
@@ -65,8 +65,12 @@ def make_runner(module: AnsibleModule) -> t.Callable[..., tuple[int, str, str]]:
                 late.set()
                 process.kill()
 
-            process.stdout = _Bounded(process.stdout, process.kill)
-            process.stderr = _Bounded(process.stderr, process.kill)
+            def dam() -> None:
+                flooded.set()
+                process.kill()
+
+            process.stdout = _Bounded(process.stdout, dam)
+            process.stderr = _Bounded(process.stderr, dam)
             timer = threading.Timer(timeout, end)
             timer.daemon = True
             timer.start()
@@ -83,6 +87,8 @@ def make_runner(module: AnsibleModule) -> t.Callable[..., tuple[int, str, str]]:
                 timer.cancel()
         if late.is_set():
             raise CommandTimeout(f"{argv[0]} did not end within {timeout:g} s")
+        if flooded.is_set():
+            raise CommandFlood(f"{argv[0]} wrote more than {_OUTPUT_LIMIT // 1024**2} MiB and was stopped")
         return rc, out, err
 
     return run

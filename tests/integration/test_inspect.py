@@ -335,7 +335,7 @@ def test_commands_are_bounded(run_playbook, inventory, tmp_path):
     results = {result["name"]: result for result in seen(tmp_path)["results"]}
     assert {name: results[name]["status"] for name in ("plain", "json", "stderr")} == {"plain": "ok", "json": "ok", "stderr": "ok"}
     assert (results["sleeps"]["status"], results["sleeps"]["reason"]) == ("critical", "timeout")
-    assert results["floods"]["status"] == "critical"
+    assert (results["floods"]["status"], results["floods"]["reason"]) == ("critical", "output")
     assert results["missing"]["status"] in ("critical", "unknown") and "/no/such/program" in results["missing"]["summary"]
     assert len(json.dumps(seen(tmp_path))) < 200000
 

@@ -43,6 +43,10 @@ class CommandTimeout(Exception):
     """A program did not end within its time and was stopped."""
 
 
+class CommandFlood(Exception):
+    """A program wrote without end and was stopped."""
+
+
 class CommandMissing(Exception):
     """A program is not installed or may not be run."""
 
@@ -106,7 +110,7 @@ class ProbeSpec:
 class Context:
     """What the runner hands to a probe.
 
-    :ivar run: ``run(argv, timeout) -> (rc, out, err)``; raises CommandTimeout or CommandMissing; None where programs cannot be run
+    :ivar run: ``run(argv, timeout) -> (rc, out, err)``; raises CommandTimeout, CommandFlood or CommandMissing; None where programs cannot be run
     :ivar check_mode: nothing may be changed, and a command probe does not run
     :ivar deadline: time.monotonic() at which the whole run ends
     :ivar shared: one dict for the whole run, where gather() leaves what it found for observe()

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import (
     CannotSee,
+    CommandFlood,
     CommandMissing,
     CommandTimeout,
     Context,
@@ -48,7 +49,7 @@ SPEC = ProbeSpec(
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
-    :raises ProbeFailure: timeout
+    :raises ProbeFailure: timeout, output
     :raises CannotSee: check_mode, or the program is not there
     """
     program = options["argv"][0]
@@ -62,6 +63,8 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
         raise CannotSee(f"{program} is not installed or may not be run by this user", "unsupported") from exc
     except CommandTimeout as exc:
         raise ProbeFailure("timeout", f"{program} did not end within {options['timeout']:g} s") from exc
+    except CommandFlood as exc:
+        raise ProbeFailure("output", str(exc)) from exc
     return {"rc": rc, "stdout": _cut(out), "stderr": _cut(err), "json": read_json(out) if len(out) <= _LONGEST * 16 else None}
 
 
