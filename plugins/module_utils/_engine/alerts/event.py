@@ -45,6 +45,9 @@ _OURS = ("event_id", "alert_id", "fingerprint", "starts_at", "ends_at", "duratio
 class EventError(Exception):
     """What was given is no event; the text is one sentence."""
 
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence.replace("?.", "?"))
+
 
 def rank(severity: str) -> int:
     """info 0, warning 1, error 2, critical 3."""

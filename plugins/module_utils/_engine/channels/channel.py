@@ -99,6 +99,9 @@ class Dialect(t.NamedTuple):
 class ChannelError(Exception):
     """What was given is no channel; the text is one sentence without secrets."""
 
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence.replace("?.", "?"))
+
 
 def masked_url(scheme: str, place: str, more: bool) -> str:
     """``https://host:8443/********``: the place is told, the rest is not."""

@@ -191,7 +191,7 @@ class Transport:
         if kept is None or kept[0] < time.monotonic():
             with self._gate:
                 try:
-                    found: t.Any = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+                    found: t.Any = socket.getaddrinfo(name.encode("ascii"), None, type=socket.SOCK_STREAM)
                 except (OSError, UnicodeError) as exc:
                     found = exc
             self._names[name] = kept = (time.monotonic() + _NAME_KEPT, found)

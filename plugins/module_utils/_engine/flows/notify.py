@@ -19,8 +19,9 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import Report, deliver
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, outbox
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateMissing, Store, Unit, open_store
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
 
 UNREACHABLE = "reachable"
 FAILED = "inspection"
@@ -95,7 +96,7 @@ class Committed(t.NamedTuple):
 def commit(unit: Unit, channels: t.Sequence[Channel], batch: Batch, dry: bool = False) -> Committed:
     """Take everything through the lifecycle in the caller's unit of work; ``dry`` writes nothing."""
     routes, secrets = routes_of(channels), secrets_of(channels)
-    steps = [lifecycle.step(unit, mask(event, secrets), routes, batch.source, dry=dry) for event in batch.events]
+    steps = [lifecycle.step(unit, mask(event, secrets), routes, _source(event, batch), dry=dry) for event in batch.events]
     for event in batch.messages:
         if dry:
             takers = tuple(route.channel for route in routes if lifecycle.takes(route, event["severity"]))
@@ -104,6 +105,23 @@ def commit(unit: Unit, channels: t.Sequence[Channel], batch: Batch, dry: bool = 
             steps.append(lifecycle.message(unit, mask(event, secrets), routes, uuid.uuid4().hex))
     rows = [row for step in steps for row in step.rows]
     return Committed(rows, [(step.event, step.channels) for step in steps if step.event is not None])
+
+
+def _source(event: Event, batch: Batch) -> str:
+    """Whether a host is reached is known to everybody who asks it anything, so anybody may resolve that."""
+    return UNREACHABLE if event["check"] == UNREACHABLE else batch.source
+
+
+def resolutions(unit: Unit, source: str, is_over: t.Callable[[str, str], bool], message: str, now: float) -> list[Event]:
+    """Resolved events for the open alerts of a source.
+
+    :arg is_over: (instance, check) -> whether it is known to be over
+    """
+    return [
+        dict(episode.event, status="resolved", message=message, timestamp=rfc3339(now))
+        for episode in episodes.open_from(unit, source)
+        if is_over(episode.instance, str(episode.event.get("check", "")))
+    ]
 
 
 def tell(store: Store, channels: t.Sequence[Channel], batch: Batch, seconds: float = 10.0, gate: Gate | None = None) -> dict[str, t.Any]:

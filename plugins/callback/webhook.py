@@ -1,0 +1,292 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: webhook
+type: notification
+short_description: Tell chat robots, webhooks and files what a run finds, so that nothing is lost
+version_added: 1.0.0
+description:
+  - Turns the results of P(vigil.ops.inspect#module) tasks, failed tasks and unreachable hosts into alerts, without a change to any playbook.
+  - What is not ok is kept in the store on the controller as it is seen, and sent by a thread in the background. At the end of the run what
+    is left is sent for at most O(deadline); what could not be sent goes out with the next run or with M(vigil.ops.notify) and O(vigil.ops.notify#module:flush).
+  - An alert is told once when it begins, again after four hours while it lasts, and once when it is resolved. A host that goes through
+    a whole playbook well resolves what this playbook had told about it, unless the run was restricted to tags.
+  - Errors that a task ignores and those that a block rescues are no alerts. A play that matches no host is one.
+  - Nothing is told or kept with C(--check). Task options are never sent, nor results under C(no_log).
+author:
+  - vigil.ops contributors (@vigil-ops)
+requirements:
+  - enabled in the configuration, C(callbacks_enabled = vigil.ops.webhook)
+options:
+  channels:
+    description:
+      - Where to tell, as URLs separated by white space, or as a YAML list. See O(vigil.ops.notify#module:channels) for what a channel is.
+      - A channel that cannot be read is a warning, and the play goes on.
+    type: str
+    env:
+      - name: VIGIL_CHANNELS
+    ini:
+      - section: callback_vigil_webhook
+        key: channels
+  channels_file:
+    description:
+      - A file with more channels, one a line, or a YAML list. Prefer it to the environment, which some tools write to disk.
+    type: path
+    env:
+      - name: VIGIL_CHANNELS_FILE
+    ini:
+      - section: callback_vigil_webhook
+        key: channels_file
+  min_severity:
+    description:
+      - The lowest severity that is told, of channels that name none of their own.
+    type: str
+    choices: [info, warning, error, critical]
+    default: info
+    env:
+      - name: VIGIL_MIN_SEVERITY
+    ini:
+      - section: callback_vigil_webhook
+        key: min_severity
+  events:
+    description:
+      - What is told.
+      - V(results) are the checks of C(vigil.ops.inspect), V(failures) failed tasks and plays without hosts, V(unreachable) hosts that cannot
+        be reached. V(changes) tells at the end which tasks changed something, V(stats) how the run ended.
+    type: list
+    elements: str
+    choices: [results, failures, unreachable, changes, stats]
+    default: [results, failures, unreachable]
+    env:
+      - name: VIGIL_EVENTS
+    ini:
+      - section: callback_vigil_webhook
+        key: events
+  language:
+    description:
+      - The language of texts in chats, of channels that name none of their own.
+    type: str
+    choices: [en, zh]
+    default: en
+    env:
+      - name: VIGIL_LANGUAGE
+    ini:
+      - section: callback_vigil_webhook
+        key: language
+  service:
+    description:
+      - The service of checks without the label C(service), and of hosts that cannot be reached. Failed tasks are of the playbook.
+    type: str
+    default: vigil
+    env:
+      - name: VIGIL_SERVICE
+    ini:
+      - section: callback_vigil_webhook
+        key: service
+  state_url:
+    description:
+      - The store on the controller, such as C(sqlite:////var/lib/vigil/state.db). The default is the store of the user who runs Ansible.
+    type: str
+    env:
+      - name: VIGIL_STATE_URL
+    ini:
+      - section: callback_vigil_webhook
+        key: state_url
+  deadline:
+    description:
+      - The longest time that the end of a run may be held up for sending, such as V(10s).
+    type: str
+    default: 10s
+    env:
+      - name: VIGIL_DEADLINE
+    ini:
+      - section: callback_vigil_webhook
+        key: deadline
+"""
+
+# Everything is imported here, on the main thread: an import in a thread could hold a lock while a worker is forked.
+import functools
+import os
+import time
+import typing as t
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
+from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _run_events
+from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
+
+_INSPECT = ("vigil.ops.inspect",)
+
+
+def _border(hook: t.Callable[..., None]) -> t.Callable[..., None]:
+    """A fault in here must never touch the play: it is said once, by its kind alone, as its text may hold a secret."""
+
+    @functools.wraps(hook)
+    def guarded(self: CallbackModule, *args: t.Any, **kwargs: t.Any) -> None:
+        if self.disabled:
+            return
+        try:
+            hook(self, *args, **kwargs)
+        except Exception as exc:  # noqa: BLE001 - the border to Ansible
+            self.say(f"a fault in {hook.__name__} ({type(exc).__name__}); the run goes on.")
+
+    return guarded
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "vigil.ops.webhook"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.disabled = False
+        self._said: set[str] = set()
+        self._channels: list[Channel] = []
+        self._events: list[str] = []
+        self._teller: Teller | None = None
+        self._run = _run_events.Run("", "")
+        self._url = ""
+        self._deadline = 10.0
+
+    def say(self, sentence: str) -> None:
+        """One warning line, each once."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._display.warning(f"vigil.ops.webhook: {sentence}")
+
+    def set_options(self, task_keys: t.Any = None, var_options: t.Any = None, direct: t.Any = None) -> None:
+        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        self._read_options()
+
+    @_border
+    def _read_options(self) -> None:
+        given: list[t.Any] = []
+        try:
+            given += _channels.split(_channels.plain(self.get_option("channels") or ""))
+            path = _channels.plain(self.get_option("channels_file") or "")
+            given += _channels.read_file(path) if path else []
+        except _channels.ChannelsError as exc:
+            self.say(str(exc))
+        self._channels, errors = parse_all(self._with_defaults(given))
+        for error in errors:
+            self.say(f"{error} It is left out.")
+        try:
+            self._deadline = max(parse_duration(_channels.plain(self.get_option("deadline"))), 0.0)
+        except ValueError as exc:
+            self.say(f"deadline: {exc}; 10s are used.")
+        self._events = _channels.plain(self.get_option("events"))
+        url = _channels.plain(self.get_option("state_url") or "") or "default"
+        self._url = default_url() if url == "default" else url
+        self._run = _run_events.Run(_channels.plain(self.get_option("service")), "")
+        if not self._channels:
+            self.disabled = True
+            self._display.v(
+                "vigil.ops.webhook tells nobody: set VIGIL_CHANNELS, VIGIL_CHANNELS_FILE or channels in [callback_vigil_webhook]."
+            )
+
+    def _with_defaults(self, given: t.Iterable[t.Any]) -> list[t.Any]:
+        """Options of the callback for channels that have none of their own."""
+        common = {key: _channels.plain(self.get_option(key)) for key in ("min_severity", "language")}
+        made = []
+        for item in given:
+            own = {
+                key: value
+                for key, value in common.items()
+                if not (isinstance(item, str) and f"{key}=" in item and not item.startswith("http"))
+            }
+            made.append({**own, "url": item} if isinstance(item, str) else {**own, **item} if isinstance(item, dict) else item)
+        return made
+
+    @_border
+    def v2_playbook_on_start(self, playbook: t.Any) -> None:
+        if context.CLIARGS.get("check"):
+            self.disabled = True
+            return
+        name = os.path.basename(_channels.plain(getattr(playbook, "_file_name", "") or "playbook"))
+        self._run = _run_events.Run(self._run.service, name)
+        try:
+            self._teller = Teller(self._url, self._channels)
+        except StateError as exc:
+            self.say(f"{exc} Nothing is told.")
+            self.disabled = True
+            return
+        for notice in self._teller.store.notices:
+            self.say(notice)
+
+    @_border
+    def v2_playbook_on_play_start(self, play: t.Any) -> None:
+        self._run.play = _channels.plain(play.get_name())
+
+    @_border
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        if "failures" in self._events:
+            self._tell([self._run.no_hosts(time.time())])
+
+    @_border
+    def v2_runner_on_ok(self, result: t.Any) -> None:
+        task = _run_events.task_of(result)
+        if (task.resolved_action or task.action) in _INSPECT:
+            self._inspected(result)
+        if "changes" in self._events and result.is_changed():
+            self._run.changed(_run_events.host_of(result), _channels.plain(task.get_name()))
+
+    @_border
+    def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
+        task = _run_events.task_of(result)
+        if (task.resolved_action or task.action) in _INSPECT and self._inspected(result):
+            return
+        if ignore_errors or _run_events.is_rescued(task):
+            return
+        event = self._run.failed(result, time.time())
+        if "failures" in self._events:
+            self._tell([event])
+
+    @_border
+    def v2_runner_on_unreachable(self, result: t.Any) -> None:
+        event = self._run.unreachable(result, time.time())
+        if "unreachable" in self._events:
+            self._tell([event])
+
+    def _inspected(self, result: t.Any) -> bool:
+        """The checks of one host; False when the result holds none."""
+        outcome = _channels.plain(_run_events.data_of(result))
+        if not isinstance(outcome.get("results"), list) or "score" not in outcome:
+            return False
+        if "results" in self._events:
+            self._keep(self._run.inspected(_run_events.host_of(result), outcome, time.time()))
+        return True
+
+    @_border
+    def v2_playbook_on_stats(self, stats: t.Any) -> None:
+        if self._teller is None:
+            return
+        now = time.time()
+        whole = _run_events.is_whole(context.CLIARGS)
+        messages = self._run.messages(stats, self._events, now)
+        self._say_unkept(self._teller.tell(self._run.batch([], messages), lambda unit: self._run.resolved(unit, stats, whole, now)))
+        for sentence in self._teller.finish(self._deadline):
+            self.say(sentence)
+
+    def _tell(self, events: list[t.Any]) -> None:
+        self._keep(self._run.batch(events))
+
+    def _keep(self, batch: t.Any) -> None:
+        if self._teller is not None and batch.events:
+            self._say_unkept(self._teller.tell(batch))
+
+    def _say_unkept(self, why: str) -> None:
+        if why:
+            self.say(f"{why} It is tried again.")
+        if self._teller is not None:
+            for notice in self._teller.store.notices:
+                self.say(notice)

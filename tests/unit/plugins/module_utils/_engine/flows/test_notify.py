@@ -1,0 +1,142 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From results to what is told, on a real store and a real file."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import new_event
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import new_result
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import history, notify
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, open_store
+
+NOW = 1_763_692_800.0
+
+
+def outcome(**statuses):
+    return {"results": [new_result(name, status=status, summary=name) for name, status in statuses.items()], "score": 1.0, "changed": False}
+
+
+def told(events):
+    return [(event["instance"], event["check"], event["status"], event["severity"]) for event in events if event["status"] == "firing"]
+
+
+def test_events_of_results():
+    results = {
+        "web1": outcome(disk="critical", cpu="warning", ram="unknown", net="skipped", ssh="ok"),
+        "web2": {"unreachable": True, "msg": "no\nroute"},
+        "web3": {"failed": True, "msg": "boom"},
+        "web4": {"skipped": True},
+        "web5": None,
+    }
+    events = notify.events_of_results(results, "vigil", NOW)
+    assert told(events) == [
+        ("web1", "disk", "firing", "error"),
+        ("web1", "cpu", "firing", "warning"),
+        ("web1", "ram", "firing", "warning"),
+        ("web2", "reachable", "firing", "critical"),
+        ("web3", "inspection", "firing", "error"),
+    ]
+    assert {(event["instance"], event["check"]) for event in events if event["status"] == "resolved"} == {
+        ("web1", "reachable"),
+        ("web1", "inspection"),
+        ("web1", "ssh"),
+        ("web3", "reachable"),
+    }
+    assert [event["message"] for event in events if event["instance"] == "web2"] == ["no route"]
+
+
+@pytest.fixture
+def world(tmp_path):
+    path = tmp_path / "events.jsonl"
+
+    def lines():
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+    with open_store(str(tmp_path / "state.db")) as store:
+        yield store, parse(f"file://{path}#ops"), lines
+
+
+def batch(clock, **statuses):
+    return notify.Batch(notify.events_of_results({"web1": outcome(**statuses)}, "vigil", clock()))
+
+
+def test_tell_and_resolve(world):
+    store, channel, lines = world
+    first = notify.tell(store, [channel], batch(store.clock, disk="critical"))
+    assert (first["delivered"], first["queued"], first["dropped"]) == (1, 0, 0)
+    assert first["channels"][0]["status"] == "delivered"
+    assert first["channels"][0]["channel"].startswith("ops (file:///")
+    again = notify.tell(store, [channel], batch(store.clock, disk="critical"))
+    assert (again["delivered"], again["channels"][0]["status"], again["events"]) == (0, "nothing", [])
+    assert notify.tell(store, [channel], batch(store.clock, disk="ok"))["delivered"] == 1
+    assert [line["status"] for line in lines()] == ["firing", "resolved"]
+    assert lines()[0]["alert_id"] == lines()[1]["alert_id"]
+
+
+def test_a_host_that_comes_back(world):
+    store, channel, lines = world
+    for result in ({"unreachable": True, "msg": "gone"}, {"failed": True, "msg": "boom"}, outcome(disk="ok")):
+        notify.tell(store, [channel], notify.Batch(notify.events_of_results({"web1": result}, "vigil", store.clock())))
+    assert [(line["check"], line["status"]) for line in lines()] == [
+        ("reachable", "firing"),
+        ("reachable", "resolved"),
+        ("inspection", "firing"),
+        ("inspection", "resolved"),
+    ]
+
+
+def test_messages_are_always_told_and_secrets_never(world):
+    store, _channel, lines = world
+    channel = _channel
+    secret = parse("wecom://SECRET-KEY-0001?endpoint=http://127.0.0.1:1")
+    message = new_event("s", "i", "title", store.clock(), message="the key is SECRET-KEY-0001")
+    for _number in range(2):
+        notify.tell(store, [channel, secret], notify.Batch((), [message]), seconds=0.5)
+    assert [line["message"] for line in lines()] == ["the key is ********"] * 2
+    assert lines()[0]["event_id"] != lines()[1]["event_id"]
+
+
+def test_orphans_are_named(world):
+    store, channel, _lines = world
+    old = parse("http://127.0.0.1:1/#old")
+    notify.tell(store, [old], batch(store.clock, disk="critical"), seconds=0.5)
+    notices = notify.tell(store, [channel], notify.Batch())["notices"]
+    assert notices == ['1 message for the channel "old" stay queued: it is not among the channels given here.']
+
+
+def test_preview_writes_nothing(world, tmp_path):
+    store, channel, lines = world
+    nothing = tmp_path / "none" / "state.db"
+    shown = notify.preview(str(nothing), [channel], batch(store.clock, disk="critical", cpu="ok"), store.clock)
+    assert [event["check"] for event in shown["events"]] == ["disk"]
+    assert shown["channels"][0]["status"] == "would tell"
+    assert not nothing.parent.exists()
+    notify.tell(store, [channel], batch(store.clock, disk="critical"))
+    shown = notify.preview(store.path, [channel], batch(store.clock, disk="critical"), store.clock)
+    assert (shown["events"], shown["channels"][0]["status"]) == ([], "nothing")
+    shown = notify.preview(store.path, [channel], batch(store.clock, disk="ok"), store.clock)
+    assert [event["status"] for event in shown["events"]] == ["resolved"]
+    assert len(lines()) == 1
+
+
+def test_history(world):
+    store, channel, _lines = world
+    notify.tell(store, [channel], batch(store.clock, disk="critical"))
+    found, notices = history.history(store.path, "events", "web*", "1h", 10)
+    assert ([entry["check"] for entry in found], notices) == (["disk"], [])
+    assert history.history(store.path, "events", None, "2001-01-01T00:00:00Z", 10)[0] == found
+    assert history.history(store.path, "events", "db*", None, 10)[0] == []
+    found, notices = history.history(store.path + ".none", "events", None, None, 10)
+    assert found == []
+    assert "There is no state file" in notices[0]
+    for since, limit, words in (("soon", 1, "soon"), ("2026-13-01T00:00:00Z", 1, "not a time"), (None, 0, "limit is 0")):
+        with pytest.raises(ValueError, match=words):
+            history.history(store.path, "events", None, since, limit)
+    with pytest.raises(StateError):
+        history.history("nowhere", "events", None, None, 1)
