@@ -71,7 +71,7 @@ class NetError(Exception):
 
     :ivar reason: dns, refused, reset, unreachable, timeout, tls or protocol
     :ivar sentence: one sentence for people, without secrets
-    :ivar phase: dns, connect, tls, send, first_byte, headers, body or dialogue
+    :ivar phase: file (one of our own), dns, connect, tls, send, first_byte, headers, body or dialogue
     :ivar code: OpenSSL's verify code where a certificate was refused, else 0
     """
 

@@ -5,26 +5,23 @@
 """Looking at what may hang for ever, such as a dead network mount, from processes that can be left behind.
 
 A thread in an uninterruptible system call cannot be stopped, so every look is made by a process of its own. A small *keeper* process is
-forked once, before threads are started; it forks the lookers on request, so that no fork is ever made from a process with threads. The
-keeper holds none of the standard streams (an SSH connection would wait for them) and ends when the process that started it is gone.
+forked once, before threads are started; it forks the lookers, so that no fork is ever made from a process with threads. The keeper holds
+none of the standard streams (an SSH connection would wait for them) and ends when the process that started it is gone.
 """
 
 from __future__ import annotations
 
 import array
-import errno
 import json
 import os
 import select
-import signal
 import socket
 import threading
 import time
 import typing as t
 
-Job = t.Callable[..., t.Dict[str, t.Any]]
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._keeper import LONGEST_REQUEST, Job, become_keeper
 
-_LONGEST_REQUEST = 65536
 _LONGEST_ANSWER = 4 << 20
 
 
@@ -71,7 +68,7 @@ class Guard:
                 ours.close()
                 raise GuardLost(f"no process could be started: {exc.strerror}") from exc
             if pid == 0:
-                _become_keeper(theirs, self._jobs)
+                become_keeper(theirs, self._jobs)
         try:
             os.waitpid(pid, 0)  # the parent of the keeper, which leaves at once
         except ChildProcessError:
@@ -112,7 +109,7 @@ class Guard:
     def _ask(self, request: str) -> int:
         """Hand a request to the keeper; returns where the answer can be read."""
         data = request.encode("ascii")
-        if len(data) > _LONGEST_REQUEST:
+        if len(data) > LONGEST_REQUEST:
             raise GuardLost("the request is too long")
         reader, writer = os.pipe()
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [writer]))]
@@ -169,84 +166,3 @@ def _answer(data: bytes) -> dict[str, t.Any]:
     if kind != "ok":
         raise GuardLost(str(value))
     return t.cast("dict[str, t.Any]", value)
-
-
-def _become_keeper(channel: socket.socket, jobs: t.Mapping[str, Job]) -> None:
-    """In the forked child: fork once more so that nobody has to wait for the keeper, then serve; never returns."""
-    try:
-        if os.fork() == 0:
-            os.setsid()
-            _let_go(channel.fileno())
-            _serve(channel, jobs)
-    finally:
-        os._exit(0)
-
-
-def _let_go(kept: int) -> None:
-    """Give up everything that was inherited: standard streams, files, signal handlers."""
-    for number in (signal.SIGTERM, signal.SIGALRM, signal.SIGPIPE, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    for descriptor in _open_descriptors():
-        if descriptor != kept:
-            try:
-                os.close(descriptor)
-            except OSError:
-                pass
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        if descriptor != null:
-            os.dup2(null, descriptor)
-    os.chdir("/")
-
-
-def _open_descriptors() -> list[int]:
-    for folder in ("/proc/self/fd", "/dev/fd"):
-        try:
-            return [int(name) for name in os.listdir(folder)]
-        except (OSError, ValueError):
-            continue
-    return list(range(256))
-
-
-def _serve(channel: socket.socket, jobs: t.Mapping[str, Job]) -> None:
-    space = socket.CMSG_SPACE(array.array("i", [0]).itemsize)
-    while True:
-        try:
-            data, ancillary, _flags, _address = channel.recvmsg(_LONGEST_REQUEST, space)
-        except OSError as exc:
-            if exc.errno == errno.EINTR:
-                continue
-            return
-        if not data or not ancillary:
-            return
-        writers = array.array("i")
-        writers.frombytes(ancillary[0][2][: writers.itemsize])
-        try:
-            if os.fork() == 0:
-                channel.close()
-                _look(writers[0], json.loads(data.decode("ascii")), jobs)
-        except OSError:
-            pass  # no room for a process: the end of the pipe says so
-        os.close(writers[0])
-
-
-def _look(writer: int, request: list[t.Any], jobs: t.Mapping[str, Job]) -> None:
-    """In a looker: do the job, write the answer, leave."""
-    try:
-        name, arguments, seconds = request
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, seconds + 0.5)
-        try:
-            answer: list[t.Any] = ["ok", jobs[name](**arguments)]
-        except OSError as exc:
-            answer = ["errno", [exc.errno or errno.EIO, exc.strerror or str(exc)]]
-        except Exception as exc:  # noqa: BLE001 - the border of the process: a fault is told, not raised into nowhere
-            answer = ["fault", f"{type(exc).__name__}: {exc}"]
-        data = json.dumps(answer).encode("ascii")
-        while data:
-            data = data[os.write(writer, data) :]
-    finally:
-        os._exit(0)

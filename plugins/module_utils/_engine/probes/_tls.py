@@ -71,7 +71,7 @@ def _version(path: str | None) -> tuple[t.Any, ...] | None:
     try:
         status = os.stat(path)
     except OSError as exc:
-        raise NetError("tls", f"{path} cannot be read: {(exc.strerror or '').lower()}", "tls") from exc
+        raise NetError("tls", f"{path} cannot be read: {(exc.strerror or '').lower()}", "file") from exc
     return (path, status.st_mtime_ns, status.st_size, status.st_ino)
 
 
@@ -81,6 +81,7 @@ def _build(verify: bool, check_name: bool, ca: str | None, client_cert: str | No
     try:
         if verify:
             made.check_hostname = check_name
+            made.minimum_version = ssl.TLSVersion.TLSv1_2
             # alike on every Python: 3.13 alone would refuse many private CAs by the strict flag
             flags = (int(made.verify_flags) | _PARTIAL_CHAIN | int(ssl.VERIFY_X509_TRUSTED_FIRST)) & ~_STRICT
             made.verify_flags = ssl.VerifyFlags(flags)
@@ -92,12 +93,12 @@ def _build(verify: bool, check_name: bool, ca: str | None, client_cert: str | No
             made.check_hostname = False
             made.verify_mode = ssl.CERT_NONE
             made.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-            made.set_ciphers("ALL:@SECLEVEL=0")
+            made.set_ciphers("ALL:!aNULL:@SECLEVEL=0")
         if client_cert is not None:
             place = client_cert
             made.load_cert_chain(client_cert, client_key, password=_no_password)
     except (OSError, ValueError) as exc:
-        raise NetError("tls", f"{place} cannot be used: {_why(exc)}", "tls") from exc
+        raise NetError("tls", f"{place} cannot be used: {_why(exc)}", "file") from exc
     return made
 
 

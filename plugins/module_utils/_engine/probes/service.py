@@ -32,6 +32,7 @@ SPEC = ProbeSpec(
     {
         "active": "whether it runs (active or reloading)",
         "enabled": "whether it starts with the system; null where that does not apply (static, generated)",
+        "unit_file_state": "enabled, disabled, static, masked, generated and so on; null where there is no unit file",
         "state": "active, reloading, inactive, failed, activating or deactivating",
         "sub": "such as running, exited, dead or auto-restart",
         "result": "success, or why it failed, such as exit-code, signal, oom-kill or timeout",
@@ -122,6 +123,7 @@ def _read(found: dict[str, str]) -> dict[str, t.Any]:
     return {
         "active": active,
         "enabled": _ENABLED.get(found.get("UnitFileState", "")),
+        "unit_file_state": found.get("UnitFileState") or None,
         "state": state,
         "sub": found.get("SubState") or None,
         "result": found.get("Result") or None,

@@ -72,18 +72,19 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
         try:
             seen, certificate = _look(options, port, deadline, True)
         except NetError as exc:
-            if not exc.code:
+            if exc.reason != "tls" or exc.phase != "tls":
                 raise
             refusal = exc
             seen, certificate = _look(options, port, deadline, False)
     except NetError as exc:
         where = "" if exc.phase in ("dns", "connect") and exc.reason != "timeout" else f"{host}:{port}"
-        raise failure(refusal if refusal and exc.reason != "tls" else exc, None, where) from exc
+        raise failure(refusal or exc, None, where) from exc
     seen["latency_ms"] = milliseconds(begin)
     now = time.time()
     expired = certificate.not_after < now
     early = certificate.not_before > now
-    seen["chain_ok"] = refusal is None or (refusal.code in EXPIRED + NOT_YET_VALID and (expired or early))
+    dated = refusal is not None and refusal.code in EXPIRED + NOT_YET_VALID and (expired or early)
+    seen["chain_ok"] = None if refusal and not refusal.code else refusal is None or dated
     seen["valid"] = refusal is None and seen["name_ok"]
     if not seen["valid"]:
         raise ProbeFailure("tls", f"{host}:{port}: {_faults(options, seen, refusal, expired, early)}", seen)
@@ -132,7 +133,7 @@ def _faults(options: dict[str, t.Any], seen: dict[str, t.Any], refusal: NetError
     if early:
         faults.append(f"expired: the certificate is not valid before {seen['not_before']}")
     if refusal is not None and not (seen["chain_ok"] and (expired or early)):
-        faults.append(refusal.sentence)
+        faults.append(refusal.sentence + ("" if refusal.code else f"; it speaks {seen['protocol']}"))
     if not seen["name_ok"]:
         names = ", ".join(seen["san"][:5]) or seen["subject"] or "nobody"
         faults.append(f"name: the certificate is for {names}, not for {options['server_name'] or options['host']}")

@@ -91,12 +91,34 @@ def test_many_threads_at_once(guard):
     assert sorted(answers) == [number / 1000 for number in range(40)]
 
 
+def test_many_that_hang_do_not_hold_up_the_others(guard):
+    outcomes = []
+
+    def hang(number):
+        try:
+            guard.call("sleep", {"seconds": 30 + number}, 2)
+        except GuardTimeout:
+            outcomes.append("left")
+
+    threads = [threading.Thread(target=hang, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    assert guard.call("sleep", {"seconds": 0}, 10) == {"slept": 0}
+    for thread in threads:
+        thread.join(30)
+    assert outcomes == ["left"] * 20
+
+
+def test_lookers_are_used_again(guard):
+    assert len({guard.call("pids", {}, 10)["me"] for _number in range(50)}) <= 4
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
 def test_the_lookers_hold_nothing_of_ours(guard):
     reader, writer = os.pipe()
     try:
-        # standard streams, the pipe of the answer, and the listing itself
-        assert len(guard.call("pids", {}, 10)["open"]) <= 5
+        # standard streams, the channel of the looker, the pipe of the answer, and the listing itself
+        assert len(guard.call("pids", {}, 10)["open"]) <= 6
     finally:
         os.close(reader)
         os.close(writer)

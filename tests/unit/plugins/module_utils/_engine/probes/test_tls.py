@@ -79,6 +79,24 @@ def test_an_older_protocol_is_told(serve, look, certificates):
     assert look("tls", host="localhost", port=server.port, ca=certificates.ca)["protocol"] == "TLSv1.2"
 
 
+def test_a_protocol_that_is_too_old_is_described(serve, look, certificates):
+    context = certificates.server("good", newest=ssl.TLSVersion.TLSv1_1)
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    failure = failure_of(look, host="localhost", port=serve(hold, tls=context).port, ca=certificates.ca)
+    assert failure.reason == "tls"
+    assert "protocol:" in failure.sentence
+    assert (failure.observed["protocol"], failure.observed["valid"], failure.observed["chain_ok"]) == ("TLSv1.1", False, None)
+    assert failure.observed["days_left"] > 1000
+
+
+def test_a_ca_file_that_cannot_be_used_is_named(look, serve, certificates):
+    server = serve(hold, tls=certificates.server("good"))
+    failure = failure_of(look, host="localhost", port=server.port, ca="/no/such.pem")
+    assert "/no/such.pem cannot be read" in failure.sentence
+    assert failure.observed == {}
+
+
 def test_no_tls_silence_and_nobody(serve, look):
     assert failure_of(look, host="127.0.0.1", port=serve(lambda c, s: c.sendall(b"220 hello\r\n" * 9)).port).reason in ("tls", "reset")
     failure = failure_of(look, host="127.0.0.1", port=serve(lambda c, s: s.hang()).port, timeout=0.3)
