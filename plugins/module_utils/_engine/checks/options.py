@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import typing as t
 import urllib.parse
@@ -19,6 +18,8 @@ _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "
 
 def nearest(word: t.Any, known: t.Iterable[str]) -> str:
     """A hint behind an error: the nearest known name, else all of them; starts with a semicolon."""
+    import difflib
+
     names = sorted(known)
     lowered = {name.lower(): name for name in names}
     close = difflib.get_close_matches(str(word).lower(), list(lowered), n=1, cutoff=0.6)

@@ -13,7 +13,6 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import Result, count, overall
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, secrets_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, parse_checks
-from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.baseline import WINDOW, bounds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import trace_causes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.runner import Runner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import score
@@ -69,6 +68,7 @@ def check_secrets(checks: t.Iterable[Check]) -> set[str]:
 
 def learned_baselines(store: Store, host: str, checks: t.Iterable[Check]) -> dict[str, Baselines]:
     """The baselines that the checks ask for, from the history of the host."""
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.baseline import WINDOW, bounds
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results as history
 
     found: dict[str, Baselines] = {}
