@@ -380,8 +380,11 @@ def test_https_says_what_is_wrong_with_the_certificate(serve, look, certificates
 
 
 def test_https_against_plain_http_and_a_handshake_that_never_ends(serve, look):
-    failure = failure_of(look, url=f"https://127.0.0.1:{serve(b'HTTP/1.1 400 Bad Request' + bytes(200)).port}/", timeout=2)
-    assert failure.reason in ("tls", "timeout")
+    plain = serve(
+        lambda connection, server: (connection.recv(4096), connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), server.hang())
+    )
+    failure = failure_of(look, url=f"https://127.0.0.1:{plain.port}/")
+    assert (failure.reason, failure.sentence) == ("tls", f"127.0.0.1:{plain.port}: protocol: the server does not speak TLS here")
     failure = failure_of(look, url=f"https://127.0.0.1:{serve(lambda connection, server: server.hang()).port}/", timeout=0.4)
     assert failure.reason == "timeout"
     assert "TLS handshake" in failure.sentence

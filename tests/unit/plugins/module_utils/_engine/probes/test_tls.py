@@ -79,6 +79,7 @@ def test_an_older_protocol_is_told(serve, look, certificates):
     assert look("tls", host="localhost", port=server.port, ca=certificates.ca)["protocol"] == "TLSv1.2"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_protocol_that_is_too_old_is_described(serve, look, certificates):
     context = certificates.server("good", newest=ssl.TLSVersion.TLSv1_1)
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
@@ -156,7 +157,7 @@ def test_starttls(serve, look, certificates, protocol):
 )
 def test_starttls_refused_or_nonsense(serve, look, protocol, said):
     server = serve(lambda c, s: (c.sendall(said), c.recv(100), c.recv(100)))
-    failure = failure_of(look, host="127.0.0.1", port=server.port, starttls=protocol, timeout=1)
+    failure = failure_of(look, host="127.0.0.1", port=server.port, starttls=protocol, timeout=0.3)
     assert failure.reason in ("protocol", "reset", "timeout")
     assert failure.sentence.isprintable()
 
