@@ -70,7 +70,8 @@ def reason_of(data: t.Mapping[str, t.Any]) -> str:
     if data.get("_ansible_no_log") or "censored" in data:
         return "the output is hidden by no_log"
     for item in data.get("results") or ():
-        if isinstance(item, t.Mapping) and item.get("failed"):
+        # from ansible-core 2.21 failed items have no `failed`, but an `exception`
+        if isinstance(item, t.Mapping) and (item.get("failed") or "exception" in item):
             return reason_of(item)
     for key in ("msg", "stderr", "module_stderr", "stdout", "module_stdout"):
         text = data.get(key)

@@ -1,0 +1,294 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The callback vigil.ops.webhook in real runs of ansible-playbook, against real receivers on loopback."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+_SPEC = importlib.util.spec_from_file_location("vigil_receivers", Path(__file__).resolve().parents[1] / "receivers.py")
+receivers = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(receivers)
+
+TOKEN = "hook-token-0ec2s1fa5"
+LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+ON = {"ANSIBLE_CALLBACKS_ENABLED": "vigil.ops.webhook"}
+
+
+@pytest.fixture
+def listen():
+    started = []
+
+    def start(*args, **options):
+        started.append(receivers.Receiver(*args, **options))
+        return started[-1]
+
+    yield start
+    for receiver in started:
+        receiver.close()
+
+
+def inventory(*names, down=()):
+    hosts = dict.fromkeys(names, LOCAL)
+    hosts.update({name: {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_connection": "ssh"} for name in down})
+    return {"all": {"hosts": hosts}}
+
+
+def play_of(*tasks, hosts="all", **more):
+    return {"hosts": hosts, "gather_facts": False, "tasks": list(tasks), **more}
+
+
+def fail(name, when="true", **more):
+    return {"name": name, "ansible.builtin.fail": {"msg": f"{name} is broken"}, "when": when, **more}
+
+
+def seen(receiver):
+    return sorted((body["status"], body["instance"], body["check"]) for body in receiver.bodies)
+
+
+def rows(ansible_env):
+    connection = sqlite3.connect(ansible_env.home / "state.db")
+    try:
+        return dict(connection.execute("SELECT state, COUNT(*) FROM outbox GROUP BY state").fetchall())
+    finally:
+        connection.close()
+
+
+def no_trouble(outcome):
+    assert "vigil.ops.webhook" not in outcome.output, outcome.output
+    assert "Traceback" not in outcome.output
+    assert "DeprecationWarning" not in outcome.output
+    assert "[DEPRECATION WARNING]" not in outcome.output
+
+
+def test_failed_ignored_rescued_unreachable(run_playbook, listen):
+    receiver = listen()
+    plays = [
+        play_of(
+            {"ansible.builtin.ping": {}},
+            fail("ignored", ignore_errors=True),
+            {"block": [{"block": [fail("saved")]}], "rescue": [{"name": "rescue", "ansible.builtin.debug": {"msg": "saved"}}]},
+            fail("breaks", "inventory_hostname == 'b'"),
+            {"block": [fail("first", "inventory_hostname == 'c'")], "rescue": [fail("rescue breaks")]},
+            {"name": "hidden", "ansible.builtin.fail": {"msg": "s3cret-of-hidden"}, "no_log": True, "when": "inventory_hostname == 'd'"},
+            {"name": "loop", "ansible.builtin.fail": {"msg": "item {{ item }}"}, "loop": [1, 2], "when": "inventory_hostname == 'e'"},
+        ),
+        play_of(hosts="nobody"),
+    ]
+    outcome = run_playbook(
+        plays, inventory=inventory("a", "b", "c", "d", "e", down=["down"]), env={**ON, "VIGIL_CHANNELS": f"{receiver.url}/{TOKEN}"}
+    )
+    no_trouble(outcome)
+    assert seen(receiver) == [
+        ("firing", "b", "task breaks"),
+        ("firing", "c", "task rescue breaks"),
+        ("firing", "controller", "hosts matched"),
+        ("firing", "d", "task hidden"),
+        ("firing", "down", "reachable"),
+        ("firing", "e", "task loop"),
+    ]
+    messages = {body["instance"]: body["message"] for body in receiver.bodies}
+    assert messages["b"] == "breaks is broken"
+    assert messages["d"] == "the output is hidden by no_log"
+    assert messages["e"] == "item 1"
+    assert "Connection refused" in messages["down"]
+    everything = b"".join(body for _path, _headers, body in receiver.requests)
+    assert b"s3cret-of-hidden" not in everything
+    assert {body["service"] for body in receiver.bodies} == {"playbook.yml", "vigil"}
+    assert [body["annotations"] for body in receiver.bodies if body["instance"] == "b"] == [{"play": "all", "task": "breaks"}]
+
+
+def test_resolved_by_a_clean_run_alone(run_playbook, listen):
+    receiver = listen()
+    plays = [play_of({"name": "fine", "ansible.builtin.ping": {}, "tags": ["some"]}, fail("breaks", "broken | default(false) | bool"))]
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url}
+
+    def run(*args, hosts=("a", "b"), down=()):
+        count = len(receiver.requests)
+        no_trouble(run_playbook(plays, *args, inventory=inventory(*hosts, down=down), env=environment))
+        return sorted((body["status"], body["instance"], body["check"]) for body in receiver.bodies[count:])
+
+    assert run("-e", "broken=true", hosts=["a"], down=["b"]) == [("firing", "a", "task breaks"), ("firing", "b", "reachable")]
+    assert run("-e", "broken=true", hosts=["a"], down=["b"]) == []
+    assert run("--tags", "some") == [("resolved", "b", "reachable")]
+    assert run("--limit", "b") == []
+    assert run() == [("resolved", "a", "task breaks")]
+    assert run() == []
+
+
+def test_results_of_inspect(run_playbook, listen):
+    receiver = listen()
+    checks = [{"name": "port", "tcp": {"host": "127.0.0.1", "port": "{{ port }}", "timeout": 2}, "severity": "critical"}]
+    plays = [play_of({"name": "look", "vigil.ops.inspect": {"checks": checks}})]
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url}
+    outcome = run_playbook(plays, "-e", f"port={receivers.dead_port()}", inventory=inventory("a"), env=environment)
+    no_trouble(outcome)
+    assert [(body["status"], body["severity"], body["check"], body["service"]) for body in receiver.bodies] == [
+        ("firing", "critical", "port", "vigil")
+    ]
+    assert receiver.bodies[0]["context"]["failed"]
+    run_playbook(plays, "-e", f"port={receiver.port}", inventory=inventory("a"), env=environment)
+    assert [body["status"] for body in receiver.bodies] == ["firing", "resolved"]
+
+
+def test_changes_and_stats(run_playbook, listen, tmp_path):
+    receiver = listen()
+    plays = [play_of({"name": "write", "ansible.builtin.copy": {"content": "x", "dest": f"{tmp_path}/{{{{ inventory_hostname }}}}"}})]
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url, "VIGIL_EVENTS": "changes,stats"}
+    for _number in range(2):
+        no_trouble(run_playbook(plays, inventory=inventory("a", "b"), env=environment))
+    checks = [body["check"] for body in receiver.bodies]
+    assert checks == ["changes", "end of the run", "end of the run"]
+    assert sorted(receiver.bodies[0]["message"].splitlines()) == ["a: write", "b: write"]
+    assert receiver.bodies[2]["message"].startswith("2 hosts: ok 2, changed 0, unreachable 0, failures 0")
+
+
+def test_channel_that_cannot_be_read_is_a_warning(run_playbook, listen, ansible_env):
+    receiver = listen()
+    environment = {
+        **ON,
+        "VIGIL_CHANNELS": f"htps://x/{TOKEN} {receiver.url}",
+        "VIGIL_CHANNELS_FILE": "/none/channels",
+        "VIGIL_DEADLINE": "soon",
+    }
+    outcome = run_playbook([play_of(fail("breaks"))], inventory=inventory("a"), env=environment)
+    words = " ".join(outcome.output.split())
+    assert 'vigil.ops.webhook: The channel htps://******** has the unknown scheme "htps"' in words
+    assert "The channels file /none/channels cannot be read" in words
+    assert "10s are used" in words
+    assert TOKEN not in outcome.output
+    assert len(receiver.bodies) == 1
+    assert "failed=1" in outcome.stdout
+
+
+def test_quiet_without_channels_and_in_check_mode(run_playbook, listen, ansible_env):
+    receiver = listen()
+    outcome = run_playbook([play_of(fail("breaks"))], inventory=inventory("a"), env=ON)
+    no_trouble(outcome)
+    outcome = run_playbook([play_of(fail("breaks"))], "-v", inventory=inventory("a"), env=ON)
+    assert "vigil.ops.webhook tells nobody" in outcome.stdout
+    no_trouble(run_playbook([play_of(fail("breaks"))], "--check", inventory=inventory("a"), env={**ON, "VIGIL_CHANNELS": receiver.url}))
+    assert receiver.requests == []
+    assert not (ansible_env.home / "state.db").exists()
+
+
+def test_store_that_cannot_be_used(run_playbook, listen):
+    environment = {**ON, "VIGIL_CHANNELS": listen().url, "VIGIL_STATE_URL": "sqlite:////proc/none/state.db"}
+    outcome = run_playbook([play_of(fail("breaks"))], inventory=inventory("a"), env=environment)
+    assert "Nothing is told." in outcome.output
+    assert "failed=1" in outcome.stdout
+
+
+@pytest.mark.parametrize("mode", ["dead", "silent", 500, 403])
+def test_receiver_in_trouble_holds_the_run_no_longer_than_the_deadline(run_playbook, listen, ansible_env, mode):
+    url = f"http://127.0.0.1:{receivers.dead_port()}" if mode == "dead" else listen(mode).url
+    environment = {**ON, "VIGIL_CHANNELS": f"{url}/{TOKEN}#ops", "VIGIL_DEADLINE": "2s"}
+    started = time.monotonic()
+    outcome = run_playbook([play_of(fail("breaks"))], inventory=inventory("a", "b"), env=environment)
+    assert time.monotonic() - started < 30
+    assert outcome.rc == 2
+    words = " ".join(outcome.output.split())
+    if mode == 403:
+        assert "2 messages for ops (" in words and "were refused: the receiver refuses it (HTTP 403)" in words
+        assert rows(ansible_env) == {"dead": 2}
+    else:
+        assert "2 messages for ops (http://127.0.0.1:" in words and "could not be sent yet" in words
+        assert rows(ansible_env) == {"queued": 2}
+    assert words.count("[WARNING]: vigil.ops.webhook") == 1
+    assert TOKEN not in outcome.output
+
+
+def test_next_run_sends_what_an_earlier_one_could_not(run_playbook, listen, ansible_env):
+    port = receivers.dead_port()
+    environment = {**ON, "VIGIL_CHANNELS": f"http://127.0.0.1:{port}/#ops", "VIGIL_DEADLINE": "1s"}
+    run_playbook([play_of(fail("breaks"))], inventory=inventory("a", "b", "c"), env=environment)
+    assert rows(ansible_env) == {"queued": 3}
+    receiver = listen(port=port)
+    no_trouble(run_playbook([play_of({"ansible.builtin.debug": {}})], "--tags", "none", inventory=inventory("a"), env=environment))
+    assert rows(ansible_env) == {"sent": 3}
+    assert len(receiver.requests) == 3
+
+
+def start(ansible_env, place, hosts, environment, *args):
+    return subprocess.Popen(
+        [str(ansible_env.bin / "ansible-playbook"), "-i", ",".join(hosts) + ",", "-c", "local", str(place), *args],
+        env={**ansible_env.env, **ON, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_ended_loses_nothing_it_has_seen(run_playbook, ansible_env, listen, number):
+    receiver = listen("silent")
+    channel = f"{receiver.url}/#ops"
+    place = ansible_env.home / "long.yml"
+    plays = [play_of(fail("breaks", "inventory_hostname != 'keep'"), {"name": "wait", "ansible.builtin.wait_for": {"timeout": 60}})]
+    place.write_text(json.dumps(plays), encoding="utf-8")
+    process = start(ansible_env, place, ["a", "b", "c", "keep"], {"VIGIL_CHANNELS": channel})
+    try:
+        give_up = time.monotonic() + 60
+        while time.monotonic() < give_up:
+            if (ansible_env.home / "state.db").exists() and sum(rows_or_none(ansible_env).values()) == 3:
+                break
+            time.sleep(0.1)
+        os.kill(process.pid, number)
+        process.wait(30)
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait(10)
+        process.stdout.close()
+    assert sum(rows(ansible_env).values()) == 3
+    receiver.mode = 200
+    receiver.released.set()
+    before = len(receiver.requests)
+    flush = [play_of({"vigil.ops.notify": {"flush": True, "channels": [channel]}}, hosts="localhost")]
+    outcome = run_playbook(flush)
+    assert outcome.rc == 0, outcome.output
+    assert rows(ansible_env) == {"sent": 3}
+    assert sorted({body["instance"] for body in receiver.bodies[before:]}) == ["a", "b", "c"]
+
+
+def rows_or_none(ansible_env):
+    try:
+        return rows(ansible_env)
+    except sqlite3.Error:
+        return {}
+
+
+@pytest.mark.parametrize(("hosts", "tasks"), [(30, 3), pytest.param(200, 5, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+def test_forks_while_threads_send(run_playbook, ansible_env, listen, hosts, tasks):
+    """Workers are forked while threads resolve a name, talk TLS and write to the store: nothing hangs, every event arrives."""
+    ca, certificate, key = receivers.make_certificates(ansible_env.home)
+    receiver = listen(tls=(certificate, key))
+    receiver.delay = 0.02
+    place = ansible_env.home / "channels.yml"
+    place.write_text(json.dumps([{"name": "ops", "url": f"https://localhost:{receiver.port}/", "ca": ca}]), encoding="utf-8")
+    names = [f"h{number:03}" for number in range(hosts)]
+    parts = [names[part::tasks] for part in range(tasks)]
+    plays = [
+        play_of({"name": f"t{number}", "ansible.builtin.ping": {}, "failed_when": f"inventory_hostname in {part}"})
+        for number, part in enumerate(parts)
+    ]
+    environment = {**ON, "VIGIL_CHANNELS_FILE": str(place), "VIGIL_DEADLINE": "60s", "ANSIBLE_FORKS": "20"}
+    outcome = run_playbook(plays, inventory=inventory(*names, "keep"), env=environment, timeout=850)
+    no_trouble(outcome)
+    assert {body["instance"] for body in receiver.bodies} == set(names)
+    assert rows(ansible_env) == {"sent": hosts}
