@@ -78,7 +78,11 @@ def make_runner(module: AnsibleModule) -> t.Callable[..., tuple[int, str, str]]:
 
         try:
             rc, out, err = module.run_command(
-                list(argv), handle_exceptions=False, expand_user_and_vars=False, errors="surrogate_then_replace", before_communicate_callback=watch
+                list(argv),
+                handle_exceptions=False,
+                expand_user_and_vars=False,
+                errors="surrogate_then_replace",
+                before_communicate_callback=watch,
             )
         except OSError as exc:
             raise CommandMissing(f"{argv[0]} cannot be run: {os.strerror(exc.errno or 0)}") from exc

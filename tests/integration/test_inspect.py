@@ -89,7 +89,9 @@ def results_of(report, host):
 
 def task(tmp_path, options, name="vigil.ops.inspect", **keywords):
     play = [{"hosts": "all", "gather_facts": False, "tasks": [dict({"name": "Look", name: options, "register": "seen"}, **keywords)]}]
-    play[0]["tasks"].append({"name": "Show", "ansible.builtin.copy": {"dest": str(tmp_path / "seen.json"), "content": "{{ seen | to_json }}"}})
+    play[0]["tasks"].append(
+        {"name": "Show", "ansible.builtin.copy": {"dest": str(tmp_path / "seen.json"), "content": "{{ seen | to_json }}"}}
+    )
     place = tmp_path / "play.json"
     place.write_text(json.dumps(play))
     return place
@@ -112,7 +114,9 @@ def test_default_checks_of_a_host_without_variables(inspect, inventory):
 
 def test_groups_add_their_checks_and_a_failing_parent_explains_its_children(inspect, inventory, site, tmp_path):
     port = site.server_address[1]
-    place = inventory(["a", "b"], [{"name": "front", "http": {"url": f"http://127.0.0.1:{port}/ok"}, "expect": {"status": 200, "json.status": "up"}}])
+    place = inventory(
+        ["a", "b"], [{"name": "front", "http": {"url": f"http://127.0.0.1:{port}/ok"}, "expect": {"status": 200, "json.status": "up"}}]
+    )
     (place.parent / "host_vars").mkdir()
     dead = closed_port()
     mine = [
@@ -159,7 +163,13 @@ def test_exit_codes(inspect, inventory, fail_on, code):
 def test_check_mode_looks_and_writes_nothing(inspect, inventory, site, tmp_path):
     checks = [{"name": "cpu", "cpu": {}, "expect": {}}, {"name": "run", "command": {"argv": ["touch", str(tmp_path / "ran")]}}]
     url = f"http://127.0.0.1:{site.server_address[1]}/hook"
-    found = inspect(inventory(["here"], checks), "--check", "-e", json.dumps({"vigil_channels": [url]}), env={"VIGIL_STATE_URL": f"sqlite:///{tmp_path}/no.db"})
+    found = inspect(
+        inventory(["here"], checks),
+        "--check",
+        "-e",
+        json.dumps({"vigil_channels": [url]}),
+        env={"VIGIL_STATE_URL": f"sqlite:///{tmp_path}/no.db"},
+    )
     assert found.rc == 0, found.stdout + found.stderr
     assert found.report is None
     assert not (tmp_path / "report").exists() and not (tmp_path / "ran").exists() and not (tmp_path / "no.db").exists()
@@ -308,7 +318,10 @@ def test_checks_from_a_file(run_playbook, inventory, tmp_path):
 
 def test_a_baseline_is_learned_from_the_history(run_playbook, inventory, tmp_path):
     history = f"sqlite:///{tmp_path}/history.db"
-    options = {"checks": [{"name": "file", "file": {"path": str(tmp_path / "grows")}, "expect": {"size": "< baseline"}}], "history_url": history}
+    options = {
+        "checks": [{"name": "file", "file": {"path": str(tmp_path / "grows")}, "expect": {"size": "< baseline"}}],
+        "history_url": history,
+    }
     (tmp_path / "grows").write_text("x" * 1000)
     plays = [{"hosts": "all", "gather_facts": False, "tasks": [{"name": "Learn", "vigil.ops.inspect": options, "loop": list(range(13))}]}]
     (tmp_path / "learn.json").write_text(json.dumps(plays))

@@ -68,6 +68,11 @@ def test_schema_accepts_what_the_code_accepts(generator):
     good = [{"name": "a", "tcp": {"host": "h", "port": 80}, "expect": {"connected": True}, "every": "30s"}, {"name": "b", "cpu": None}]
     jsonschema.validate(good, schema)
     read_checks(good)
-    for bad in ([{"name": "a"}], [{"name": "a", "cpu": {}, "tcp": {"host": "h", "port": 1}}], [{"name": "a", "tcp": {"host": "h"}}], [{"name": "a", "cpuu": {}}]):
+    for bad in (
+        [{"name": "a"}],
+        [{"name": "a", "cpu": {}, "tcp": {"host": "h", "port": 1}}],
+        [{"name": "a", "tcp": {"host": "h"}}],
+        [{"name": "a", "cpuu": {}}],
+    ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(bad, schema)

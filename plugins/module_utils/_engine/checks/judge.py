@@ -63,12 +63,12 @@ def _blank(check: Check, attempts: int, duration_ms: float) -> Result:
 def _decide(check: Check, outcome: dict[str, t.Any] | ProbeFailure, result: Result, baselines: Baselines) -> None:
     failure = outcome if isinstance(outcome, ProbeFailure) else None
     seen = dict.fromkeys(check.spec.observes)
-    seen.update(failure.observed if failure else outcome)
+    seen.update(outcome.observed if isinstance(outcome, ProbeFailure) else outcome)
     values = {path.text: path.get(seen) for path, _matcher in check.expect + check.warn}
     failed = _failed(check.expect, values, baselines)
     missed = _failed(check.warn, values, baselines)
     result["metrics"] = _metrics(seen, values)
-    result["observed"] = dict({key: value for key, value in result["metrics"].items()}, **{key: cut(value) for key, value in values.items()})
+    result["observed"] = dict(result["metrics"], **{key: cut(value) for key, value in values.items()})
     if failed or (failure and not _was_expected(check.expect + check.warn, failure)):
         reason = failure.reason if failure else _root(failed)
         result.update(status="critical", failed=failed, reason=reason, summary=failure.sentence if failure else _sentence(failed))

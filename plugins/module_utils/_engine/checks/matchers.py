@@ -66,7 +66,7 @@ def parse_matcher(value: t.Any, path: str = "") -> Matcher:
     if match:
         return _word(match, text, path)
     if text in ("in", "contains", "between") or re.match(r"=|!(?=[<>=])|(?:in|between)\s*\[|not in\s|not contains\s", text):
-        raise ValueError(f"{value!r} is not a matcher; write one of {FORMS} (to compare with this very text: == \"...\")")
+        raise ValueError(f'{value!r} is not a matcher; write one of {FORMS} (to compare with this very text: == "...")')
     return Matcher("literal", value, _show(value))
 
 

@@ -93,7 +93,9 @@ def _compile(text: str) -> t.Any:
 def _search(text: str, observation: t.Any) -> t.Any:
     expression = _compile(text)
     if expression is None:
-        raise CannotSee(f"the expression {text!r} needs the Python library jmespath on the host; install python3-jmespath", "missing_library")
+        raise CannotSee(
+            f"the expression {text!r} needs the Python library jmespath on the host; install python3-jmespath", "missing_library"
+        )
     import jmespath
 
     try:

@@ -102,7 +102,9 @@ def _parse_check(index: int, item: t.Any, spec_of: t.Callable[[str], ProbeSpec],
         raise SpecError(f'check "{name}": {exc}') from exc
 
 
-def _probe_of(item: dict[str, t.Any], spec_of: t.Callable[[str], ProbeSpec], probes: t.Collection[str]) -> tuple[ProbeSpec, dict[str, t.Any]]:
+def _probe_of(
+    item: dict[str, t.Any], spec_of: t.Callable[[str], ProbeSpec], probes: t.Collection[str]
+) -> tuple[ProbeSpec, dict[str, t.Any]]:
     for key in item:
         if key not in _FIELDS and key not in probes:
             raise ValueError(f'"{key}" is neither a probe nor a key of a check' + nearest(key, list(_FIELDS) + list(probes)))

@@ -73,7 +73,7 @@ def format_duration(seconds: float) -> str:
     """``90`` -> ``1m30s``; below a second in milliseconds."""
     if seconds < 1:
         return f"{seconds * 1000:.0f}ms"
-    left, parts = int(round(seconds)), []
+    left, parts = round(seconds), []
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
         if left >= size:
             parts.append(f"{left // size}{unit}")

@@ -35,7 +35,10 @@ def trace_causes(checks: list[Check], results: list[Result]) -> list[dict[str, t
 
 
 def _first_cause(
-    names: t.Sequence[str], parents: t.Mapping[str, t.Sequence[str]], statuses: t.Mapping[str, t.Sequence[str]], known: dict[str, str | None]
+    names: t.Sequence[str],
+    parents: t.Mapping[str, t.Sequence[str]],
+    statuses: t.Mapping[str, t.Sequence[str]],
+    known: dict[str, str | None],
 ) -> str | None:
     """The topmost failing check above the named parents; a parent that is well cuts the way up."""
     for name in names:
@@ -61,7 +64,13 @@ def _explained(results: list[Result]) -> list[dict[str, t.Any]]:
         if result["caused_by"]:
             affected.setdefault(result["caused_by"], []).append(result["name"])
     causes = [
-        {"name": result["name"], "status": result["status"], "reason": result["reason"], "summary": result["summary"], "affects": affected.pop(result["name"])}
+        {
+            "name": result["name"],
+            "status": result["status"],
+            "reason": result["reason"],
+            "summary": result["summary"],
+            "affects": affected.pop(result["name"]),
+        }
         for result in results
         if result["status"] in _BAD and result["name"] in affected
     ]

@@ -27,7 +27,7 @@ Load = t.Callable[[str], t.Any]
 class _Look(t.NamedTuple):
     """One attempt at one check."""
 
-    index: int
+    place: int
     attempt: int
 
 
@@ -82,7 +82,7 @@ class Runner:
                 gather(options, self._context)
             except CannotSee as exc:
                 self._blind[name] = exc
-            except Exception as exc:  # a fault of one probe must not take the others along
+            except Exception as exc:  # noqa: BLE001 - a fault of one probe must not take the others along
                 self._blind[name] = _fault(name, exc)
 
     def _start_worker(self) -> None:
@@ -97,7 +97,7 @@ class Runner:
                 time.sleep(max(0.0, min(_LONGEST_PAUSE, 0.25 * (look.attempt - 1), self._context.deadline - time.monotonic())))
             begin = time.monotonic()
             self._done.put((look, None, begin))
-            outcome = self._observe(self._checks[look.index], look.attempt)
+            outcome = self._observe(self._checks[look.place], look.attempt)
             self._done.put((look, outcome, time.monotonic() - begin))
 
     def _observe(self, check: Check, attempt: int) -> Outcome:
@@ -109,7 +109,7 @@ class Runner:
             seen = self._load(check.probe).observe(check.options, self._context.view(attempt, check.wanted))
         except (ProbeFailure, CannotSee) as exc:
             return exc
-        except Exception as exc:  # a fault of one probe is an unknown result that says so, never a traceback
+        except Exception as exc:  # noqa: BLE001 - a fault of one probe is an unknown result that says so, never a traceback
             return _fault(check.probe, exc)
         if seen.get("latency_ms") is None:
             seen["latency_ms"] = round((time.monotonic() - begin) * 1000, 3)
@@ -124,22 +124,22 @@ class Runner:
         except queue.Empty:
             return self._give_up(time.monotonic())
         if outcome is None:
-            self._began.setdefault(look.index, moment)
-            self._overdue[look] = moment + self._limit(look.index)
+            self._began.setdefault(look.place, moment)
+            self._overdue[look] = moment + self._limit(look.place)
         elif self._overdue.pop(look, None) is not None:
             self._settle(look, outcome, moment)
         return True
 
     def _settle(self, look: _Look, outcome: Outcome, seconds: float) -> None:
-        check = self._checks[look.index]
+        check = self._checks[look.place]
         result = judge(check, outcome, look.attempt, seconds * 1000, self._baselines.get(check.key))
         if isinstance(outcome, CannotSee) and outcome.reason == "check_mode":
             result["status"] = "skipped"
         again = result["status"] not in ("ok", "skipped") and look.attempt <= check.retries
         if again and not (isinstance(outcome, CannotSee) and outcome.reason in ("missing_library", "unsupported")):
-            self._todo.put(_Look(look.index, look.attempt + 1))
+            self._todo.put(_Look(look.place, look.attempt + 1))
         else:
-            self._results[look.index] = result
+            self._results[look.place] = result
 
     def _give_up(self, now: float) -> bool:
         if now >= self._context.deadline:
@@ -147,9 +147,9 @@ class Runner:
         for look in [look for look, end in self._overdue.items() if end <= now]:
             del self._overdue[look]
             self._start_worker()
-            limit = self._limit(look.index)
-            sentence = f"the {self._checks[look.index].probe} probe did not come back within {format_duration(limit)}"
-            self._results[look.index] = judge(self._checks[look.index], CannotSee(sentence, "timeout"), look.attempt, limit * 1000)
+            limit = self._limit(look.place)
+            sentence = f"the {self._checks[look.place].probe} probe did not come back within {format_duration(limit)}"
+            self._results[look.place] = judge(self._checks[look.place], CannotSee(sentence, "timeout"), look.attempt, limit * 1000)
         return True
 
     def _limit(self, index: int) -> float:

@@ -18,9 +18,16 @@ SPECS = {
         {"connected": True},
     ),
     "cpu": ProbeSpec("cpu", {}, {"used_percent": ""}, {"used_percent": "< 90"}),
-    "process": ProbeSpec("process", {"name": Option(), "pattern": Option("regex")}, {"count": ""}, {"count": ">= 1"}, one_of=[("name", "pattern")]),
+    "process": ProbeSpec(
+        "process", {"name": Option(), "pattern": Option("regex")}, {"count": ""}, {"count": ">= 1"}, one_of=[("name", "pattern")]
+    ),
     "command": ProbeSpec("command", {"argv": Option("list", required=True, elements="str")}, {"rc": ""}, {"rc": 0}),
-    "http": ProbeSpec("http", {"url": Option("url", required=True), "method": Option(choices=["GET", "HEAD"], default="GET")}, {"status": ""}, {"status": "< 400"}),
+    "http": ProbeSpec(
+        "http",
+        {"url": Option("url", required=True), "method": Option(choices=["GET", "HEAD"], default="GET")},
+        {"status": ""},
+        {"status": "< 400"},
+    ),
 }
 
 
@@ -38,7 +45,9 @@ def test_a_check_is_complete_after_reading():
 
 def test_expect_replaces_the_default_and_may_be_empty():
     assert parse([{"name": "a", "cpu": None, "expect": {}}])[0].expect == []
-    assert [path.text for path, _m in parse([{"name": "a", "tcp": {"host": "h", "port": 1}, "expect": {"banner": "exists"}}])[0].expect] == ["banner"]
+    assert [
+        path.text for path, _m in parse([{"name": "a", "tcp": {"host": "h", "port": 1}, "expect": {"banner": "exists"}}])[0].expect
+    ] == ["banner"]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +75,10 @@ def test_expect_replaces_the_default_and_may_be_empty():
         ([{"name": "a", "cpu": {}, "retries": -1}], "retries: -1 is not a number from 0 to 100"),
         ([{"name": "a", "cpu": {}, "weight": -1}], "weight: -1 is negative"),
         ([{"name": "a", "cpu": {}, "every": "0s"}], "every: '0s' is no time"),
-        ([{"name": "a", "cpu": {}, "depends_on": "bb"}, {"name": "b", "cpu": {}}], 'check "a": depends_on names "bb", which is not there; did you mean "b"?'),
+        (
+            [{"name": "a", "cpu": {}, "depends_on": "bb"}, {"name": "b", "cpu": {}}],
+            'check "a": depends_on names "bb", which is not there; did you mean "b"?',
+        ),
         ([{"name": "a", "cpu": {}, "depends_on": ["a"]}], 'depends_on goes in a circle: "a" -> "a"'),
         ([{"name": "a", "cpu": {}}, {"name": "a", "cpu": {}, "weight": 2}], 'check "a" is there twice with different content'),
         ([{"name": "a", "process": {}}], 'process needs one of the options "name", "pattern"'),
@@ -88,7 +100,9 @@ def test_bad_input_is_refused_with_one_sentence(raw, sentence):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["http://h", "https://h:8443/x?y=z", "http://[::1]:80/", "http://user:pw@h/", "https://xn--bcher-kva.example/"])
+@pytest.mark.parametrize(
+    "url", ["http://h", "https://h:8443/x?y=z", "http://[::1]:80/", "http://user:pw@h/", "https://xn--bcher-kva.example/"]
+)
 def test_urls_that_are_good(url):
     assert parse([{"name": "a", "http": {"url": url}}])[0].options["url"] == url
 
@@ -108,9 +122,41 @@ def test_circles_are_found_in_a_big_graph_without_recursion():
 
 def test_whatever_is_given_there_is_a_check_list_or_one_sentence():
     chance = random.Random(20261121)
-    words = [*SPECS, "name", "expect", "warn", "severity", "retries", "depends_on", "labels", "annotations", "weight", "every", "priority", "confirm"]
+    words = [
+        *SPECS,
+        "name",
+        "expect",
+        "warn",
+        "severity",
+        "retries",
+        "depends_on",
+        "labels",
+        "annotations",
+        "weight",
+        "every",
+        "priority",
+        "confirm",
+    ]
     words += ["host", "port", "timeout", "status", "used_percent", "url", "argv", "pattern"]
-    texts = ["", "a", "< 5", "~ [", "in [", "=", "5s", "http://h", "http://[", "\ud800", "\0", "é" * 300, "${x}", "a.b[", '"', "baseline", "P0"]
+    texts = [
+        "",
+        "a",
+        "< 5",
+        "~ [",
+        "in [",
+        "=",
+        "5s",
+        "http://h",
+        "http://[",
+        "\ud800",
+        "\0",
+        "é" * 300,
+        "${x}",
+        "a.b[",
+        '"',
+        "baseline",
+        "P0",
+    ]
 
     def value(depth):
         kind = chance.randrange(9 if depth else 6)

@@ -10,7 +10,19 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units imp
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("500ms", 0.5), ("10s", 10), ("5m", 300), ("2h", 7200), ("7d", 604800), ("1h30m", 5400), ("5", 5), (5, 5), (0.25, 0.25), (" 3 s ", 3), ("1.5m", 90)],
+    [
+        ("500ms", 0.5),
+        ("10s", 10),
+        ("5m", 300),
+        ("2h", 7200),
+        ("7d", 604800),
+        ("1h30m", 5400),
+        ("5", 5),
+        (5, 5),
+        (0.25, 0.25),
+        (" 3 s ", 3),
+        ("1.5m", 90),
+    ],
 )
 def test_durations(text, seconds):
     assert parse_duration(text) == pytest.approx(seconds)
@@ -22,7 +34,9 @@ def test_what_is_no_duration_is_named(text):
         parse_duration(text)
 
 
-@pytest.mark.parametrize(("text", "size"), [("10MiB", 10485760), ("4K", 4096), ("1.5GB", 1500000000), (512, 512), ("7", 7), ("2tib", 2 * 1024**4)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("10MiB", 10485760), ("4K", 4096), ("1.5GB", 1500000000), (512, 512), ("7", 7), ("2tib", 2 * 1024**4)]
+)
 def test_sizes(text, size):
     assert parse_size(text) == size
 

@@ -23,7 +23,9 @@ def trace(edges, statuses):
 
 
 def test_children_of_a_failed_parent_are_skipped_and_name_the_topmost():
-    causes, seen = trace({"app": ["db"], "db": ["disk"], "page": ["app"]}, {"page": "critical", "app": "critical", "db": "critical", "disk": "critical"})
+    causes, seen = trace(
+        {"app": ["db"], "db": ["disk"], "page": ["app"]}, {"page": "critical", "app": "critical", "db": "critical", "disk": "critical"}
+    )
     assert seen == {"page": ("skipped", "disk"), "app": ("skipped", "disk"), "db": ("skipped", "disk"), "disk": ("critical", None)}
     assert [(cause["name"], cause["affects"]) for cause in causes] == [("disk", ["page", "app", "db"])]
 
@@ -45,7 +47,11 @@ def test_a_child_that_is_well_stays_well_and_unknown_parents_count():
 
 
 def test_score_weighs_and_leaves_skipped_out():
-    results = [new_result("a", status="ok", weight=3), new_result("b", status="warning", weight=1), new_result("c", status="critical", weight=1)]
+    results = [
+        new_result("a", status="ok", weight=3),
+        new_result("b", status="warning", weight=1),
+        new_result("c", status="critical", weight=1),
+    ]
     assert score(results) == 70.0
     assert score([*results, new_result("d", status="skipped", weight=100)]) == 70.0
     assert score([new_result("a", status="unknown")]) == 0.0
