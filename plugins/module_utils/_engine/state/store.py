@@ -36,6 +36,7 @@ __all__ = ["StateDamaged", "StateError", "StateMissing", "Store", "Unit", "defau
 
 T = t.TypeVar("T")
 BUSY = 15.0
+_INHERITED: t.List[t.Any] = []
 
 
 class Store:
@@ -120,7 +121,9 @@ class Store:
     def _ready(self) -> sqlite3.Connection:
         """The connection; opened again when the file was moved away or removed since, or by a parent process."""
         if self._pid != os.getpid():
-            self._connection, self._pid = None, os.getpid()  # a connection must not be used, nor closed, after a fork
+            # after a fork the parent's connection must not be used, nor closed, so it is only put away
+            _INHERITED.append(self._connection)
+            self._connection, self._pid = None, os.getpid()
         if self._connection is not None and files.identity(self.path) != self._file:
             self._drop()
         if self._connection is None:
