@@ -20,15 +20,12 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import ins
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, Store, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain, validated
 
 display = Display()
 
 # This file is loaded before the workers are forked: what they would each load on first use is loaded here once for all.
 registry.specs()
-
-
-class Refused(Exception):
-    """The task cannot be run as it is written; the text is one sentence."""
 
 
 class ActionModule(ActionBase):
@@ -38,9 +35,8 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         del tmp
-        _validated, args = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
         try:
-            checks, args = self._read(args)
+            checks, args = self._read(validated(self._task.args, ARGUMENT_SPEC, aside=["checks", "baselines"]))
             store = _open_history(args["history_url"], bool(self._task.check_mode))
         except Refused as exc:
             result.update(failed=True, refused=True, changed=False, msg=str(exc))
@@ -62,8 +58,10 @@ class ActionModule(ActionBase):
         return outcome
 
     def _read(self, args: dict[str, t.Any]) -> tuple[list[Check], dict[str, t.Any]]:
-        raw = list(args["checks"]) + self._checks_of_file(args["checks_from"])
+        raw = args["checks"]
         try:
+            if isinstance(raw, list):
+                raw = raw + self._checks_of_file(args["checks_from"])
             checks = flow.read_checks(raw)
         except SpecError as exc:
             raise Refused(str(exc)) from exc
@@ -80,7 +78,7 @@ class ActionModule(ActionBase):
             return []
         try:
             path = self._find_needle("files", name)
-            content = self._loader.load_from_file(path)
+            content = plain(self._loader.load_from_file(path))
         except AnsibleError as exc:
             raise Refused(f"checks_from: {name} cannot be read: {' '.join(str(exc).split())}") from exc
         if isinstance(content, dict):

@@ -358,3 +358,19 @@ def test_a_state_url_that_cannot_be_a_store_is_refused(run_playbook, inventory, 
     found = run_playbook(task(tmp_path, options), inventory=inventory(["here"]))
     assert found.rc == 2
     assert "/dev/full" in found.stdout
+
+
+def test_vaulted_values_are_read_and_stay_secret(run_playbook, ansible_env, inventory, site, tmp_path):
+    (tmp_path / "vault.txt").write_text("vault-pass\n")
+    url = f"http://127.0.0.1:{site.server_address[1]}/ok?token=VAULTED-T0KEN"
+    made = ansible_env.run("ansible-vault", "encrypt_string", "--vault-password-file", str(tmp_path / "vault.txt"), "--name", "url", url)
+    assert made.rc == 0, made.output
+    value = made.stdout.split("url: ", 1)[1].replace("\n          ", "\n                  ")
+    (tmp_path / "vaulted.yml").write_text(f"vigil_checks:\n  - name: vaulted\n    http:\n      url: {value}")
+    play = task(tmp_path, {"checks": "{{ vigil_checks }}"})
+    found = run_playbook(
+        play, "-vvvv", "-e", f"@{tmp_path}/vaulted.yml", "--vault-password-file", str(tmp_path / "vault.txt"), inventory=inventory(["here"])
+    )
+    assert found.rc == 0, found.output
+    assert seen(tmp_path)["results"][0]["status"] == "ok"
+    assert "VAULTED-T0KEN" not in found.output + json.dumps(seen(tmp_path))

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection: it may change at any time and is not meant for others.
+
+"""The arguments of a task, read by its action part on the controller."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+
+class Refused(Exception):
+    """The task cannot be run as it is written; the text is one sentence without secrets."""
+
+
+def plain(value: t.Any) -> t.Any:
+    """A copy without Ansible's tagged types, which the engine needs not know and which are slow to copy and to send."""
+    if isinstance(value, t.Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return value if type(value) is kind else kind(value)
+    # inline vault values of ansible-core below and from 2.19 on: text in all but type
+    return str(value) if type(value).__name__ in ("AnsibleVaultEncryptedUnicode", "EncryptedString") else value
+
+
+def validated(args: t.Mapping[str, t.Any], argument_spec: t.Mapping[str, t.Any], aside: t.Collection[str] = (), **rules: t.Any) -> dict[str, t.Any]:
+    """The options of a task as plain values with their defaults and types.
+
+    :arg aside: large options that are handed on as they are, as the validation would copy them; each has its default when it is absent
+    :arg rules: mutually_exclusive and the like, as AnsibleModule takes them
+    :raises Refused: an option is unknown, missing or of another type
+    """
+    options = plain({key: value for key, value in args.items() if key not in aside})
+    checked = ArgumentSpecValidator({key: spec for key, spec in argument_spec.items() if key not in aside}, **rules).validate(options)
+    if checked.error_messages:
+        raise Refused("; ".join(checked.error_messages))
+    found = dict(checked.validated_parameters)
+    for key in aside:
+        value = args.get(key)
+        found[key] = argument_spec[key].get("default") if value is None else plain(value)
+    return found
