@@ -397,12 +397,14 @@ def kill_in_the_middle(path, times):
     for number in range(times):
         process = child(RECORDER, path, "web1", 100000)
         for _line in range(1 + number % 5):
-            process.stdout.readline()
+            assert process.stdout.readline(), process.stderr.read()
             committed += 1
         time.sleep(0.0007 * (number % 11))
         process.send_signal(signal.SIGKILL)
-        rest, _err = process.communicate(timeout=30)
-        committed += len(rest.split())
+        process.wait(30)
+        committed += len(process.stdout.read().split())  # not communicate(): it leaves out what readline() has buffered
+        process.stdout.close()
+        process.stderr.close()
         with open_store(path) as store, store.view() as unit:
             assert store.notices == []
             kept = unit.one("SELECT COUNT(*) FROM runs")[0]
