@@ -1,6 +1,7 @@
 # Copyright (c) 2026, vigil.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# pylint: disable=unused-import  # it adds names of the standard library's http to a file of this name; ruff looks at the imports
 
 """Asks a web server and reads the answer."""
 
