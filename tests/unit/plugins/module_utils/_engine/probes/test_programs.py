@@ -51,7 +51,7 @@ def service_options(name):
 
 def run(argv, timeout):
     try:
-        done = subprocess.run(argv, capture_output=True, timeout=timeout, text=True)
+        done = subprocess.run(argv, capture_output=True, timeout=timeout, text=True, check=False)
     except FileNotFoundError as exc:
         raise CommandMissing(argv[0]) from exc
     except subprocess.TimeoutExpired as exc:

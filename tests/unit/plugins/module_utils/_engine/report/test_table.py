@@ -12,7 +12,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.report.text impo
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("columns", [20, 100, 111, 500])
 def test_no_line_of_a_host_is_wider_than_the_terminal(make, language, columns):
-    lines = text_table(*make(language=language), columns=columns).split("\n\n")[0].splitlines()
+    lines = text_table(*make(language=language), columns=columns).split("\n\n", maxsplit=1)[0].splitlines()
     assert len(lines) == 2 + 9
     assert max(width(line) for line in lines) <= min(max(columns, 100), 120)
 
