@@ -10,7 +10,6 @@ import os
 import time
 import typing as t
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, EventError, from_input
@@ -22,12 +21,9 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import not
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.notify import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE, REQUIRED_BY, REQUIRED_ONE_OF
 from ansible_collections.vigil.ops.plugins.plugin_utils import _channels
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, validated
 
 display = Display()
-
-
-class Refused(Exception):
-    """The task cannot be run as it is written; the text is one sentence without secrets."""
 
 
 class ActionModule(ActionBase):
@@ -41,9 +37,8 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         del tmp
         try:
-            given = _channels.plain(self._task.args)
-            results = given.pop("results", None)  # may be large, and of any shape
-            args = _validated(given, results is not None)
+            args = _validated(self._task.args)
+            results = args["results"]
             channels = _read_channels(args)
             seconds = _seconds(args)
             batch = _batch(args, results, str(task_vars.get("inventory_hostname", "")))
@@ -76,18 +71,17 @@ class ActionModule(ActionBase):
             store.close()
 
 
-def _validated(args: dict[str, t.Any], has_results: bool) -> dict[str, t.Any]:
-    checked = ArgumentSpecValidator(
-        ARGUMENT_SPEC,
-        mutually_exclusive=MUTUALLY_EXCLUSIVE,
-        required_by=REQUIRED_BY,
-        required_one_of=None if has_results else REQUIRED_ONE_OF,
-    ).validate(args)
-    if checked.error_messages:
-        raise Refused("; ".join(checked.error_messages) + ".")
-    if not has_results and not any(checked.validated_parameters[key] for key in ("event", "title", "flush")):
+def _validated(given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    has_results = given.get("results") is not None
+    rules = {
+        "mutually_exclusive": MUTUALLY_EXCLUSIVE,
+        "required_by": REQUIRED_BY,
+        "required_one_of": None if has_results else REQUIRED_ONE_OF,
+    }
+    args = validated(given, ARGUMENT_SPEC, ["results"], **rules)
+    if not has_results and not any(args[key] for key in ("event", "title", "flush")):
         raise Refused("There is nothing to tell: give event, title, results or flush.")
-    return dict(checked.validated_parameters)
+    return args
 
 
 def _read_channels(args: dict[str, t.Any]) -> list[Channel]:

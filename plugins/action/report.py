@@ -10,14 +10,13 @@ import os
 import shutil
 import typing as t
 
-from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import report as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.urls import default_url
 from ansible_collections.vigil.ops.plugins.modules.report import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _announce
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, validated
 
 # This class is loaded in the main process before workers are forked, so this is the place for what they share with it.
 _announce.prepare()
@@ -36,9 +35,12 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars or {})
         del tmp
-        args = dict(self._task.args)
-        results = args.pop("results", None)  # may be large, and may be of any shape: kept out of the validation, which copies it
-        args = _validated(args)
+        try:
+            args = validated(self._task.args, ARGUMENT_SPEC, ["results"])
+        except Refused as exc:
+            result.update(failed=True, changed=False, msg=str(exc))
+            return result
+        results = args["results"]
         request = flow.Request(
             dest=os.path.abspath(os.path.expanduser(os.path.expandvars(args["dest"]))),
             formats=args["formats"],
@@ -70,14 +72,6 @@ class ActionModule(ActionBase):
             if not _announce.leave(text):
                 display.display(text)
         return made
-
-
-def _validated(args: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The options with their defaults and types; AnsibleActionFail for a bad one."""
-    checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(args)
-    if checked.error_messages:
-        raise AnsibleActionFail("; ".join(checked.error_messages))
-    return dict(checked.validated_parameters)
 
 
 def _history_url(given: str | None) -> str | None:

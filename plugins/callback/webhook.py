@@ -121,6 +121,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
 from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _run_events
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
 
 _INSPECT = ("vigil.ops.inspect",)
@@ -172,8 +173,8 @@ class CallbackModule(CallbackBase):
     def _read_options(self) -> None:
         given: list[t.Any] = []
         try:
-            given += _channels.split(_channels.plain(self.get_option("channels") or ""))
-            path = _channels.plain(self.get_option("channels_file") or "")
+            given += _channels.split(plain(self.get_option("channels") or ""))
+            path = plain(self.get_option("channels_file") or "")
             given += _channels.read_file(path) if path else []
         except _channels.ChannelsError as exc:
             self.say(str(exc))
@@ -181,13 +182,13 @@ class CallbackModule(CallbackBase):
         for error in errors:
             self.say(f"{error} It is left out.")
         try:
-            self._deadline = max(parse_duration(_channels.plain(self.get_option("deadline"))), 0.0)
+            self._deadline = max(parse_duration(plain(self.get_option("deadline"))), 0.0)
         except ValueError as exc:
             self.say(f"deadline: {exc}; 10s are used.")
-        self._events = _channels.plain(self.get_option("events"))
-        url = _channels.plain(self.get_option("state_url") or "") or "default"
+        self._events = plain(self.get_option("events"))
+        url = plain(self.get_option("state_url") or "") or "default"
         self._url = default_url() if url == "default" else url
-        self._run = _run_events.Run(_channels.plain(self.get_option("service")), "")
+        self._run = _run_events.Run(plain(self.get_option("service")), "")
         if not self._channels:
             self.disabled = True
             self._display.v(
@@ -196,7 +197,7 @@ class CallbackModule(CallbackBase):
 
     def _with_defaults(self, given: t.Iterable[t.Any]) -> list[t.Any]:
         """Options of the callback for channels that have none of their own."""
-        common = {key: _channels.plain(self.get_option(key)) for key in ("min_severity", "language")}
+        common = {key: plain(self.get_option(key)) for key in ("min_severity", "language")}
         made = []
         for item in given:
             own = {
@@ -212,7 +213,7 @@ class CallbackModule(CallbackBase):
         if context.CLIARGS.get("check"):
             self.disabled = True
             return
-        name = os.path.basename(_channels.plain(getattr(playbook, "_file_name", "") or "playbook"))
+        name = os.path.basename(plain(getattr(playbook, "_file_name", "") or "playbook"))
         self._run = _run_events.Run(self._run.service, name)
         try:
             self._teller = Teller(self._url, self._channels)
@@ -225,7 +226,7 @@ class CallbackModule(CallbackBase):
 
     @_border
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
-        self._run.play = _channels.plain(play.get_name())
+        self._run.play = plain(play.get_name())
 
     @_border
     def v2_playbook_on_no_hosts_matched(self) -> None:
@@ -238,7 +239,7 @@ class CallbackModule(CallbackBase):
         if (task.resolved_action or task.action) in _INSPECT:
             self._inspected(result)
         if "changes" in self._events and result.is_changed():
-            self._run.changed(_run_events.host_of(result), _channels.plain(task.get_name()))
+            self._run.changed(_run_events.host_of(result), plain(task.get_name()))
 
     @_border
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
@@ -259,7 +260,7 @@ class CallbackModule(CallbackBase):
 
     def _inspected(self, result: t.Any) -> bool:
         """The checks of one host; False when the result holds none."""
-        outcome = _channels.plain(_run_events.data_of(result))
+        outcome = plain(_run_events.data_of(result))
         if not isinstance(outcome.get("results"), list) or "score" not in outcome:
             return False
         if "results" in self._events:

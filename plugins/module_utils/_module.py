@@ -13,15 +13,25 @@ import os
 import threading
 import typing as t
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CommandFlood, CommandMissing, CommandTimeout
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 
 if t.TYPE_CHECKING:  # pragma: no cover
-    from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Store
 
 _OUTPUT_LIMIT = 8 * 1024 * 1024
+
+
+class SilentModule(AnsibleModule):
+    """A module whose arguments may hold secrets, so nothing goes to the system log.
+
+    ``no_log=True`` is no help: Ansible replaces it by that of the task.
+    """
+
+    def log(self, msg: str, log_args: object = None) -> None:
+        """Nothing is logged."""
 
 
 class _Bounded:

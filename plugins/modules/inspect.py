@@ -164,11 +164,10 @@ root_causes:
 
 import time
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors import StateError
-from ansible_collections.vigil.ops.plugins.module_utils._module import finish, make_runner, open_state, read_duration
+from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish, make_runner, open_state, read_duration
 
 # A store on the host knows one host alone.
 HOST = "localhost"
@@ -184,7 +183,7 @@ ARGUMENT_SPEC = {
 }
 
 
-def run(module: AnsibleModule) -> None:
+def run(module: SilentModule) -> None:
     params = module.params
     timeout = read_duration(module, "timeout")
     try:
@@ -205,13 +204,6 @@ def run(module: AnsibleModule) -> None:
     if failure:
         outcome.update(failed=True, msg=failure)
     finish(module, dict(outcome, changed=False), flow.check_secrets(checks))
-
-
-class SilentModule(AnsibleModule):
-    """What checks hold may be secret, so nothing goes to the system log. ``no_log=True`` is no help: Ansible replaces it by that of the task."""
-
-    def log(self, msg: str, log_args: object = None) -> None:
-        pass
 
 
 def main() -> None:

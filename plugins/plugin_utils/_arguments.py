@@ -32,7 +32,9 @@ def plain(value: t.Any) -> t.Any:
     return str(value) if type(value).__name__ in ("AnsibleVaultEncryptedUnicode", "EncryptedString") else value
 
 
-def validated(args: t.Mapping[str, t.Any], argument_spec: t.Mapping[str, t.Any], aside: t.Collection[str] = (), **rules: t.Any) -> dict[str, t.Any]:
+def validated(
+    args: t.Mapping[str, t.Any], argument_spec: t.Mapping[str, t.Any], aside: t.Collection[str] = (), **rules: t.Any
+) -> dict[str, t.Any]:
     """The options of a task as plain values with their defaults and types.
 
     :arg aside: large options that are handed on as they are, as the validation would copy them; each has its default when it is absent

@@ -20,17 +20,6 @@ class ChannelsError(Exception):
     """The channels cannot be read from where they are said to be; one sentence without secrets."""
 
 
-def plain(value: t.Any) -> t.Any:
-    """A copy in which every string is a plain one: values from Ansible are tagged subclasses, which some libraries do not take."""
-    if isinstance(value, str):
-        return str.__str__(value) if type(value) is str else "".join(value)
-    if isinstance(value, t.Mapping):
-        return {plain(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value
-
-
 def split(text: str) -> list[t.Any]:
     """Channels in one text: URLs separated by white space, or a YAML or JSON list."""
     text = text.strip()

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, new_event
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
-from ansible_collections.vigil.ops.plugins.plugin_utils._channels import plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Unit

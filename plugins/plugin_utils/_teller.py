@@ -76,6 +76,7 @@ class Teller:
     def __init__(self, url: str, channels: t.Sequence[Channel]) -> None:
         self.channels = list(channels)
         self.store = open_store(url, busy=_BUSY, guard=GATE)
+        flow.bind(self.channels, self.store.salt)
         self._senders: dict[str, Sender] = {}
         self._unkept: list[flow.Batch] = []
         with self.store.view() as unit:

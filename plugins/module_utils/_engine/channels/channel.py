@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import MASK, mask
@@ -20,7 +22,7 @@ LANGUAGES = ("en", "zh")
 class Channel:
     """Where to tell. Everything that is secret is in ``secrets``; ``masked`` is what may be shown.
 
-    :ivar key: what the outbox keeps: the name, else a name made of what is not secret
+    :ivar key: what the outbox keeps, see :meth:`bind`; empty before
     :ivar scheme: decides the dialect
     :ivar origin: (http or https, host, port); None for a file
     :ivar path: path and query of a request, or the path of a file
@@ -44,6 +46,23 @@ class Channel:
     def hide(self, text: str) -> str:
         """The text without this channel's secrets."""
         return str(mask(text, {secret for secret in self.secrets if secret}))
+
+    def bind(self, salt: str) -> None:
+        """Give the channel its key in one store: its name, which outlives a new secret, else a salted fingerprint of all of it.
+
+        Without a name two robots of one vendor are told apart by nothing but their secret, so that has to be part of it.
+        """
+        if self.origin is None:
+            unnamed = f"{self.scheme}:{self.path}"
+        else:
+            _scheme, host, port = self.origin
+            unnamed = f"{self.scheme}:{host}:{port}#{self.fingerprint(salt, sorted(self.headers.items()))[:16]}"
+        self.key = self.name or unnamed
+
+    def fingerprint(self, salt: str, more: t.Any = None) -> str:
+        """A name for where the channel leads that no secret can be read from."""
+        text = repr((self.scheme, self.origin, self.path, more))
+        return hmac.new(salt.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
 
     def __repr__(self) -> str:
         return f"<Channel {self.key or self.masked}>"

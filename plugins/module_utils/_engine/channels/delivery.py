@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import random
 import threading
 import time
@@ -119,7 +117,7 @@ class Courier:
             return True
         allowed, seconds = self._dialect.rate
         with self._store.unit() as unit:
-            wait = marks.take(unit, budget_key(self._store.salt, self.channel), allowed, seconds)
+            wait = marks.take(unit, self.channel.fingerprint(self._store.salt)[:32], allowed, seconds)
             if wait:
                 outbox.postpone(unit, message.id, unit.now + wait)
         if wait:
@@ -160,11 +158,6 @@ class Courier:
 def backoff(attempts: int) -> float:
     """Seconds before the next attempt: doubled each time, at most a quarter of an hour, with jitter so that senders spread."""
     return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 30))
-
-
-def budget_key(salt: str, channel: Channel) -> str:
-    """The robot's name in the rate budget: the same for all processes on the store, whatever they call it, and no way back to its key."""
-    return hmac.new(salt.encode(), repr((channel.scheme, channel.origin, channel.path)).encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def deliver(store: Store, channels: t.Sequence[Channel], seconds: float, gate: Gate | None = None) -> list[Report]:

@@ -42,7 +42,6 @@ def parse(given: t.Any) -> Channel:
         raise ChannelError("A channel needs a url, such as https://hooks.example.com/alerts.")
     channel = _read_url(str(url).strip())
     read_options(channel, options)
-    channel.key = channel.name or _nameless_key(channel)
     return channel
 
 
@@ -53,9 +52,11 @@ def parse_all(given: t.Iterable[t.Any]) -> tuple[list[Channel], list[str]]:
     for item in given:
         try:
             channel = parse(item)
-            if not any(_same(channel, other) for other in channels):
-                channel.key = _free_key(channel, channels)
-                channels.append(channel)
+            if any(_same(channel, other) for other in channels):
+                continue
+            if channel.name and channel.name in {other.name for other in channels}:
+                raise ChannelError(f'Two channels are named "{channel.name}"; a name must be of one channel.')
+            channels.append(channel)
         except ChannelError as exc:
             errors.append(str(exc))
     return channels, errors
@@ -63,23 +64,6 @@ def parse_all(given: t.Iterable[t.Any]) -> tuple[list[Channel], list[str]]:
 
 def _same(one: Channel, other: Channel) -> bool:
     return (one.scheme, one.origin, one.path, one.name, one.headers) == (other.scheme, other.origin, other.path, other.name, other.headers)
-
-
-def _free_key(channel: Channel, others: t.Sequence[Channel]) -> str:
-    taken = {other.key for other in others}
-    if channel.name and channel.name in taken:
-        raise ChannelError(f'Two channels are named "{channel.name}"; a name must be of one channel.')
-    key, number = channel.key, 1
-    while key in taken:
-        number += 1
-        key = f"{channel.key}#{number}"
-    return key
-
-
-def _nameless_key(channel: Channel) -> str:
-    if channel.origin is None:
-        return f"{channel.scheme}:{channel.path}"
-    return f"{channel.scheme}:{channel.origin[1]}:{channel.origin[2]}"
 
 
 def _read_url(url: str) -> Channel:

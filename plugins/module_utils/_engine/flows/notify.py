@@ -68,6 +68,12 @@ def _of_host(host: str, service: str, check: str, now: float, status: str, sever
     return new_event(service, host, check, now, status=status, severity=severity, message=message)
 
 
+def bind(channels: t.Iterable[Channel], salt: str) -> None:
+    """Give each channel its key in the store with this salt; before anything is kept for them."""
+    for channel in channels:
+        channel.bind(salt)
+
+
 def routes_of(channels: t.Iterable[Channel]) -> list[Route]:
     """The channels as the lifecycle knows them."""
     return [Route(channel.key, channel.min_severity) for channel in channels]
@@ -131,6 +137,7 @@ def tell(store: Store, channels: t.Sequence[Channel], batch: Batch, seconds: flo
         the counts are of events times channels, ``events`` are those told now, ``notices`` sentences for the user
     :raises StateError: the store cannot be used; nothing was told then
     """
+    bind(channels, store.salt)
     committed = store.run(lambda unit: commit(unit, channels, batch))
     reports = deliver(store, channels, seconds, gate)
     with store.view() as unit:
@@ -169,9 +176,11 @@ def preview(url: str, channels: t.Sequence[Channel], batch: Batch, clock: t.Call
     """
     try:
         with open_store(url, clock, read_only=True) as store, store.view() as unit:
+            bind(channels, store.salt)
             committed = commit(unit, channels, batch, dry=True)
             pending = outbox.pending(unit)
     except StateMissing:
+        bind(channels, "")
         fresh = [(event, tuple(route.channel for route in routes_of(channels) if lifecycle.takes(route, event["severity"])))
                  for event in [*batch.events, *batch.messages] if event["status"] == "firing" or event in batch.messages]  # fmt: skip
         committed, pending = Committed([], fresh), {}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import typing as t
@@ -25,7 +26,8 @@ SPEC = ProbeSpec(
         "cores": "number of cores",
     },
     {"used_percent": "< 90"},
-    help="Measured from the begin of the run on, over a quarter of a second at least; all cpu checks of a run share the sample.",
+    help="Measured from the begin of the run on, over a quarter of a second at least; all cpu checks of a run share the sample, and the time "
+    "that the inspection itself takes is left out.",
 )
 
 
@@ -35,6 +37,7 @@ class _Meter:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.first: CpuTimes = read_cpu()
+        self.own = _own()
         self.moment = time.monotonic()
         self.seen: dict[int, dict[str, t.Any]] = {}
 
@@ -53,13 +56,19 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     with meter.lock:
         if ctx.attempt not in meter.seen:
             time.sleep(max(0.0, meter.moment + _SAMPLE - time.monotonic()))
-            second = read_cpu()
-            meter.seen[ctx.attempt] = _between(meter.first, second)
-            meter.first, meter.moment = second, time.monotonic()
+            second, own = read_cpu(), _own()
+            meter.seen[ctx.attempt] = _between(meter.first, second, own - meter.own)
+            meter.first, meter.own, meter.moment = second, own, time.monotonic()
         return dict(meter.seen[ctx.attempt])
 
 
-def _between(first: CpuTimes, second: CpuTimes) -> dict[str, t.Any]:
+def _own() -> float:
+    """Seconds of processor time that this process and its children took so far."""
+    return sum(os.times()[:4])
+
+
+def _between(first: CpuTimes, second: CpuTimes, own: float) -> dict[str, t.Any]:
+    """:arg own: seconds that looking took by itself, which are not the load of the host"""
     span = second.total - first.total
     idle, iowait, steal = second.idle - first.idle, second.iowait - first.iowait, second.steal - first.steal
 
@@ -67,7 +76,7 @@ def _between(first: CpuTimes, second: CpuTimes) -> dict[str, t.Any]:
         return round(min(100.0, max(0.0, 100.0 * part / span)), 2) if span > 0 else 0.0
 
     return {
-        "used_percent": percent(span - idle - iowait),
+        "used_percent": percent(span - idle - iowait - own),
         "iowait_percent": percent(iowait),
         "steal_percent": percent(steal),
         "cores": second.cores,

@@ -36,6 +36,7 @@ def quick(monkeypatch):
 
 
 def queue(store, channel, count=1, alert=None, **values):
+    channel.bind(store.salt)
     with store.unit() as unit:
         for number in range(count):
             event = new_event("shop", f"web{number}", "page", unit.now, message="it is down", **values)
@@ -300,6 +301,7 @@ def test_wecom_rate_is_kept(store, listen, receivers):
 def test_wecom_sizes(store, listen, receivers):
     robot = receivers.Robot(KEY)
     channel = robot_channel(listen(robot))
+    channel.bind(store.salt)
     messages = ["错误" * 3000, "line of text\n" * 2000, "😀" * 2000, "x" * 4096]
     with store.unit() as unit:
         for number, message in enumerate(messages):

@@ -28,7 +28,9 @@ SECRET = "s3cr3t-T0KEN"
 )
 def test_good_channels(given, key, masked):
     channel = parse(given)
-    assert (channel.key, channel.masked) == (key, masked)
+    channel.bind("salt")
+    assert (channel.key.split("#")[0], channel.masked) == (key, masked)
+    assert SECRET not in channel.key
     assert SECRET not in repr(channel)
     if SECRET in str(given):
         assert SECRET not in channel.hide(f"the key {SECRET} of {given}")
@@ -83,11 +85,23 @@ def test_all_and_their_errors():
     channels, errors = parse_all(
         ["https://a/1", "htp://x", "https://a/2", "https://a/1", {"name": "n", "url": "https://b"}, {"name": "n", "url": "https://c"}]
     )
-    assert [channel.key for channel in channels] == ["https:a:443", "https:a:443#2", "n"]
+    assert [(channel.origin[1], channel.path, channel.name) for channel in channels] == [("a", "/1", ""), ("a", "/2", ""), ("b", "/", "n")]
     assert len(errors) == 2
     assert 'Two channels are named "n"' in errors[1]
 
 
-def test_a_changed_secret_keeps_the_key():
-    assert parse("wecom://OLD-KEY-1#ops").key == parse("wecom://NEW-KEY-2#ops").key
-    assert parse("https://h/hook/old-token").key == parse("https://h/hook/new-token").key
+def key_of(given, salt="salt"):
+    channel = parse(given)
+    channel.bind(salt)
+    return channel.key
+
+
+def test_a_name_outlives_a_changed_secret_and_without_one_robots_are_told_apart():
+    assert key_of("wecom://OLD-KEY-1#ops") == key_of("wecom://NEW-KEY-2#ops") == "ops"
+    assert key_of("wecom://ROOM-KEY-1") == key_of("wecom://ROOM-KEY-1") != key_of("wecom://ROOM-KEY-2")
+    assert key_of("https://h/hook/one") != key_of("https://h/hook/two")
+    assert key_of({"url": "https://h/", "headers": {"Authorization": "Bearer one-1"}}) != key_of("https://h/")
+
+
+def test_a_key_says_nothing_outside_of_its_store():
+    assert key_of("wecom://ROOM-KEY-1", "one") != key_of("wecom://ROOM-KEY-1", "two")
