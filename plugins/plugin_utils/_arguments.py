@@ -27,7 +27,7 @@ def plain(value: t.Any) -> t.Any:
         return value
     for kind in (str, int, float):
         if isinstance(value, kind):
-            return value if type(value) is kind else kind(value)
+            return kind(value)
     # inline vault values of ansible-core below and from 2.19 on: text in all but type
     return str(value) if type(value).__name__ in ("AnsibleVaultEncryptedUnicode", "EncryptedString") else value
 

@@ -47,8 +47,9 @@ def read_file(path: str) -> list[t.Any]:
         raise ChannelsError(f"The channels file {path} cannot be read: {reason}.") from exc
 
 
-def from_environment(environ: t.Mapping[str, str] = os.environ) -> list[t.Any]:
+def from_environment(environ: t.Mapping[str, str] | None = None) -> list[t.Any]:
     """The channels of VIGIL_CHANNELS and of the file in VIGIL_CHANNELS_FILE."""
+    environ = os.environ if environ is None else environ
     found = split(environ.get("VIGIL_CHANNELS", ""))
     path = environ.get("VIGIL_CHANNELS_FILE", "")
     return found + (read_file(path) if path else [])

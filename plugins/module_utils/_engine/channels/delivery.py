@@ -115,7 +115,7 @@ class Courier:
     def _has_budget(self, message: outbox.Message) -> bool:
         if self._dialect.rate is None:
             return True
-        allowed, seconds = self._dialect.rate
+        allowed, seconds = self._dialect.rate  # pylint: disable=unpacking-non-sequence  # it sees the default, None, alone
         with self._store.unit() as unit:
             wait = marks.take(unit, self.channel.fingerprint(self._store.salt)[:32], allowed, seconds)
             if wait:

@@ -43,7 +43,7 @@ class _Stream(_net.Stream):
 
     def _patiently(self, phase: str, step: t.Callable[[], t.Any]) -> t.Any:
         while True:
-            wait = self.deadline.left(phase)
+            wait, writing = self.deadline.left(phase), False
             try:
                 with self.gate:
                     return step()
