@@ -24,6 +24,7 @@ NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
         (("ssh",), "openssh-client"),
     ),
     "unit": ((("promtool",), "prometheus"),),
+    "sanity": ((("shellcheck",), "shellcheck"),),
     "lab": ((("systemd-nspawn",), "systemd-container"), (("mmdebstrap",), "mmdebstrap"), (("ssh",), "openssh-client")),
 }
 NEEDED["long"] = NEEDED["integration"] + NEEDED["lab"]

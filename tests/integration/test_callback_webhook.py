@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -102,7 +103,7 @@ def test_failed_ignored_rescued_unreachable(run_playbook, listen):
     assert messages["b"] == "breaks is broken"
     assert messages["d"] == "the output is hidden by no_log"
     assert messages["e"] == "item 1"
-    assert "Connection refused" in messages["down"]
+    assert re.search(r"Connection refused|reached over ssh", messages["down"])  # ssh may end before Ansible has written to it
     everything = b"".join(body for _path, _headers, body in receiver.requests)
     assert b"s3cret-of-hidden" not in everything
     assert {body["service"] for body in receiver.bodies} == {"playbook.yml", "vigil"}

@@ -138,19 +138,20 @@ class Node:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
-            self._kill_group()
-            if not alive:
+            is_gone = self._kill_group()
+            if not alive and is_gone:
                 break
             time.sleep(0.1)
         else:
-            raise LabError(f"{self.name}: processes {self.processes()} did not end")
+            raise LabError(f"{self.name}: processes {self.processes()} did not end, or their cgroup {self.cgroup} cannot be removed")
         (self.dir / "pid").unlink(missing_ok=True)
         shutil.rmtree(f"/run/systemd/nspawn/propagate/{self.machine}", ignore_errors=True)
 
-    def _kill_group(self) -> None:
-        """Empty and remove the node's cgroup, wherever this host shows cgroup v2."""
+    def _kill_group(self) -> bool:
+        """Empty and remove the node's cgroup, wherever this host shows cgroup v2; False while something in it is still ending."""
+        is_gone = True
         if not self.cgroup:
-            return
+            return is_gone
         for line in Path("/proc/self/mounts").read_text().splitlines():
             mount = line.split()
             group = Path(mount[1]) / self.cgroup
@@ -161,8 +162,11 @@ class Node:
             for path, _dirs, _files in os.walk(group, topdown=False):
                 try:
                     os.rmdir(path)
+                except FileNotFoundError:
+                    pass
                 except OSError:
-                    pass  # still ending: the next look takes it
+                    is_gone = False  # the next look takes it
+        return is_gone
 
     def _until_gone(self, timeout: float) -> None:
         end = time.monotonic() + timeout

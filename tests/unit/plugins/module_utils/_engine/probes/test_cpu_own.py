@@ -22,6 +22,7 @@ def test_the_time_that_looking_takes_is_not_the_load_of_the_host():
     seen = cpu.observe({}, ctx)
     after = read_cpu()
     busy = (after.total - begin.total) - (after.idle - begin.idle) - (after.iowait - begin.iowait)
-    others = busy - (sum(os.times()[:4]) - own)
-    assert abs(seen["used_percent"] - 100 * max(0.0, others) / (after.total - begin.total)) < 15
-    assert seen["used_percent"] < 100 * busy / (after.total - begin.total) - 100 / seen["cores"] / 4
+    total, mine = after.total - begin.total, sum(os.times()[:4]) - own
+    assert abs(seen["used_percent"] - 100 * max(0.0, busy - mine) / total) < 15
+    # on a busy machine this process gets little, so what is left out is measured by what it got
+    assert seen["used_percent"] <= 100 * (busy - mine / 2) / total
