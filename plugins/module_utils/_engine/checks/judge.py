@@ -18,7 +18,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import TEXT_LIMIT, Result, new_result
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, Expectation
 
-_LONGEST_JUDGEMENT = 2.0
+LONGEST_JUDGEMENT, _SHORTEST_JUDGEMENT = 2.0, 0.05
 _MOST_ITEMS = 50
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BULKY = ("json", "headers")
@@ -27,17 +27,25 @@ Outcome = t.Union[t.Dict[str, t.Any], ProbeFailure, CannotSee]
 Baselines = t.Mapping[str, Bounds]
 
 
-def judge(check: Check, outcome: Outcome, attempts: int, duration_ms: float, baselines: Baselines | None = None) -> Result:
+def judge(
+    check: Check,
+    outcome: Outcome,
+    attempts: int,
+    duration_ms: float,
+    baselines: Baselines | None = None,
+    seconds: float = LONGEST_JUDGEMENT,
+) -> Result:
     """The verdict on one check.
 
     :arg outcome: the observation, or the failure that the probe raised
     :arg baselines: {expression: {low, high, n}} for dynamic thresholds
+    :arg seconds: how long it may take
     """
     result = _blank(check, attempts, duration_ms)
     try:
         if isinstance(outcome, CannotSee):
             raise outcome
-        with _time_limit(_LONGEST_JUDGEMENT):
+        with _time_limit(max(_SHORTEST_JUDGEMENT, min(seconds, LONGEST_JUDGEMENT))):
             _decide(check, outcome, result, baselines or {})
     except CannotSee as exc:
         result.update(status="unknown", summary=exc.sentence, reason=exc.reason)
@@ -69,6 +77,9 @@ def _decide(check: Check, outcome: dict[str, t.Any] | ProbeFailure, result: Resu
     missed = _failed(check.warn, values, baselines)
     result["metrics"] = _metrics(seen, values)
     result["observed"] = dict(result["metrics"], **{key: cut(value) for key, value in values.items()})
+    blind = [] if failure else _blind(check.expect, failed) or _blind(check.warn, missed)
+    if blind:
+        raise CannotSee(f"{', '.join(blind)} cannot be told on this host", "unseen")
     if failed or (failure and not _was_expected(check.expect + check.warn, failure)):
         reason = failure.reason if failure else _root(failed)
         result.update(status="critical", failed=failed, reason=reason, summary=failure.sentence if failure else _sentence(failed))
@@ -84,6 +95,16 @@ def _failed(expectations: list[Expectation], values: dict[str, t.Any], baselines
         for path, matcher in expectations
         if not matcher.test(values[path.text], baselines.get(path.text))
     ]
+
+
+def _blind(expectations: list[Expectation], failed: list[dict[str, t.Any]]) -> list[str]:
+    """The observed keys that the probe cannot tell here (they are null), if nothing else is wrong; a value that is not there is no bad one."""
+    matchers = {path.text: (path, matcher) for path, matcher in expectations}
+    for item in failed:
+        path, matcher = matchers[item["path"]]
+        if item["observed"] is not None or path.text != path.root or path.root == "json" or matcher.kind == "exists":
+            return []
+    return [item["path"] for item in failed]
 
 
 def _was_expected(expectations: list[Expectation], failure: ProbeFailure) -> bool:

@@ -56,6 +56,8 @@ def parse_matcher(value: t.Any, path: str = "") -> Matcher:
 
     :raises ValueError: with a sentence, when a string begins like a matcher and is none
     """
+    if path == "mode":
+        value = _octal(value)
     if not isinstance(value, str):
         return Matcher("literal", value, _show(value))
     text = value.strip()
@@ -65,9 +67,16 @@ def parse_matcher(value: t.Any, path: str = "") -> Matcher:
     match = _WORD.fullmatch(text)
     if match:
         return _word(match, text, path)
-    if text in ("in", "contains", "between") or re.match(r"=|!(?=[<>=])|(?:in|between)\s*\[|not in\s|not contains\s", text):
+    if text in ("in", "contains", "between") or re.match(r"=|[≤≥≠]|!(?=[<>=])|(?:in|between)\s*\[|not in\s|not contains\s", text):
         raise ValueError(f'{value!r} is not a matcher; write one of {FORMS} (to compare with this very text: == "...")')
     return Matcher("literal", value, _show(value))
+
+
+def _octal(value: t.Any) -> t.Any:
+    """Permissions as they are observed: YAML reads 0644 as the number 420, and people write 644."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"== '{value:04o}'"
+    return f"== '{value.zfill(4)}'" if isinstance(value, str) and re.fullmatch(r"[0-7]{3,4}", value) else value
 
 
 def _operator(kind: str, rest: str, text: str, path: str) -> Matcher:
@@ -152,6 +161,8 @@ def _number(text: str, whole: str, path: str) -> float:
     try:
         if key.endswith(("_bytes", "size")):
             return float(parse_size(text))
+        if path.startswith("phases."):
+            return parse_duration(text) * 1000
         if key.endswith(("_ms", "_seconds", "days_left")):
             seconds = parse_duration(text)
             return seconds * 1000 if key.endswith("_ms") else seconds / 86400 if key.endswith("days_left") else seconds

@@ -13,6 +13,7 @@ import urllib.parse
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Option, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration, parse_size
 
+_LONGEST = 86400.0
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -66,6 +67,8 @@ def _example(spec: ProbeSpec) -> str:
 def _read(where: str, option: Option, value: t.Any) -> t.Any:
     try:
         value = read_value(option.type, value)
+        if option.type == "duration" and not 0 < value <= _LONGEST:
+            raise ValueError(f"{value:g} s is no time to wait; it must be more than 0 and at most a day")
     except ValueError as exc:
         raise ValueError(f"{where}: {exc}") from exc
     if option.choices and value not in option.choices:

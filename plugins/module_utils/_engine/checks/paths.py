@@ -15,6 +15,13 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee
 
 _STEP = re.compile(r'\.?(?:([A-Za-z_][A-Za-z0-9_-]*)|"((?:[^"\\]|\\.)+)")|\[(-?[0-9]{1,9})\]')
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*\(")
+_QUOTED = re.compile(r"'[^']*'|`[^`]*`|\"[^\"]*\"")
+_FUNCTIONS = (
+    "abs avg ceil contains ends_with floor join keys length map max max_by merge min min_by not_null reverse sort sort_by starts_with sum "
+    "to_array to_number to_string type values"
+).split()
 
 
 class Path:
@@ -22,12 +29,14 @@ class Path:
 
     :ivar text: as the user wrote it
     :ivar root: the observed key it starts from; None where that cannot be told
+    :ivar names: the names in it, among them all observed keys that it reads
     """
 
     def __init__(self, text: str, steps: list[str | int] | None) -> None:
         self.text = text
         self._steps = steps
         self.root = steps[0] if steps and isinstance(steps[0], str) else None
+        self.names = {self.root} if self.root else set(_NAME.findall(text))
 
     def get(self, observation: t.Any) -> t.Any:
         """The value at the path, or None.
@@ -61,8 +70,18 @@ def parse_path(text: t.Any) -> Path:
     text = text.strip()
     steps = _plain_steps(text)
     if steps is None:
+        _check_functions(text)
         _compile(text)
+    elif steps[0] == "headers" and len(steps) > 1 and isinstance(steps[1], str):
+        steps[1] = steps[1].lower()  # header names know no case (RFC 9110, 5.1)
     return Path(text, steps)
+
+
+def _check_functions(text: str) -> None:
+    for name in _CALL.findall(_QUOTED.sub("''", text)):
+        if name not in _FUNCTIONS:
+            close = [known for known in _FUNCTIONS if known.startswith(name) or name.startswith(known)]
+            raise ValueError(f"{text!r} calls {name}(), which JMESPath does not have" + (f"; did you mean {close[0]}()?" if close else ""))
 
 
 def _plain_steps(text: str) -> list[str | int] | None:

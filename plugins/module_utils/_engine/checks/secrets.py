@@ -10,10 +10,15 @@ import re
 import typing as t
 
 MASK = "********"
-_SENSITIVE = re.compile(r"auth|token|(?:^|[-_.]|api|access)key(?![a-z])|secret|cookie|passw|credential|signature|\bsig\b", re.IGNORECASE)
+_SENSITIVE = re.compile(
+    r"auth|token|(?:^|[-_.]|api|access)key(?![a-z])|secret|cookie|passw|vault|credential|signature|\bsig\b", re.IGNORECASE
+)
 _USERINFO = re.compile(r"(?<=://)[^/?#\s@]*@")
 _URL_PASSWORD = re.compile(r"://([^/?#\s:@]*):([^/?#\s@]+)@")
 _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]+)")
+# --password=x, PGPASSWORD=x, "password": "x", password=x&user=y
+_ASSIGNED = re.compile(r"""([\w.-]+)["']?\s*[=:]\s*["']?([^\s"'&;,{}]+)""")
+_SCHEMES = re.compile(r"\b(?:basic|bearer|token)\s+(\S+)", re.IGNORECASE)
 _SHORTEST = 4
 
 
@@ -24,7 +29,7 @@ def mask_url(url: str) -> str:
 
 
 def mask(value: t.Any, secrets: t.Collection[str]) -> t.Any:
-    """A copy of a value in which every secret is replaced, in keys too; without secrets the value itself."""
+    """A copy of a value in which every secret is replaced, but not in keys; without secrets the value itself."""
     if not secrets:
         return value
     pattern = re.compile("|".join(re.escape(secret) for secret in sorted(secrets, key=len, reverse=True)))
@@ -35,7 +40,7 @@ def _masked(value: t.Any, pattern: re.Pattern[str]) -> t.Any:
     if isinstance(value, str):
         return pattern.sub(MASK, value)
     if isinstance(value, dict):
-        return {_masked(key, pattern): _masked(item, pattern) for key, item in value.items()}
+        return {key: _masked(item, pattern) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_masked(item, pattern) for item in value]
     return value
@@ -56,11 +61,14 @@ def _collect(value: t.Any, telling: bool, found: set[str]) -> None:
         for key, item in value.items():
             _collect(item, telling or bool(_SENSITIVE.search(str(key))), found)
     elif isinstance(value, (list, tuple)):
-        for item in value:
-            _collect(item, telling, found)
+        for index, item in enumerate(value):
+            before = value[index - 1] if index else None
+            announced = isinstance(before, str) and before.startswith("-") and "=" not in before and bool(_SENSITIVE.search(before))
+            _collect(item, telling or announced, found)
     elif isinstance(value, str):
         if telling:
             found.add(value)
-            found.update(value.split()[1:] if value.lower().startswith(("basic ", "bearer ", "token ")) else ())
+        found.update(_SCHEMES.findall(value))
+        found.update(match.group(2) for match in _ASSIGNED.finditer(value) if _SENSITIVE.search(match.group(1)))
         found.update(match.group(2) for match in _URL_PASSWORD.finditer(value))
         found.update(match.group(3) for match in _QUERY.finditer(value) if _SENSITIVE.search(match.group(2)))

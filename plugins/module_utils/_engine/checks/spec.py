@@ -57,9 +57,8 @@ class Check:
 
     @property
     def wanted(self) -> set[str]:
-        """The observed keys that the expectations name; all where one of them cannot be told."""
-        roots = {path.root for path, _matcher in self.expect + self.warn}
-        return set(self.spec.observes) if None in roots else {root for root in roots if root}
+        """The observed keys that the expectations name."""
+        return {name for path, _matcher in self.expect + self.warn for name in path.names if name in self.spec.observes}
 
 
 def parse_checks(raw: t.Any, spec_of: t.Callable[[str], ProbeSpec], probes: t.Collection[str]) -> list[Check]:

@@ -53,7 +53,28 @@ def inspect(
     causes = trace_causes(checks, results)
     summary = count(results)
     outcome = {"results": results, "summary": summary, "score": score(results), "status": overall(summary), "root_causes": causes}
-    return t.cast("dict[str, t.Any]", mask(outcome, check_secrets(checks)))
+    return hide(outcome, check_secrets(checks))
+
+
+def hide(outcome: dict[str, t.Any], secrets: t.Collection[str]) -> dict[str, t.Any]:
+    """A copy of what a run returned without the secrets: they can only be in texts, so names, statuses and numbers stay as they are."""
+    hidden = dict(outcome)
+    for key in ("msg", "module_stdout", "module_stderr", "exception", "invocation"):
+        if key in hidden:
+            hidden[key] = mask(hidden[key], secrets)
+    for key in ("results", "root_causes"):
+        if isinstance(hidden.get(key), list):
+            hidden[key] = [_hide_item(item, secrets) for item in hidden[key]]
+    return hidden
+
+
+def _hide_item(item: dict[str, t.Any], secrets: t.Collection[str]) -> dict[str, t.Any]:
+    texts = {key: mask(item[key], secrets) for key in ("summary", "observed", "annotations") if key in item}
+    if item.get("failed"):
+        texts["failed"] = [
+            dict(entry, expected=mask(entry["expected"], secrets), observed=mask(entry["observed"], secrets)) for entry in item["failed"]
+        ]
+    return dict(item, **texts)
 
 
 def check_secrets(checks: t.Iterable[Check]) -> set[str]:
@@ -63,6 +84,7 @@ def check_secrets(checks: t.Iterable[Check]) -> set[str]:
         found |= secrets_of(check.options)
         declared = {name: check.options[name] for name, option in check.spec.options.items() if option.secret}
         found |= secrets_of({"secret": declared})
+        found |= secrets_of([check.annotations, [matcher.text for _path, matcher in check.expect + check.warn]])
     return found
 
 

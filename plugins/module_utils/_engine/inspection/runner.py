@@ -54,6 +54,7 @@ class Runner:
         self._began: dict[int, float] = {}
         self._blind: dict[str, CannotSee] = {}
         self._results: dict[int, Result] = {}
+        self._verdicts: dict[int, Result] = {}  # of attempts that are followed by another one
 
     def run(self) -> list[Result]:
         """The verdicts, in the order of the checks."""
@@ -118,6 +119,8 @@ class Runner:
     def _step(self) -> bool:
         """Take one message of the workers or note what is overdue; False when the run's time is over."""
         now = time.monotonic()
+        if now >= self._context.deadline:
+            return False
         until = min([self._context.deadline, *self._overdue.values()])
         try:
             look, outcome, moment = self._done.get(timeout=max(0.0, until - now))
@@ -132,11 +135,13 @@ class Runner:
 
     def _settle(self, look: _Look, outcome: Outcome, seconds: float) -> None:
         check = self._checks[look.place]
-        result = judge(check, outcome, look.attempt, seconds * 1000, self._baselines.get(check.key))
+        left = self._context.deadline - time.monotonic()
+        result = judge(check, outcome, look.attempt, seconds * 1000, self._baselines.get(check.key), left)
         if isinstance(outcome, CannotSee) and outcome.reason == "check_mode":
             result["status"] = "skipped"
         again = result["status"] not in ("ok", "skipped") and look.attempt <= check.retries
         if again and not (isinstance(outcome, CannotSee) and outcome.reason in ("missing_library", "unsupported")):
+            self._verdicts[look.place] = result
             self._todo.put(_Look(look.place, look.attempt + 1))
         else:
             self._results[look.place] = result
@@ -157,6 +162,8 @@ class Runner:
         return (timeout if isinstance(timeout, (int, float)) else _USUAL_TIME) + _GRACE
 
     def _unfinished(self, index: int) -> Result:
+        if index in self._verdicts:
+            return self._verdicts[index]
         began = self._began.get(index)
         seconds = 0.0 if began is None else time.monotonic() - began
         word = "it had not ended" if began is not None else "its turn had not come"

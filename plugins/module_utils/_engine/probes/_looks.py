@@ -2,20 +2,25 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The looks at file systems that may hang, made in guarded processes."""
+"""What may hang, done in guarded processes: looks at file systems, and regular expressions that may backtrack for ever."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
+import re
 import stat
+import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, ProbeFailure
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._guard import Guard, GuardLost, GuardTimeout
 
 CONTENT_LIMIT = 65536
+_LONGEST_TEXT = 8192
+_PORTION = 32768
 _KINDS = (
     (stat.S_ISREG, "file"),
     (stat.S_ISDIR, "directory"),
@@ -98,7 +103,13 @@ def _read_regular(name: bytes, seen: dict[str, t.Any], digest: bool, content: bo
             seen["sha256"] = total.hexdigest()
 
 
-GUARD = Guard({"filesystem": read_filesystem, "file": read_file})
+def search_texts(pattern: str, texts: list[str]) -> dict[str, t.Any]:
+    """The places of the texts in which the regular expression is found."""
+    search = re.compile(pattern).search
+    return {"found": [place for place, text in enumerate(texts) if search(text)]}
+
+
+GUARD = Guard({"filesystem": read_filesystem, "file": read_file, "search": search_texts})
 
 
 def start_guard() -> None:
@@ -134,3 +145,40 @@ def guarded(name: str, path: str, seconds: float, **arguments: t.Any) -> dict[st
         if exc.errno == errno.ESTALE:
             raise CannotSee(f"{path} is a stale mount (stale file handle); mount it again", "unseen") from exc
         raise CannotSee(f"{path} could not be looked at: {(exc.strerror or 'error').lower()}", "unseen") from exc
+
+
+def found_in(pattern: str, texts: t.Sequence[str], seconds: float) -> list[bool]:
+    """For each text whether the user's regular expression is found in it.
+
+    A thread could not be stopped while it searches, nor could any other run, as the search holds the interpreter.
+
+    :raises CannotSee: it took too long
+    """
+    end = time.monotonic() + seconds
+    found = [False] * len(texts)
+    for begin, portion in _portions(texts):
+        try:
+            places = GUARD.call("search", {"pattern": pattern, "texts": portion}, max(0.05, end - time.monotonic()))["found"]
+        except GuardTimeout as exc:
+            sentence = f"the regular expression {pattern!r} took longer than {seconds:g} s on what was seen; write a simpler one"
+            raise CannotSee(sentence, "expression") from exc
+        except (GuardLost, OSError) as exc:
+            raise CannotSee(f"the regular expression {pattern!r} could not be applied: {exc}", "unseen") from exc
+        for place in places:
+            found[begin + place] = True
+    return found
+
+
+def _portions(texts: t.Sequence[str]) -> t.Iterator[tuple[int, list[str]]]:
+    """Texts in portions that fit into one request; each is cut at 8 Ki characters."""
+    begin, portion, size = 0, [], 0
+    for place, text in enumerate(texts):
+        text = text[:_LONGEST_TEXT]
+        length = len(json.dumps(text))
+        if portion and size + length > _PORTION:
+            yield begin, portion
+            begin, portion, size = place, [], 0
+        portion.append(text)
+        size += length
+    if portion:
+        yield begin, portion

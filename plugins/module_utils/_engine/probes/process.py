@@ -7,15 +7,16 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import found_in, start_guard
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._procfs import Process, read_processes
 
 _FRESH = 0.5
+_SEARCH_SECONDS = 5.0
 _MOST_PIDS = 20
 _NAME_LIMIT = 15
 
@@ -57,17 +58,18 @@ class _Scan:
 
 
 def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
-    """Make room for the reading; it is done by the first who needs it."""
+    """Make room for the reading, which is done by the first who needs it, and fork before threads are started."""
+    if any(options["pattern"] is not None for options in all_options):
+        start_guard()
     ctx.shared[SPEC.name] = _Scan()
 
 
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
-    :raises CannotSee: processes cannot be seen, or there is no such user
+    :raises CannotSee: processes cannot be seen, there is no such user, or the pattern takes too long
     """
     scan = ctx.shared.get(SPEC.name) or ctx.shared.setdefault(SPEC.name, _Scan())
-    pattern = re.compile(options["pattern"]) if options["pattern"] is not None else None
     uid = _uid(options["user"]) if options["user"] is not None else None
     name = options["name"]
     found = [
@@ -76,8 +78,10 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
         if process.state not in "ZX"
         and (uid is None or process.uid == uid)
         and (name is None or process.program == name or process.name == name[:_NAME_LIMIT])
-        and (pattern is None or pattern.search(process.command))
     ]
+    if options["pattern"] is not None:
+        fits = found_in(options["pattern"], [process.command for process in found], _SEARCH_SECONDS)
+        found = [process for process, fit in zip(found, fits) if fit]
     found.sort(key=lambda process: -process.age)
     return {
         "count": len(found),

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, Option, ProbeFailure, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import failure, milliseconds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import found_in, start_guard
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream, dial
 
 _LONGEST_BANNER = 1024
@@ -34,6 +34,12 @@ SPEC = ProbeSpec(
     {"connected": True},
     help="Opens a TCP connection. The option expect is searched for anywhere in the answer; write ^ to bind it to the beginning.",
 )
+
+
+def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
+    """Fork before threads are started."""
+    if any(options["expect"] is not None for options in all_options):
+        start_guard()
 
 
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
@@ -58,15 +64,16 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
 def _talk(stream: Stream, options: dict[str, t.Any], ctx: Context, where: str) -> str | None:
     if options["send"] is None and options["expect"] is None and "banner" not in ctx.wanted:
         return None
-    pattern = re.compile(options["expect"]) if options["expect"] is not None else None
-    heard = b""
+    pattern = options["expect"]
+    heard, matched = b"", False
     try:
         if options["send"]:
             stream.send(options["send"].encode("utf-8", "surrogateescape"), "dialogue")
         while len(heard) < _LONGEST_BANNER:
             piece = stream.receive("dialogue", _LONGEST_BANNER - len(heard))
             heard += piece
-            if not piece or (pattern.search(_text(heard)) if pattern else heard.endswith(b"\n")):
+            matched = pattern is not None and found_in(pattern, [_text(heard)], stream.deadline.left("dialogue"))[0]
+            if not piece or matched or (pattern is None and heard.endswith(b"\n")):
                 break
             if pattern is None:
                 stream.deadline = Deadline(min(_QUIET, stream.deadline.left("dialogue")))
@@ -74,7 +81,7 @@ def _talk(stream: Stream, options: dict[str, t.Any], ctx: Context, where: str) -
         if pattern is None and exc.reason == "timeout":
             return _text(heard)
         raise failure(exc, {"banner": _text(heard)}, where) from exc
-    if pattern is not None and not pattern.search(_text(heard)):
+    if pattern is not None and not matched:
         raise ProbeFailure("mismatch", f"{where} answered, but not as expected", {"banner": _text(heard)})
     return _text(heard)
 

@@ -91,3 +91,13 @@ def test_strings_are_cut_at_1_kib_and_never_inside_a_character():
 def test_odd_values_are_judged(value, matcher):
     result = judge(check(expect={"status": matcher}), {"status": value}, 1, 1)
     assert result["status"] in ("ok", "critical")
+
+
+def test_what_a_probe_cannot_tell_here_is_unknown():
+    result = judge(check(expect={"connected": True}), {"status": 200, "connected": None}, 1, 1)
+    assert (result["status"], result["summary"]) == ("unknown", "connected cannot be told on this host")
+    assert judge(check(warn={"connected": True}), {"status": 200, "connected": None}, 1, 1)["status"] == "unknown"
+    assert judge(check(expect={"connected": True, "status": 200}), {"status": 500, "connected": None}, 1, 1)["status"] == "critical"
+    assert judge(check(expect={"json.a": 1}), {"status": 200, "json": None}, 1, 1)["status"] == "critical"
+    assert judge(check(expect={"connected": "absent"}), {"status": 200, "connected": None}, 1, 1)["status"] == "ok"
+    assert judge(check(expect={"connected": "exists"}), {"status": 200, "connected": None}, 1, 1)["status"] == "critical"

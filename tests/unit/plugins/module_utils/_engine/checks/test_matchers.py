@@ -97,3 +97,13 @@ def test_a_baseline_holds_while_it_is_learned_and_then_bounds():
     assert below.test(19, known) and not below.test(21, known)
     assert above.test(11, known) and not above.test(9, known)
     assert below.shown(known) == "< baseline (20)" and below.shown() == "< baseline"
+
+
+@pytest.mark.parametrize("value", [0o644, "0644", "644"])
+def test_permissions_are_octal(value):
+    assert parse_matcher(value, "mode").test("0644")
+    assert not parse_matcher(value, "mode").test("0600")
+
+
+def test_phases_are_milliseconds():
+    assert parse_matcher("< 1s", "phases.tls").operand == 1000

@@ -61,3 +61,13 @@ def test_an_expression_that_does_not_fit_the_values_cannot_be_seen():
 def test_the_root_is_known_for_plain_paths_only():
     assert parse_path("json.a").root == "json"
     assert parse_path("length(json.items)").root is None
+
+
+def test_header_names_know_no_case():
+    assert parse_path("headers.Content-Type").get(SEEN) == "text/html"
+
+
+def test_unknown_functions_are_refused_even_without_jmespath(no_jmespath):
+    with pytest.raises(ValueError, match=r"calls len\(\), which JMESPath does not have; did you mean length"):
+        parse_path("len(json.items)")
+    assert parse_path("length(json.items) && contains(body, 'len(x)')").names >= {"json", "body"}

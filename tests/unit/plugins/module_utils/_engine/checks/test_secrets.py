@@ -23,11 +23,23 @@ def test_secrets_are_found_where_options_hold_them():
     assert secrets_of(options) == {"hunter22", "tok3n-value", "Bearer abcdefgh", "abcdefgh", "k3y-value", "s3cr3t!"}
 
 
-def test_masking_goes_everywhere_and_changes_nothing_in_place():
+def test_masking_goes_into_all_values_but_no_key_and_changes_nothing_in_place():
     value = {"a secret1 b": ["secret1", {"x": "secret12"}, 5, None]}
-    assert mask(value, {"secret1", "secret12"}) == {"a ******** b": ["********", {"x": "********"}, 5, None]}
+    assert mask(value, {"secret1", "secret12", "x"}) == {"a secret1 b": ["********", {"x": "********"}, 5, None]}
     assert value == {"a secret1 b": ["secret1", {"x": "secret12"}, 5, None]}
 
 
 def test_short_values_do_not_tear_text_apart():
     assert secrets_of({"password": "a"}) == set()
+
+
+def test_secrets_of_commands_and_bodies():
+    options = {
+        "argv": ["psql", "--password=s3cret-1", "--token", "s3cret-2", "sh", "-c", "PGPASSWORD=s3cret-3; echo fine"],
+        "body": '{"user": "joe", "password": "s3cret-4"}',
+        "form": "password=s3cret-5&user=joe",
+        "expect": "== Bearer s3cret-6",
+        "headers": {"X-Vault": "s3cret-7"},
+    }
+    assert {f"s3cret-{number}" for number in range(1, 8)} <= secrets_of(options)
+    assert not {"joe", "psql", "fine", "echo"} & secrets_of(options)

@@ -43,6 +43,10 @@ def test_a_check_is_complete_after_reading():
     assert check.wanted == {"connected"}
 
 
+def test_an_expression_wants_only_the_keys_it_names():
+    assert parse([{"name": "a", "tcp": {"host": "h", "port": 1}, "expect": {"connected == `true`": True}}])[0].wanted == {"connected"}
+
+
 def test_expect_replaces_the_default_and_may_be_empty():
     assert parse([{"name": "a", "cpu": None, "expect": {}}])[0].expect == []
     assert [
@@ -54,6 +58,9 @@ def test_expect_replaces_the_default_and_may_be_empty():
     ("raw", "sentence"),
     [
         ({}, "checks must be a list, not a mapping"),
+        ([{"name": "a", "tcp": {"host": "h", "port": 1, "timeout": 0}}], "tcp.timeout: 0 s is no time to wait"),
+        ([{"name": "a", "tcp": {"host": "h", "port": 1, "timeout": "99999d"}}], "at most a day"),
+        ([{"name": "a", "cpu": {}, "expect": {"len(used_percent)": 1}}], "did you mean length()?"),
         ([7], "check number 1 must be a mapping"),
         ([{"cpu": {}}], "check number 1 needs a name"),
         ([{"name": "x\ny", "cpu": {}}], "check number 1 needs a name"),

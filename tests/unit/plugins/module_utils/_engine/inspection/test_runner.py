@@ -147,3 +147,16 @@ def test_a_failure_is_judged_and_retried():
 
 def test_nothing_to_do_is_no_work():
     assert run([], lambda options, ctx: {}) == []
+
+
+def test_a_verdict_is_kept_when_the_time_ends_before_the_last_retry():
+    (result,) = run([{"name": "a", "act": {}, "retries": 100}], lambda options, ctx: {"value": 0}, timeout=1.5)
+    assert (result["status"], result["attempts"] > 1) == ("critical", True)
+
+
+def test_slow_judging_does_not_outlast_the_run():
+    checks = [{"name": str(number), "act": {}, "expect": {"value": "~ ^(a+)+$"}} for number in range(20)]
+    begin = time.monotonic()
+    results = run(checks, lambda options, ctx: {"value": "a" * 60 + "b"}, timeout=3)
+    assert time.monotonic() - begin < 15
+    assert {result["status"] for result in results} == {"unknown"}
