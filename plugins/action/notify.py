@@ -46,9 +46,12 @@ class ActionModule(ActionBase):
         except Refused as exc:
             result.update(failed=True, changed=False, msg=str(exc))
             return result
+        secrets = flow.secrets_of(channels)
         for notice in told.pop("notices"):
-            display.warning(mask(notice, flow.secrets_of(channels)))
-        result.update(mask(told, flow.secrets_of(channels)), changed=told["delivered"] > 0)
+            display.warning(mask(notice, secrets))
+        # the events are without secrets already; their keys and words must stay
+        told["channels"] = [dict(channel, message=mask(channel["message"], secrets)) for channel in told["channels"]]
+        result.update(told, changed=told["delivered"] > 0)
         return result
 
     def _tell(self, args: dict[str, t.Any], channels: list[Channel], batch: flow.Batch, seconds: float) -> dict[str, t.Any]:

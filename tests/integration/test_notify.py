@@ -216,3 +216,14 @@ def test_secrets_are_nowhere(play, listen, ansible_env):
         assert secret not in kept
         assert secret not in shown
     assert stat.S_IMODE((ansible_env.home / "state.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("word", ["status", "message", "events"])
+def test_an_ordinary_word_in_the_path_of_a_channel(play, listen, word):
+    receiver = listen()
+    event = {"check": "disk", "message": "disk full", "severity": "critical"}
+    outcome, r = play(notify(event=event), env={"VIGIL_CHANNELS": f"{receiver.url}/{word}"})
+    assert outcome.rc == 0, outcome.output
+    assert (r["events"][0]["status"], r["events"][0]["severity"], r["events"][0]["message"]) == ("firing", "critical", "disk full")
+    assert (receiver.bodies[0]["severity"], receiver.bodies[0]["check"]) == ("critical", "disk")
+    assert r["channels"][0]["channel"] == f"{receiver.url}/********"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 import urllib.parse
 
@@ -16,6 +17,14 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._http import check_header
 
 SHORTEST_SECRET = 6
+_TELLING = re.compile(r"auth|token|key|secret|cookie|passw|credential|sig", re.IGNORECASE)
+
+
+def looks_secret(text: str) -> bool:
+    """Whether a text looks like a token: long, or letters and digits mixed and not short."""
+    if len(text) >= 20:
+        return True
+    return len(text) >= 12 and any(char.isdigit() for char in text) and any(char.isalpha() for char in text)
 
 
 def take_query(
@@ -72,4 +81,6 @@ def read_options(channel: Channel, options: t.Mapping[str, t.Any]) -> None:
         except ValueError as exc:
             raise ChannelError(f"headers of the channel {place}: {exc}.") from exc
         channel.headers[str(name)] = str(value)
-        channel.secrets |= {word for word in [str(value), *str(value).split()] if len(word) >= SHORTEST_SECRET}
+        words = {str(value), *(word for word in str(value).split() if word.lower() not in ("basic", "bearer", "digest", "token"))}
+        telling = _TELLING.search(str(name))
+        channel.secrets |= {word for word in words if (len(word) >= SHORTEST_SECRET if telling else looks_secret(word))}

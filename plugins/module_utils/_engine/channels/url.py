@@ -15,12 +15,15 @@ import urllib.parse
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel, ChannelError, masked_url
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import SHORTEST_SECRET, read_options
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import SHORTEST_SECRET, looks_secret, read_options
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
 
 KEYS = ("name", "url", "ca", "client_cert", "min_severity", "language", "timeout", "headers")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
-_LONG_SEGMENT = 12
+# Parameters whose values are no secrets, whoever reads them.
+_HARMLESS = ("channel", "endpoint", "format", "lang", "language", "min_severity", "name", "timeout", "type", "v", "version")
+# Words that an event is made of: a value that is one of them hides nothing.
+_ORDINARY = ("critical", "warning", "unknown", "firing", "resolved", "default", "enabled", "disabled")
 
 
 def parse(given: t.Any) -> Channel:
@@ -95,9 +98,15 @@ def _spoken() -> str:
 
 
 def secrets_of(parts: urllib.parse.SplitResult) -> set[str]:
-    """What of a URL must never be shown: path, query, user and password, each as written and as meant."""
-    found = {parts.path.strip("/"), parts.query, parts.password or ""}
-    found |= {value for _name, value in urllib.parse.parse_qsl(parts.query)}
-    found |= {segment for segment in parts.path.split("/") if len(segment) >= _LONG_SEGMENT}
+    """What of a URL must never be shown, each as written and as meant: the password, values of parameters, parts of the path like tokens.
+
+    An ordinary word in a path is no secret: it is met in every other text, too. The path is not shown all the same.
+    """
+    found = {parts.password or ""}
+    for pair in parts.query.replace(";", "&").split("&"):
+        name, _equal, value = pair.partition("=")
+        if urllib.parse.unquote_plus(name).lower() not in _HARMLESS and value.lower() not in _ORDINARY:
+            found |= {value, urllib.parse.unquote_plus(value)} if value else {name}
+    found |= {segment for segment in parts.path.split("/") if looks_secret(urllib.parse.unquote(segment))}
     found |= {urllib.parse.unquote(item) for item in found}
     return {item for item in found if len(item) >= SHORTEST_SECRET}

@@ -25,6 +25,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
     Verdict,
     masked_url,
 )
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import SHORTEST_SECRET
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._http import basic
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -47,7 +48,9 @@ def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
     if parts.username is not None:
         user, password = urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or "")
         channel.headers["Authorization"] = basic((user, password))
-        channel.secrets |= {secret for secret in (channel.headers["Authorization"].split()[1], password or user) if secret}
+        channel.secrets |= {
+            secret for secret in (channel.headers["Authorization"].split()[1], password or user) if len(secret) >= SHORTEST_SECRET
+        }
 
 
 def _query(query: str) -> str:

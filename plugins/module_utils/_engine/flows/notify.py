@@ -17,6 +17,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import Report, deliver
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import looks_secret
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, outbox
@@ -84,6 +85,35 @@ def secrets_of(channels: t.Iterable[Channel]) -> set[str]:
     return set().union(*(channel.secrets for channel in channels)) - {""}
 
 
+def hidden(event: Event, secrets: t.Collection[str]) -> Event:
+    """The event without secrets in its free texts; keys, times, counts, status and severity stay what they are whatever a secret is.
+
+    What the event is about (service, instance, check) loses only what looks like a token, as short secrets may be ordinary words.
+    """
+    tokens = {secret for secret in secrets if looks_secret(secret)}
+    names = {key: mask(event[key], tokens) for key in ("service", "instance", "check")}
+    context = dict(event["context"])
+    context["observed"] = _hide(context.get("observed"), secrets)
+    context["failed"] = [
+        {key: item if key == "path" else _hide(item, secrets) for key, item in entry.items()} if isinstance(entry, dict) else entry
+        for entry in context.get("failed") or ()
+    ]
+    context.update({key: mask(context[key], tokens) for key in ("caused_by", "trace_id") if isinstance(context.get(key), str)})
+    texts = {key: _hide(event[key], secrets) for key in ("message", "labels", "annotations")}
+    return dict(event, context=context, **names, **texts)
+
+
+def _hide(value: t.Any, secrets: t.Collection[str]) -> t.Any:
+    """The value without secrets in its texts; its keys stay."""
+    if isinstance(value, str):
+        return mask(value, secrets)
+    if isinstance(value, dict):
+        return {key: _hide(item, secrets) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_hide(item, secrets) for item in value]
+    return value
+
+
 class Batch(t.NamedTuple):
     """What is to be told: ``events`` go through their alert's life, ``messages`` are told whatever was told before."""
 
@@ -102,13 +132,13 @@ class Committed(t.NamedTuple):
 def commit(unit: Unit, channels: t.Sequence[Channel], batch: Batch, dry: bool = False) -> Committed:
     """Take everything through the lifecycle in the caller's unit of work; ``dry`` writes nothing."""
     routes, secrets = routes_of(channels), secrets_of(channels)
-    steps = [lifecycle.step(unit, mask(event, secrets), routes, _source(event, batch), dry=dry) for event in batch.events]
-    for event in batch.messages:
+    steps = [lifecycle.step(unit, hidden(event, secrets), routes, _source(event, batch), dry=dry) for event in batch.events]
+    for event in (hidden(message, secrets) for message in batch.messages):
         if dry:
             takers = tuple(route.channel for route in routes if lifecycle.takes(route, event["severity"]))
             steps.append(lifecycle.Step(event, takers))
         else:
-            steps.append(lifecycle.message(unit, mask(event, secrets), routes, uuid.uuid4().hex))
+            steps.append(lifecycle.message(unit, event, routes, uuid.uuid4().hex))
     rows = [row for step in steps for row in step.rows]
     return Committed(rows, [(step.event, step.channels) for step in steps if step.event is not None])
 
@@ -181,7 +211,8 @@ def preview(url: str, channels: t.Sequence[Channel], batch: Batch, clock: t.Call
             pending = outbox.pending(unit)
     except StateMissing:
         bind(channels, "")
-        fresh = [(event, tuple(route.channel for route in routes_of(channels) if lifecycle.takes(route, event["severity"])))
+        secrets = secrets_of(channels)
+        fresh = [(hidden(event, secrets), tuple(route.channel for route in routes_of(channels) if lifecycle.takes(route, event["severity"])))
                  for event in [*batch.events, *batch.messages] if event["status"] == "firing" or event in batch.messages]  # fmt: skip
         committed, pending = Committed([], fresh), {}
     wanted = {channel.key: sum(channel.key in keys for _event, keys in committed.told) for channel in channels}

@@ -105,3 +105,24 @@ def test_a_name_outlives_a_changed_secret_and_without_one_robots_are_told_apart(
 
 def test_a_key_says_nothing_outside_of_its_store():
     assert key_of("wecom://ROOM-KEY-1", "one") != key_of("wecom://ROOM-KEY-1", "two")
+
+
+@pytest.mark.parametrize(
+    ("given", "secrets"),
+    [
+        ("http://h/status", set()),
+        ("http://h/hooks/firing/critical/message", set()),
+        ("http://h/alert-receiver", set()),
+        ("http://h/hooks/a1b2c3d4e5f6", {"a1b2c3d4e5f6"}),
+        ("http://h/hooks/onlyletterswithoutend", {"onlyletterswithoutend"}),
+        ("http://h/a?token=letmein&name=status&state=critical", {"letmein"}),
+        ("http://h/a?token=let%20me%20in", {"let%20me%20in", "let me in"}),
+        ("http://me:pass%40word@h/", {"pass%40word", "pass@word", "bWU6cGFzc0B3b3Jk"}),
+        ("wecom://status?endpoint=http://127.0.0.1:9999", {"status"}),
+        ({"url": "http://h/", "headers": {"X-Api-Key": "letmein", "X-Team": "storage"}}, {"letmein"}),
+        ({"url": "http://h/", "headers": {"Authorization": "Bearer letmein"}}, {"Bearer letmein", "letmein"}),
+        ({"url": "http://h/", "headers": {"X-Team": "a1b2c3d4e5f6"}}, {"a1b2c3d4e5f6"}),
+    ],
+)
+def test_what_is_a_secret(given, secrets):
+    assert parse(given).secrets == secrets

@@ -140,3 +140,39 @@ def test_history(world):
             history.history(store.path, "events", None, since, limit)
     with pytest.raises(StateError):
         history.history("nowhere", "events", None, None, 1)
+
+
+TOKEN = "hook-token-0ec2s1fa5"
+
+
+@pytest.mark.parametrize("word", ["status", "message", "events", "critical", "firing", "disk", "web1", "check", "labels"])
+def test_an_ordinary_word_in_a_url_destroys_no_event(world, word):
+    store, channel, lines = world
+    secret = parse(f"http://127.0.0.1:1/{word}/{TOKEN}?secret={word}#{word}")
+    secret.secrets |= {word}
+    found = notify.tell(store, [channel, secret], batch(store.clock, disk="critical"), seconds=0.5)
+    assert set(found) == {"delivered", "queued", "dropped", "channels", "events", "notices"}
+    event = lines()[0]
+    assert set(event) == set(new_event("s", "i", "c", NOW))
+    assert (event["status"], event["severity"], event["service"], event["instance"], event["check"]) == (
+        "firing", "error", "vigil", "web1", "disk",
+    )  # fmt: skip
+    assert notify.tell(store, [channel], batch(store.clock, disk="ok"))["delivered"] == 1
+
+
+def test_tokens_are_in_no_text_of_an_event():
+    event = new_event(
+        "s", f"i {TOKEN}", f"c {TOKEN}", NOW,
+        message=f"m {TOKEN} letmein", labels={"l": "letmein"}, annotations={"letmein": "letmein"},
+        observed={"letmein": ["letmein", 5]}, failed=[{"path": "letmein", "expected": "x", "observed": {"a": "letmein"}}], caused_by=TOKEN,
+    )  # fmt: skip
+    hidden = notify.hidden(event, {TOKEN, "letmein"})
+    assert TOKEN not in json.dumps(hidden)
+    assert (hidden["message"], hidden["labels"], hidden["annotations"]) == (
+        "m ******** ********",
+        {"l": "********"},
+        {"letmein": "********"},
+    )
+    assert hidden["context"]["observed"] == {"letmein": ["********", 5]}
+    assert hidden["context"]["failed"] == [{"path": "letmein", "expected": "x", "observed": {"a": "********"}}]
+    assert hidden["fingerprint"] == event["fingerprint"]
