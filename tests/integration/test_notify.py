@@ -227,3 +227,24 @@ def test_an_ordinary_word_in_the_path_of_a_channel(play, listen, word):
     assert (r["events"][0]["status"], r["events"][0]["severity"], r["events"][0]["message"]) == ("firing", "critical", "disk full")
     assert (receiver.bodies[0]["severity"], receiver.bodies[0]["check"]) == ("critical", "disk")
     assert r["channels"][0]["channel"] == f"{receiver.url}/********"
+
+
+def test_what_could_not_be_told_is_a_warning(play, listen, ansible_env):
+    dead = f"http://127.0.0.1:{receivers.dead_port()}"
+    event = [{"check": name, "message": "m"} for name in "ab"]
+    task = notify(channels=[f"{dead}/{TOKEN}", f"{listen(404).url}/{TOKEN}"], event=event, deadline="2s")
+    outcome, _r = play(dict(task, no_log=True))
+    assert outcome.rc == 0, outcome.output
+    said = " ".join(outcome.output.split())
+    assert f"2 messages for {dead}/******** could not be sent yet: " in said
+    assert "state.db and go out with the next run" in said
+    assert "were refused: the receiver refuses it (HTTP 404). See vigil.ops.history_info with kind dead." in said
+
+
+def test_check_mode_with_a_damaged_store(play, listen, ansible_env):
+    (ansible_env.home / "state.db").write_bytes(b"no database at all" * 1000)
+    outcome, r = play(notify(channels=[listen().url], event={"check": "a", "message": "b"}), args=["--check"])
+    assert outcome.rc == 0, outcome.output
+    assert r["channels"][0]["status"] == "would tell"
+    assert "The next run that writes there sets it aside" in " ".join(outcome.output.split())
+    assert [path.name for path in ansible_env.home.glob("state.db*")] == ["state.db"]

@@ -43,7 +43,7 @@ def step(unit: Unit, event: Event, routes: t.Sequence[Route], source: str = "", 
     """Take one observed event through its alert's life.
 
     Firing opens an episode or is counted in the open one; a channel is told at once when it was not told of this episode, when the
-    severity has risen, and again after ``repeat`` seconds. Resolved is told to those who were told, if an episode is open.
+    severity has risen, when it refused what it was told, and again after ``repeat`` seconds. Resolved is told to those who were told, if an episode is open.
 
     :arg source: what observed it, to find its open episodes by
     :arg dry: say what would happen and write nothing
@@ -131,4 +131,7 @@ def _filled(event: Event, episode: Episode) -> Event:
 
 
 def _queue(unit: Unit, event: Event | None, channels: t.Sequence[str]) -> tuple[int, ...]:
-    return tuple(outbox.add(unit, event["event_id"], event, channels)) if event is not None else ()
+    if event is None:
+        return ()
+    outbox.supersede(unit, event["alert_id"], event["status"], channels)
+    return tuple(outbox.add(unit, event["event_id"], event, channels))

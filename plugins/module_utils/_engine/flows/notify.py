@@ -20,12 +20,21 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.deliver
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import looks_secret
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, outbox
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateMissing, Store, Unit, open_store
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, marks, outbox
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import (
+    StateDamaged,
+    StateMissing,
+    Store,
+    Unit,
+    check_writable,
+    open_store,
+)
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
 
 UNREACHABLE = "reachable"
 FAILED = "inspection"
+WAITING = 7 * 86400.0
+_DAY = 86400.0
 
 
 def events_of_results(results: t.Mapping[str, t.Any], service: str, now: float) -> list[Event]:
@@ -178,13 +187,13 @@ def tell(store: Store, channels: t.Sequence[Channel], batch: Batch, seconds: flo
         "dropped": sum(report.dead for report in reports),
         "channels": [_shown(report, pending.get(report.channel.key, 0)) for report in reports],
         "events": [event for event, _channels in committed.told],
-        "notices": store.notices + orphans(pending, channels),
+        "notices": store.notices + left_over(store, channels, {report.channel.key: report for report in reports}),
     }
 
 
 def _shown(report: Report, queued: int) -> dict[str, t.Any]:
     status = "queued" if queued else "dropped" if report.dead else "delivered" if report.sent else "nothing"
-    name = report.channel.masked if not report.channel.name else f"{report.channel.name} ({report.channel.masked})"
+    name = _name(report.channel)
     shown = {"channel": name, "status": status, "attempts": report.attempts, "code": report.code, "message": report.message}
     return dict(shown, delivered=report.sent, queued=queued, dropped=report.dead)
 
@@ -192,24 +201,86 @@ def _shown(report: Report, queued: int) -> dict[str, t.Any]:
 def orphans(pending: t.Mapping[str, int], channels: t.Iterable[Channel]) -> list[str]:
     """A sentence for each channel key that messages wait for and nobody serves here."""
     keys = {channel.key for channel in channels}
-    return [
-        f'{number} message{"s" if number > 1 else ""} for the channel "{key}" stay queued: it is not among the channels given here.'
-        for key, number in sorted(pending.items())
-        if key not in keys
+    return [_orphaned(key, number) for key, number in sorted(pending.items()) if key not in keys]
+
+
+def _orphaned(key: str, number: int) -> str:
+    return f'{_messages(number)} for the channel "{key}" stay{"s" if number == 1 else ""} queued: it is not among the channels given here.'
+
+
+def _messages(number: int) -> str:
+    return f"{number} message{'' if number == 1 else 's'}"
+
+
+def _name(channel: Channel) -> str:
+    return channel.masked if not channel.name else f"{channel.name} ({channel.masked})"
+
+
+def left_over(store: Store, channels: t.Sequence[Channel], reports: t.Mapping[str, Report]) -> list[str]:
+    """Sentences on what is not told after sending: for these channels, and what waits for channels that are not among them.
+
+    The latter is said once a day; what waited for WAITING seconds while nobody served its channel is given up.
+
+    :arg reports: by the key of the channel, of those that something was sent for
+    :raises StateError: the store cannot be used
+    """
+    with store.view() as unit:
+        pending = outbox.pending(unit)
+    sentences = [
+        line for channel in channels for line in _unsent(channel, pending.get(channel.key, 0), reports.get(channel.key), store.path)
     ]
+    strange = {key: number for key, number in pending.items() if key not in {channel.key for channel in channels}}
+    return sentences + (store.run(lambda unit: _strange(unit, strange)) if strange else [])
+
+
+def _unsent(channel: Channel, queued: int, report: Report | None, path: str) -> list[str]:
+    why = f": {report.message}" if report is not None and report.message else ""
+    sentences = []
+    if queued:
+        they = "It stays" if queued == 1 else "They stay"
+        go = "goes" if queued == 1 else "go"
+        sentences.append(
+            f"{_messages(queued)} for {_name(channel)} could not be sent yet{why}."
+            f" {they} in {path} and {go} out with the next run, or with vigil.ops.notify and flush."
+        )
+    if report is not None and report.dead:
+        was = "was" if report.dead == 1 else "were"
+        sentences.append(f"{_messages(report.dead)} for {_name(channel)} {was} refused{why}. See vigil.ops.history_info with kind dead.")
+    return sentences
+
+
+def _strange(unit: Unit, pending: t.Mapping[str, int]) -> list[str]:
+    """What is to be said of channels that messages wait for and that are not served here."""
+    sentences = []
+    for key, number in sorted(pending.items()):
+        given_up = outbox.expire(unit, key, unit.now - WAITING)
+        if given_up:
+            sentences.append(
+                f'{_messages(given_up)} for the channel "{key}" waited for a week in which nobody served it, and will not be sent any more.'
+                " See vigil.ops.history_info with kind dead."
+            )
+        said = marks.get(unit, "orphans", key)
+        if number > given_up and not (isinstance(said, (int, float)) and abs(unit.now - said) < _DAY):
+            marks.put(unit, "orphans", key, unit.now)
+            sentences.append(_orphaned(key, number - given_up))
+    return sentences
 
 
 def preview(url: str, channels: t.Sequence[Channel], batch: Batch, clock: t.Callable[[], float]) -> dict[str, t.Any]:
     """What ``tell`` would tell; nothing is stored, sent or made.
 
-    :raises StateError: the store cannot be read
+    :raises StateError: the store cannot be read, or not be written when it comes to it
     """
+    check_writable(url)
+    notices: list[str] = []
     try:
         with open_store(url, clock, read_only=True) as store, store.view() as unit:
             bind(channels, store.salt)
             committed = commit(unit, channels, batch, dry=True)
             pending = outbox.pending(unit)
-    except StateMissing:
+    except (StateMissing, StateDamaged) as exc:
+        if isinstance(exc, StateDamaged):
+            notices.append(f"{str(exc).partition(' It is left')[0]} The next run that writes there sets it aside and begins a new one.")
         bind(channels, "")
         secrets = secrets_of(channels)
         fresh = [(hidden(event, secrets), tuple(route.channel for route in routes_of(channels) if lifecycle.takes(route, event["severity"])))
@@ -231,5 +302,5 @@ def preview(url: str, channels: t.Sequence[Channel], batch: Batch, clock: t.Call
             for channel in channels
         ],
         "events": [event for event, _keys in committed.told],
-        "notices": [],
+        "notices": notices,
     }

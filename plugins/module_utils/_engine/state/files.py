@@ -72,6 +72,24 @@ def prepare(path: str) -> None:
         _narrow(name)
 
 
+def check_writable(path: str) -> None:
+    """Raise StateError when ``path`` could not be written, or not be made where it is missing; makes nothing."""
+    try:
+        check_kind(path)
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise _remedy(OSError(errno.EROFS if _read_only_mount(path) else errno.EACCES, ""), path, "written")
+        deed = "written"
+    except StateMissing:
+        deed = "created"
+    directory = os.path.dirname(path)
+    while not os.path.lexists(directory):
+        directory = os.path.dirname(directory)
+    if not os.path.isdir(directory):
+        raise _remedy(OSError(errno.ENOTDIR, ""), path, deed)
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise _remedy(OSError(errno.EROFS if _read_only_mount(directory) else errno.EACCES, ""), path, deed)
+
+
 def _read_only_mount(path: str) -> bool:
     return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 

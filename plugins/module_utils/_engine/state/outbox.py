@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import (
     rfc3339,
 )
@@ -67,9 +68,10 @@ def add(unit: Unit, event_id: str, event: t.Mapping[str, t.Any], channels: t.Ite
 
 
 def told(unit: Unit, alert_id: str, channel: str) -> Telling | None:
-    """What the channel was last told (or will be, or refused to be told) in this episode."""
+    """What the channel was last told (or will be) in this episode; what it refused it was not told."""
     row = unit.one(
-        "SELECT status, severity, created FROM outbox WHERE alert_id = ? AND channel = ? ORDER BY id DESC LIMIT 1", (alert_id, channel)
+        "SELECT status, severity, created FROM outbox WHERE alert_id = ? AND channel = ? AND state <> 'dead' ORDER BY id DESC LIMIT 1",
+        (alert_id, channel),
     )
     return Telling(*row) if row else None
 
@@ -124,6 +126,26 @@ def mark_dead(unit: Unit, row: int, code: str, message: str) -> None:
     )
 
 
+def supersede(unit: Unit, alert_id: str, status: str, channels: t.Iterable[str]) -> None:
+    """The alert is told anew: its refused rows of the same status go, so that a refusing receiver does not fill the store."""
+    unit.many(
+        "DELETE FROM outbox WHERE alert_id = ? AND status = ? AND channel = ? AND state = 'dead'",
+        [(alert_id, status, channel) for channel in channels],
+    )
+
+
+def expire(unit: Unit, channel: str, before: float) -> int:
+    """Give up what is queued since before ``before`` for a channel that nobody served since; it is kept as dead. Returns how many."""
+    served = marks.get(unit, "served", channel)
+    if isinstance(served, (int, float)) and before <= served <= unit.now:
+        return 0
+    return unit.execute(
+        "UPDATE outbox SET state = 'dead', updated = ?, owner = NULL, lease = 0, code = 'expired', message = ?"
+        " WHERE state = 'queued' AND channel = ? AND created < ? AND lease <= ?",
+        (unit.now, "nobody served the channel for a week", channel, before, unit.now),
+    )
+
+
 def postpone(unit: Unit, row: int, next_at: float) -> None:
     """It was not tried (the rate budget is used up): give it back for ``next_at``."""
     unit.execute("UPDATE outbox SET owner = NULL, lease = 0, next_at = ?, throttled = 1 WHERE id = ? AND state = 'queued'", (next_at, row))
@@ -141,6 +163,7 @@ def wake(unit: Unit, channels: t.Iterable[str], alive: t.Callable[[str], bool]) 
         if not alive(owner):
             release(unit, owner)
     for channel in channels:
+        marks.put(unit, "served", channel, unit.now)
         unit.execute(
             "UPDATE outbox SET next_at = ? WHERE state = 'queued' AND channel = ? AND throttled = 0 AND next_at > ?",
             (unit.now, channel, unit.now),
@@ -157,8 +180,8 @@ def counts(unit: Unit, rows: t.Sequence[int]) -> dict[str, int]:
     found: dict[str, int] = {"queued": 0, "sent": 0, "dead": 0}
     for start in range(0, len(rows), 500):
         part = [int(row) for row in rows[start : start + 500]]
-        marks = ",".join("?" * len(part))
-        for state, number in unit.all(f"SELECT state, COUNT(*) FROM outbox WHERE id IN ({marks}) GROUP BY state", part):
+        places = ",".join("?" * len(part))
+        for state, number in unit.all(f"SELECT state, COUNT(*) FROM outbox WHERE id IN ({places}) GROUP BY state", part):
             found[state] = found.get(state, 0) + number
     return found
 

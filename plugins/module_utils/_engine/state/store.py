@@ -32,7 +32,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.urls impor
     sqlite_path,
 )
 
-__all__ = ["StateDamaged", "StateError", "StateMissing", "Store", "Unit", "default_url", "open_store"]
+__all__ = ["StateDamaged", "StateError", "StateMissing", "Store", "Unit", "check_writable", "default_url", "open_store"]
 
 T = t.TypeVar("T")
 BUSY = 15.0
@@ -206,6 +206,11 @@ def _close(connection: sqlite3.Connection | None) -> None:
             connection.close()
         except sqlite3.Error:
             return
+
+
+def check_writable(url: str) -> None:
+    """Say at once what would keep a store from being written or made; makes nothing. Raises StateError with one sentence."""
+    files.check_writable(sqlite_path(url))
 
 
 def open_store(

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import lifecycle
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import new_event
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import entries, episodes
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import entries, episodes, outbox
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store
 
 START = 1_763_692_800.0
@@ -126,3 +126,24 @@ def test_message_is_always_told(world):
         steps = [lifecycle.message(unit, event, [OPS, BOSS], name) for name in ("1", "2", "2")]
     assert [len(step.rows) for step in steps] == [1, 1, 0]
     assert steps[0].channels == ("ops",)
+
+
+def refuse(world):
+    with world.store.unit() as unit:
+        for (row,) in unit.all("SELECT id FROM outbox WHERE state = 'queued'"):
+            outbox.mark_dead(unit, row, "404", "no")
+
+
+def test_who_refused_it_was_not_told(world):
+    for _run in range(3):
+        assert world.see().channels == ("ops",), "one new try a run"
+        refuse(world)
+    with world.store.view() as unit:
+        assert len(entries.entries(unit, "dead")) == 1, "of one alert the last refusal is kept"
+    assert world.see("resolved").channels == ()
+    assert world.see().channels == ("ops",)
+    assert world.see().channels == ()
+    refuse(world)
+    assert world.see().channels == ("ops",), "the address is right now"
+    assert world.see().channels == ()
+    assert world.see("resolved").channels == ("ops",)

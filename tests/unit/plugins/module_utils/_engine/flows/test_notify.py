@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import new_event
@@ -107,7 +108,8 @@ def test_orphans_are_named(world):
     old = parse("http://127.0.0.1:1/#old")
     notify.tell(store, [old], batch(store.clock, disk="critical"), seconds=0.5)
     notices = notify.tell(store, [channel], notify.Batch())["notices"]
-    assert notices == ['1 message for the channel "old" stay queued: it is not among the channels given here.']
+    assert notices == ['1 message for the channel "old" stays queued: it is not among the channels given here.']
+    assert notify.tell(store, [channel], notify.Batch())["notices"] == [], "it is said once a day"
 
 
 def test_preview_writes_nothing(world, tmp_path):
@@ -176,3 +178,62 @@ def test_tokens_are_in_no_text_of_an_event():
     assert hidden["context"]["observed"] == {"letmein": ["********", 5]}
     assert hidden["context"]["failed"] == [{"path": "letmein", "expected": "x", "observed": {"a": "********"}}]
     assert hidden["fingerprint"] == event["fingerprint"]
+
+
+def test_preview_of_a_damaged_store(world, tmp_path):
+    _store, channel, _lines = world
+    damaged = tmp_path / "damaged.db"
+    for content in (b"short", b"no database at all" * 1000):
+        damaged.write_bytes(content)
+        shown = notify.preview(str(damaged), [channel], batch(_store.clock, disk="critical"), _store.clock)
+        assert [event["check"] for event in shown["events"]] == ["disk"]
+        assert str(damaged) in shown["notices"][0]
+        assert shown["notices"][0].endswith("The next run that writes there sets it aside and begins a new one.")
+        assert damaged.read_bytes() == content
+
+
+def test_preview_refuses_a_place_that_cannot_be_written(world, tmp_path):
+    store, channel, _lines = world
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StateError, match="a part of its path is not a directory"):
+        notify.preview(str(tmp_path / "file" / "deep" / "state.db"), [channel], notify.Batch(), store.clock)
+    assert sorted(os.listdir(tmp_path)) == ["file", "state.db", "state.db-shm", "state.db-wal"]
+
+
+def test_what_is_not_told_is_said(world, tmp_path):
+    store, channel, _lines = world
+    dead = parse("http://127.0.0.1:1/hook")
+    events = notify.events_of_results({"web1": outcome(disk="critical", cpu="critical")}, "vigil", store.clock())
+    notices = notify.tell(store, [channel, dead], notify.Batch(events), seconds=1.0)["notices"]
+    assert len(notices) == 1
+    assert notices[0].startswith("2 messages for http://127.0.0.1:1/******** could not be sent yet: ")
+    assert notices[0].endswith(f"They stay in {store.path} and go out with the next run, or with vigil.ops.notify and flush.")
+
+
+def test_what_nobody_serves_for_a_week_is_given_up(tmp_path):
+    now = [NOW]
+    old, other = parse("http://127.0.0.1:1/#old"), parse(f"file://{tmp_path}/events.jsonl#ops")
+    with open_store(str(tmp_path / "state.db"), clock=lambda: now[0]) as store:
+        notify.tell(store, [old], notify.Batch(notify.events_of_results({"web1": outcome(disk="critical")}, "vigil", NOW)), seconds=0.5)
+        said = []
+        for day in range(1, 10):
+            now[0] = NOW + day * 86400.0 + 60
+            said.append(notify.tell(store, [other], notify.Batch())["notices"])
+        assert ["stays queued" in " ".join(lines) for lines in said] == [True] * 6 + [False] * 3
+        assert "waited for a week in which nobody served it" in said[6][0]
+        assert said[7:] == [[], []]
+    found, _notices = history.history(str(tmp_path / "state.db"), "dead", None, None, 10)
+    assert [(entry["channel"], entry["code"], entry["check"]) for entry in found] == [("old", "expired", "disk")]
+
+
+def test_a_channel_that_is_served_keeps_its_queue(tmp_path):
+    now = [NOW]
+    old, other = parse("http://127.0.0.1:1/#old"), parse(f"file://{tmp_path}/events.jsonl#ops")
+    with open_store(str(tmp_path / "state.db"), clock=lambda: now[0]) as store:
+        notify.tell(store, [old], notify.Batch(notify.events_of_results({"web1": outcome(disk="critical")}, "vigil", NOW)), seconds=0.5)
+        for day in (6, 9):
+            now[0] = NOW + day * 86400.0
+            notify.tell(store, [old], notify.Batch(), seconds=0.5)
+            assert len(notify.tell(store, [other], notify.Batch())["notices"]) == 1
+        now[0] = NOW + 30 * 86400.0
+        assert notify.tell(store, [old], notify.Batch(), seconds=0.5)["queued"] == 1, "its own run never gives it up"

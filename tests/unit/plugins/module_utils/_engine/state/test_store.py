@@ -140,10 +140,13 @@ def test_no_rights(tmp_path):
     """As an ordinary user: neither unreadable, read-only nor unwritable places end in a traceback."""
     code = (
         "import os, sys\n"
-        "from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store, StateError\n"
+        "from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import check_writable, open_store, StateError\n"
         "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "for path in sys.argv[1:]:\n"
         "    try: open_store(path)\n"
+        "    except StateError as exc: print(exc)\n"
+        "for path in sys.argv[1:4]:\n"
+        "    try: check_writable(path)\n"
         "    except StateError as exc: print(exc)\n"
     )
     if os.geteuid() != 0:
@@ -160,9 +163,10 @@ def test_no_rights(tmp_path):
     process = child(code, shut / "state.db", theirs, readable, "/proc/vigil/state.db")
     out, err = process.communicate(timeout=30)
     lines = out.splitlines()
-    assert len(lines) == 4, err
+    assert len(lines) == 7, err
+    assert lines[5:] == lines[1:3], "what could not be written is known beforehand"
     assert all("state file" in line and "another state_url" in line for line in lines)
-    assert [line for line in lines if "permission denied" in line] == lines[:3]
+    assert [line for line in lines if "permission denied" in line] == lines[:3] + lines[4:]
 
 
 def test_newer_version_is_refused(tmp_path):
