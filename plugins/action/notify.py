@@ -89,7 +89,7 @@ def _validated(given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def _read_channels(args: dict[str, t.Any]) -> list[Channel]:
     try:
-        given = args["channels"] if args["channels"] is not None else _channels.from_environment()
+        given = _listed(args["channels"]) if args["channels"] is not None else _channels.from_environment()
     except _channels.ChannelsError as exc:
         raise Refused(str(exc)) from exc
     channels, errors = parse_all(given)
@@ -103,6 +103,17 @@ def _read_channels(args: dict[str, t.Any]) -> list[Channel]:
             if path and not os.access(path, os.R_OK):
                 raise Refused(f"The channel {channel.masked} names the file {path}, which cannot be read.")
     return channels
+
+
+def _listed(given: t.Any) -> list[t.Any]:
+    """The option channels as a list: of a list, a single mapping, or a text as VIGIL_CHANNELS has it."""
+    if isinstance(given, str):
+        return _channels.split(f"[{given}]" if given.lstrip().startswith("{") else given)
+    if isinstance(given, t.Mapping):
+        return [given]
+    if isinstance(given, (list, tuple)):
+        return list(given)
+    raise Refused(f"channels must be a list of URLs and mappings, or a text with URLs, not {type(given).__name__}.")
 
 
 def _seconds(args: dict[str, t.Any]) -> float:

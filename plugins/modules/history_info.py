@@ -43,6 +43,8 @@ options:
   state_url:
     description:
       - The store, such as C(sqlite:////var/lib/vigil/state.db). The default is the store of the user the task runs as.
+      - What is over is forgotten after 90 days, or after the time in the URL's parameter C(keep), such as
+        C(sqlite:////var/lib/vigil/state.db?keep=30d), at least a day. The URL of the run that writes counts.
     type: str
     default: default
 seealso:

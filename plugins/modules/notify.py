@@ -44,8 +44,8 @@ options:
         several channels are on one host; then a changed key or password still finds what was queued.
       - When it is left out, the environment variables E(VIGIL_CHANNELS) (separated by white space) and E(VIGIL_CHANNELS_FILE) (a file with
         one a line, or a YAML list) of the controller count.
-    type: list
-    elements: raw
+      - A text is read like the variable, so that a survey or an extra variable can give it. A single mapping is one channel.
+    type: raw
   event:
     description:
       - An alert, or a list of them, with the keys C(check), C(message), C(status) (V(firing) or V(resolved)), C(severity), C(service),
@@ -101,6 +101,8 @@ options:
   state_url:
     description:
       - The store on the controller, such as C(sqlite:////var/lib/vigil/state.db). V(default) is the store of the user who runs Ansible.
+      - What is over is forgotten after 90 days, or after the time in the URL's parameter C(keep), such as
+        C(sqlite:////var/lib/vigil/state.db?keep=30d), at least a day. Messages that are queued or were refused stay.
       - When it is left out, the environment variable E(VIGIL_STATE_URL) of the controller counts, without that the default.
     type: str
 notes:
@@ -189,7 +191,7 @@ events:
 from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENT_SPEC = {
-    "channels": {"type": "list", "elements": "raw"},
+    "channels": {"type": "raw"},
     "event": {"type": "raw"},
     "title": {"type": "str"},
     "body": {"type": "str"},

@@ -248,3 +248,21 @@ def test_check_mode_with_a_damaged_store(play, listen, ansible_env):
     assert r["channels"][0]["status"] == "would tell"
     assert "The next run that writes there sets it aside" in " ".join(outcome.output.split())
     assert [path.name for path in ansible_env.home.glob("state.db*")] == ["state.db"]
+
+
+def test_channels_as_a_text_or_a_mapping(play, listen):
+    one, two = listen(), listen()
+    for given in (
+        f"{one.url}/a {two.url}/b",
+        f"{one.url}/a\n{two.url}/b\n",
+        json.dumps([{"url": f"{one.url}/a"}, f"{two.url}/b"]),
+        f"- {one.url}/a\n- url: {two.url}/b\n",
+    ):
+        outcome, r = play(notify(channels="{{ survey }}", title="t"), args=["-e", json.dumps({"survey": given})])
+        assert (outcome.rc, r["delivered"]) == (0, 2), outcome.output
+    for given in ({"url": f"{one.url}/a", "name": "ops"}, "{{ survey }}"):
+        survey = json.dumps({"survey": " " + json.dumps({"url": f"{one.url}/a", "name": "ops"})})
+        outcome, r = play(notify(channels=given, title="t"), args=["-e", survey])
+        assert r["channels"][0]["channel"] == f"ops ({one.url}/********)", outcome.output
+    outcome, _r = play(notify(channels=5, title="t"))
+    assert "channels must be a list of URLs and mappings, or a text with URLs, not int." in outcome.stdout

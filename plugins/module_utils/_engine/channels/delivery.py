@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -98,7 +99,7 @@ class Courier:
         """One message; False when the channel should rest now."""
         if not self._has_budget(message):
             return False
-        verdict = self._attempt(message, min(self.channel.timeout, until - time.monotonic()))
+        verdict = self._attempt(message, min(self.channel.timeout, _tenths(until - time.monotonic())))
         self._mark(message, verdict)
         if verdict.kind == RETRY:
             self._failures += 1
@@ -153,6 +154,11 @@ class Courier:
             else:
                 pause = verdict.wait if verdict.kind == THROTTLED else backoff(message.attempts)
                 outbox.mark_failed(unit, message.id, unit.now + pause, verdict.code, text, verdict.kind == THROTTLED)
+
+
+def _tenths(seconds: float) -> float:
+    """Whole tenths of a second, as people read it in "no answer came within 0.9 s"; at least one."""
+    return max(math.floor(seconds * 10) / 10, 0.1)
 
 
 def backoff(attempts: int) -> float:

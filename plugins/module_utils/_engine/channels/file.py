@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import typing as t
 import urllib.parse
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import (
+    DEAD,
     RETRY,
     SENT,
     Channel,
@@ -31,6 +33,12 @@ def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
         raise ChannelError("The channel file://… needs the absolute path of a file; write it like file:///var/log/vigil/events.jsonl.")
     channel.path = os.path.normpath(path)
     channel.masked = f"file://{channel.path}"
+    if os.path.islink(channel.path):
+        raise ChannelError(f"The channel {channel.masked} is a symbolic link; give the path of the file itself.")
+    if os.path.isdir(channel.path):
+        raise ChannelError(
+            f"The channel {channel.masked} is a directory; give the path of a file in it, such as {channel.path}/events.jsonl."
+        )
     channel.secrets = set()
 
 
@@ -40,6 +48,8 @@ def write(channel: Channel, event: Event) -> Verdict:
     try:
         handle = os.open(channel.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            return Verdict(DEAD, "file", "the file is a symbolic link; give the path of the file itself")
         return Verdict(RETRY, "file", f"the file cannot be opened: {(exc.strerror or str(exc)).lower()}")
     try:
         written = os.write(handle, line)

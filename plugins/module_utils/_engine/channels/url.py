@@ -17,6 +17,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel, ChannelError, masked_url
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import SHORTEST_SECRET, looks_secret, read_options
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES
 
 KEYS = ("name", "url", "ca", "client_cert", "min_severity", "language", "timeout", "headers")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
@@ -49,13 +50,15 @@ def parse(given: t.Any) -> Channel:
 
 
 def parse_all(given: t.Iterable[t.Any]) -> tuple[list[Channel], list[str]]:
-    """All channels that can be read, and a sentence for each that cannot. The same channel twice is one."""
+    """All channels that can be read, and a sentence for each that cannot. The same channel twice is one, told what either is."""
     channels: list[Channel] = []
     errors: list[str] = []
     for item in given:
         try:
             channel = parse(item)
-            if any(_same(channel, other) for other in channels):
+            twin = next((other for other in channels if _same(channel, other)), None)
+            if twin is not None:
+                twin.min_severity = min(twin.min_severity, channel.min_severity, key=SEVERITIES.index)
                 continue
             if channel.name and channel.name in {other.name for other in channels}:
                 raise ChannelError(f'Two channels are named "{channel.name}"; a name must be of one channel.')

@@ -29,7 +29,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.urls import (
     default_url,
-    sqlite_path,
+    read_url,
 )
 
 __all__ = ["StateDamaged", "StateError", "StateMissing", "Store", "Unit", "check_writable", "default_url", "open_store"]
@@ -50,6 +50,7 @@ class Store:
         self.read_only = read_only
         self.notices: list[str] = []
         self.salt = ""
+        self.keep_days = retention.DAYS
         self.clock = clock
         self._busy = busy
         self._guard: t.ContextManager[t.Any] = threading.Lock() if guard is None else guard
@@ -165,8 +166,8 @@ class Store:
             raise
         self._connection = connection
 
-    def tidy(self, days: float = retention.DAYS) -> None:
-        """Forget what is older than ``days``; at most once a day, a little at a time, never in somebody's way."""
+    def tidy(self) -> None:
+        """Forget what is older than ``keep_days``; at most once a day, a little at a time, never in somebody's way."""
         if self.read_only:
             return
         try:
@@ -176,7 +177,7 @@ class Store:
             give_up = time.monotonic() + 2.0
             while time.monotonic() < give_up:
                 with self.unit() as unit:
-                    if not retention.is_due(unit) or retention.step(unit, days):
+                    if not retention.is_due(unit) or retention.step(unit, self.keep_days):
                         return
         except StateDamaged:
             return  # said in notices
@@ -210,7 +211,7 @@ def _close(connection: sqlite3.Connection | None) -> None:
 
 def check_writable(url: str) -> None:
     """Say at once what would keep a store from being written or made; makes nothing. Raises StateError with one sentence."""
-    files.check_writable(sqlite_path(url))
+    files.check_writable(read_url(url).path)
 
 
 def open_store(
@@ -220,12 +221,15 @@ def open_store(
     busy: float = BUSY,
     guard: t.ContextManager[t.Any] | None = None,
 ) -> Store:
-    """Open (and make) the store at ``sqlite:////abs/path.db``; raises StateError with one sentence.
+    """Open (and make) the store at ``sqlite:////abs/path.db?keep=90d``; raises StateError with one sentence.
 
     ``read_only`` makes nothing and raises StateMissing when there is no file. ``busy``: seconds to wait for other processes' writes.
     ``guard``: a lock to take around every use (default: one of its own), for programs that fork while threads use the store.
     """
-    store = Store(sqlite_path(url), clock, read_only, busy, guard)
+    place = read_url(url)
+    store = Store(place.path, clock, read_only, busy, guard)
+    if place.keep_days is not None:
+        store.keep_days = place.keep_days
     with store._guard:
         store._open_sound()
     store.tidy()

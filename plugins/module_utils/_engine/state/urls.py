@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import os
+import typing as t
 import urllib.parse
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors import (
     StateError,
 )
@@ -25,8 +27,37 @@ def default_url() -> str:
 
 
 def _shown(url: str) -> str:
-    scheme = url.partition("://")[0]
-    return scheme + "://…" if "@" in url else url
+    scheme, found, _rest = url.partition("://")
+    return url if "@" not in url else f"{scheme}://…" if found else "…"
+
+
+class Place(t.NamedTuple):
+    """Where a store lies, and for how many days it keeps what is over (None: the usual time)."""
+
+    path: str
+    keep_days: float | None
+
+
+def read_url(url: str) -> Place:
+    """What ``sqlite:////absolute/path.db?keep=30d`` says; raises StateError for everything else."""
+    path = sqlite_path(url)
+    url = str(url).strip()
+    query = "" if url.startswith("/") else url.partition("?")[2]
+    keep_days = None
+    for name, value in urllib.parse.parse_qsl(query, keep_blank_values=True):
+        if name != "keep":
+            raise StateError(
+                f"state_url has the unknown parameter '{name}'; it takes keep alone, such as sqlite:////path/state.db?keep=30d."
+            )
+        try:
+            keep_days = parse_duration(value) / 86400.0
+        except ValueError as exc:
+            raise StateError(f"keep in state_url: {exc}.") from exc
+        if keep_days < 1:
+            raise StateError(f"keep in state_url is {value}; it must be a day (1d) or more.")
+    if query and keep_days is None:
+        raise StateError("state_url has a query that says nothing; write sqlite:////path/state.db?keep=30d, or %3F for a ? in the path.")
+    return Place(path, keep_days)
 
 
 def sqlite_path(url: str) -> str:
@@ -44,9 +75,9 @@ def sqlite_path(url: str) -> str:
         )
     if scheme != "sqlite":
         raise StateError(f"state_url has the unknown scheme '{scheme}'; write sqlite:////absolute/path/state.db.")
-    path = urllib.parse.unquote(rest)
+    path = urllib.parse.unquote(rest.partition("?")[0])
     if not path.startswith("//"):
-        raise StateError(f"state_url '{url}' has no absolute path; write sqlite:////absolute/path/state.db with four slashes.")
+        raise StateError(f"state_url '{_shown(url)}' has no absolute path; write sqlite:////absolute/path/state.db with four slashes.")
     if "\0" in path:
         raise StateError("state_url holds a NUL character; write sqlite:////absolute/path/state.db.")
     return os.path.normpath("/" + path.lstrip("/"))

@@ -126,3 +126,16 @@ def test_a_key_says_nothing_outside_of_its_store():
 )
 def test_what_is_a_secret(given, secrets):
     assert parse(given).secrets == secrets
+
+
+@pytest.mark.parametrize(("one", "other"), [("critical", "warning"), ("warning", "critical")])
+def test_the_same_channel_twice_is_told_what_either_is(one, other):
+    channels, errors = parse_all([{"url": "https://h/a", "min_severity": one}, {"url": "https://h/a", "min_severity": other}])
+    assert ([channel.min_severity for channel in channels], errors) == (["warning"], [])
+
+
+def test_a_file_must_be_a_plain_one(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "events.jsonl")
+    for name, words in (("link", "is a symbolic link; give the path of the file itself"), ("", "is a directory; give the path of a file")):
+        with pytest.raises(ChannelError, match=words):
+            parse(f"file://{tmp_path / name}")

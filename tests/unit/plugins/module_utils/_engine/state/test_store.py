@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -92,6 +93,45 @@ def test_bad_urls(url, words):
         open_store(url)
     assert "s3cret" not in str(caught.value)
     assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("keep=soon", "keep in state_url: 'soon' is not a duration; write for example"),
+        ("keep=", "keep in state_url: '' is not a duration"),
+        ("keep=12h", "keep in state_url is 12h; it must be a day"),
+        ("kept=30d", "unknown parameter 'kept'; it takes keep alone"),
+        ("30d", "unknown parameter '30d'"),
+    ],
+)
+def test_bad_parameters_are_refused(tmp_path, query, words):
+    with pytest.raises(StateError, match=re.escape(words)):
+        open_store(f"{url_of(tmp_path / 'state.db')}?{query}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_how_long_it_is_kept(tmp_path):
+    now = [NOW]
+    url = url_of(tmp_path / "state.db")
+    for keep, day, left in (("?keep=30d", 0, 1), ("", 40, 2), ("?keep=30d", 50, 2)):
+        now[0] = NOW + day * 86400.0
+        with open_store(url + keep, clock=lambda: now[0]) as store, store.unit() as unit:
+            results.record(unit, "web1", outcome(), now[0])
+            assert len(results.scores(unit, "web1")) == left
+
+
+def test_no_sentence_shows_a_password():
+    for url in (
+        "sqlite://u:PASSWORD@h/d",
+        "sqlite://u:PASSWORD@h/d?keep=1d",
+        "u:PASSWORD@h",
+        "postgresql://u:PASSWORD@h/d",
+        "mysql://u:PASSWORD@h/d",
+    ):
+        with pytest.raises(StateError) as caught:
+            open_store(url)
+        assert "PASSWORD" not in str(caught.value)
 
 
 def test_default_url(monkeypatch):
