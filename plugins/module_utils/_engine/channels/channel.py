@@ -11,6 +11,7 @@ import hmac
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import MASK, mask
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import clean
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
@@ -57,7 +58,7 @@ class Channel:
         else:
             _scheme, host, port = self.origin
             unnamed = f"{self.scheme}:{host}:{port}#{self.fingerprint(salt, sorted(self.headers.items()))[:16]}"
-        self.key = self.name or unnamed
+        self.key = clean(self.name or unnamed)
 
     def fingerprint(self, salt: str, more: t.Any = None) -> str:
         """A name for where the channel leads that no secret can be read from."""

@@ -12,7 +12,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state import (
     outbox,
     results,
 )
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit, clean
 
 KINDS = ("results", "changes", "events", "outbox", "dead")
 
@@ -22,7 +22,7 @@ def entries(unit: Unit, kind: str, name: str | None = None, since: float = 0.0, 
 
     ``name``: a host (instance) or check name, ``*`` and ``?`` stand for any characters; ``since``: seconds since the epoch.
     """
-    like = _like(name) if name else None
+    like = _like(clean(name)) if name else None
     if kind == "events":
         return outbox.events(unit, like, since, limit)
     if kind in ("outbox", "dead"):

@@ -16,6 +16,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times impo
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import (
     Unit,
+    clean,
     dump,
     load,
 )
@@ -31,7 +32,7 @@ def record(unit: Unit, host: str, outcome: t.Mapping[str, t.Any], now: float) ->
     Returns copies of its results with ``since`` (RFC 3339, when the present status began) and ``was`` (status in the run before, None at
     first) filled in. Secrets must be masked before.
     """
-    host = str(host)
+    host = clean(str(host))
     results = [dict(result) for result in outcome.get("results") or ()]
     run = unit.insert(
         "INSERT INTO runs (host, at, status, score, summary) VALUES (?, ?, ?, ?, ?)",
@@ -42,7 +43,7 @@ def record(unit: Unit, host: str, outcome: t.Mapping[str, t.Any], now: float) ->
     standing = {row[0]: row[1:] for row in unit.all("SELECT key, status, since FROM standing WHERE host = ?", (host,))}
     rows, stands = [], {}
     for result in results:
-        key = check_key(str(result["name"]), result.get("labels"))
+        key = clean(check_key(str(result["name"]), result.get("labels")))
         status = str(result["status"])
         was, began = standing.get(key, (None, now))
         since = began if was == status else now

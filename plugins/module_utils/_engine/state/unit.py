@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sqlite3
 import typing as t
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Row = t.Tuple[t.Any, ...]
 
 
@@ -23,7 +25,7 @@ class Unit:
 
     def execute(self, sql: str, values: t.Sequence[t.Any] = ()) -> int:
         """Run one statement; returns the number of rows it touched."""
-        cursor = self._connection.execute(sql, values)
+        cursor = self._connection.execute(sql, _bound(values))
         try:
             return cursor.rowcount
         finally:
@@ -31,7 +33,7 @@ class Unit:
 
     def insert(self, sql: str, values: t.Sequence[t.Any] = ()) -> int:
         """Run one INSERT; returns the new row's ``id``."""
-        cursor = self._connection.execute(sql, values)
+        cursor = self._connection.execute(sql, _bound(values))
         try:
             return cursor.lastrowid or 0
         finally:
@@ -39,11 +41,11 @@ class Unit:
 
     def many(self, sql: str, rows: t.Iterable[t.Sequence[t.Any]]) -> None:
         """Run one statement for each row of values."""
-        self._connection.executemany(sql, rows).close()
+        self._connection.executemany(sql, map(_bound, rows)).close()
 
     def all(self, sql: str, values: t.Sequence[t.Any] = ()) -> list[Row]:
         """All rows of a query. They are read at once: an open cursor would keep the transaction's snapshot."""
-        cursor = self._connection.execute(sql, values)
+        cursor = self._connection.execute(sql, _bound(values))
         try:
             return cursor.fetchall()
         finally:
@@ -55,8 +57,38 @@ class Unit:
         return rows[0] if rows else None
 
 
+def clean(text: str) -> str:
+    """The text as UTF-8 can hold it; other bytes (lone surrogates) are written ``\\xNN``."""
+    return text if text.isascii() else _SURROGATE.sub(_written, text)
+
+
+def _written(found: re.Match[str]) -> str:
+    number = ord(found.group())
+    raw = bytes([number - 0xDC00]) if 0xDC80 <= number <= 0xDCFF else found.group().encode("utf-8", "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in raw)
+
+
+def _bound(values: t.Sequence[t.Any]) -> list[t.Any]:
+    return [clean(value) if isinstance(value, str) else value for value in values]
+
+
+def _deep_clean(value: t.Any) -> t.Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(key) if isinstance(key, str) else key: _deep_clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_deep_clean(item) for item in value]
+    return value
+
+
 def dump(value: t.Any) -> str:
-    """JSON as it is kept: short, readable, never NaN, everything unknown as text."""
+    """JSON as it is kept: short, readable, never NaN, everything unknown as text, as UTF-8 can hold it."""
+    text = _dump(value)
+    return text if clean(text) == text else _dump(_deep_clean(value))
+
+
+def _dump(value: t.Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str, allow_nan=False)
     except ValueError:

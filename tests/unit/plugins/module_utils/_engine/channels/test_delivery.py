@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -409,3 +410,19 @@ def test_store_that_fails_under_way(store, listen):
     blocker.execute("PRAGMA user_version = 99")
     blocker.close()
     assert delivery.deliver(store, [channel], 5)[0].sent == 2
+
+
+def test_a_file_that_becomes_a_link_is_refused(store, tmp_path):
+    channel = parse(f"file://{tmp_path}/events.jsonl")
+    (tmp_path / "events.jsonl").symlink_to(tmp_path / "else")
+    queue(store, channel)
+    report = delivery.deliver(store, [channel], 2)[0]
+    assert (report.dead, report.message) == (1, "the file is a symbolic link; give the path of the file itself")
+    assert not (tmp_path / "else").exists()
+
+
+def test_times_in_sentences_are_for_people(store, listen):
+    channel = parse(listen("silent").url)
+    queue(store, channel)
+    report = delivery.deliver(store, [channel], 0.98765)[0]
+    assert re.search(r"within 0\.\d s$", report.message), report.message

@@ -237,3 +237,14 @@ def test_a_channel_that_is_served_keeps_its_queue(tmp_path):
             assert len(notify.tell(store, [other], notify.Batch())["notices"]) == 1
         now[0] = NOW + 30 * 86400.0
         assert notify.tell(store, [old], notify.Batch(), seconds=0.5)["queued"] == 1, "its own run never gives it up"
+
+
+def test_hosts_whose_names_are_no_text(world):
+    store, channel, lines = world
+    for status in ("critical", "ok"):
+        events = notify.events_of_results({"web\udcff": outcome(**{"disk\udcff": status})}, "vigil", store.clock())
+        assert notify.tell(store, [channel], notify.Batch(events))["delivered"] == 1
+    assert [(line["instance"], line["check"], line["status"]) for line in lines()] == [
+        ("web\\xff", "disk\\xff", "firing"),
+        ("web\\xff", "disk\\xff", "resolved"),
+    ]

@@ -124,3 +124,20 @@ def test_marks_and_budget(tmp_path):
     for start in range(120):
         assert sum(1 for at in taken if start <= at < start + 60) <= 20
     assert len(taken) == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("web\udcff", "web\\xff"), ("w\ud800", "w\\xed\\xa0\\x80"), ("w\udcffä\ud800", "w\\xffä\\xed\\xa0\\x80"), ("wäb", "wäb")],
+)
+def test_names_that_are_no_text(tmp_path, name, kept):
+    found = new_result(name, status="ok", summary=name, labels={name: name}, metrics={name: 1})
+    with open_store(str(tmp_path / "state.db")) as store, store.unit() as unit:
+        for number in range(2):
+            told = results.record(unit, name, {"results": [found], "score": 50.0, "status": "ok", "summary": {name: 1}}, NOW + number)
+            assert told[0]["was"] == (None, "ok")[number]
+        assert len(results.scores(unit, name)) == 2
+        key = check_key(name, {name: name})
+        assert len(results.latest(unit, name)["results"]) == len(entries.entries(unit, "results", name)) / 2 == 1
+        assert results.series(unit, name, key, kept, 5) == [1.0, 1.0]
+        assert entries.entries(unit, "results")[0]["host"] == kept
