@@ -10,9 +10,11 @@ import os
 import time
 import typing as t
 
+import yaml  # type: ignore[import-untyped]
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import type_name
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, SpecError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
@@ -35,10 +37,15 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         del tmp
         try:
-            checks, args = self._read(validated(self._task.args, ARGUMENT_SPEC, aside=["checks", "baselines"]))
+            checks, args = self._read(validated(self._task.args, ARGUMENT_SPEC, aside=["checks", "baselines"]), task_vars)
             store = _open_history(args["history_url"], bool(self._task.check_mode))
         except Refused as exc:
             result.update(failed=True, refused=True, changed=False, msg=str(exc))
+            return result
+        if args["only_validate"]:
+            if store:
+                store.close()
+            result.update(changed=False)
             return result
         host = str(task_vars.get("inventory_hostname", "localhost"))
         if store:
@@ -56,21 +63,58 @@ class ActionModule(ActionBase):
         self._keep(store, host, outcome)
         return outcome
 
-    def _read(self, args: dict[str, t.Any]) -> tuple[list[Check], dict[str, t.Any]]:
-        raw = args["checks"]
+    def _read(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[list[Check], dict[str, t.Any]]:
+        own, more = self._checks_of_variables(args["variable"], task_vars) if args["variable"] else (None, [])
+        raw = args["checks"] if own is None else own
         try:
             if isinstance(raw, list):
-                raw = raw + self._checks_of_file(args["checks_from"])
+                raw = raw + more + self._checks_of_file(args["checks_from"])
             checks = flow.read_checks(raw)
         except SpecError as exc:
             raise Refused(str(exc)) from exc
+        if not isinstance(args["baselines"], dict):
+            raise Refused("baselines must be a mapping of checks, then expressions, then low, high and n")
         try:
             timeout = parse_duration(args["timeout"])
         except ValueError as exc:
             raise Refused(f"timeout: {exc}") from exc
+        if timeout <= 0:
+            raise Refused(f"timeout is {args['timeout']}; it must be more than 0")
         if args["concurrency"] < 1:
             raise Refused(f"concurrency is {args['concurrency']}; it must be 1 or more")
-        return checks, dict(args, checks=raw, checks_from=None, timeout=f"{timeout:g}")
+        return checks, dict(args, checks=raw, checks_from=None, variable=None, timeout=f"{timeout:g}")
+
+    def _checks_of_variables(self, name: str, task_vars: dict[str, t.Any]) -> tuple[list[t.Any] | None, list[t.Any]]:
+        """The checks of the variable (None where it is not set) and those of all that begin with its name; each is tried by itself."""
+        own: list[t.Any] | None = None
+        more: list[t.Any] = []
+        for key in sorted(key for key in task_vars if key == name or key.startswith(f"{name}_")):
+            checks = self._checks_of_variable(key, task_vars[key])
+            try:
+                flow.read_checks([dict(check, depends_on=[]) if isinstance(check, dict) else check for check in checks])
+            except SpecError as exc:
+                raise Refused(f"{key}: {exc}") from exc
+            if key == name:
+                own = checks if checks or task_vars[key] == [] else None
+            else:
+                more += checks
+        return own, more
+
+    def _checks_of_variable(self, key: str, value: t.Any) -> list[t.Any]:
+        try:
+            value = plain(self._templar.template(value))
+        except AnsibleError as exc:
+            raise Refused(f"{key} cannot be read: {' '.join(str(exc).split())}") from exc
+        if isinstance(value, str):
+            try:
+                value = yaml.safe_load(value)
+            except yaml.YAMLError as exc:
+                raise Refused(f"{key} is text that is not YAML: {' '.join(str(exc).split())[:200]}") from exc
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise Refused(f"{key} must be a list of checks, as every variable of that name and beginning, not {type_name(value)}")
+        return value
 
     def _checks_of_file(self, name: str | None) -> list[t.Any]:
         if not name:

@@ -40,6 +40,9 @@ class ActionModule(ActionBase):
         except Refused as exc:
             result.update(failed=True, changed=False, msg=str(exc))
             return result
+        if not args["dest"].strip():
+            result.update(failed=True, changed=False, msg="dest is empty; name a directory for the report")
+            return result
         results = args["results"]
         request = flow.Request(
             dest=os.path.abspath(os.path.expanduser(os.path.expandvars(args["dest"]))),
@@ -67,8 +70,8 @@ class ActionModule(ActionBase):
         path = next(iter(made["files"].values())) if "html" not in made["files"] else made["files"]["html"]
         made["msg"] = ("The report would be written to %s" if request.check_mode else "The report was written to %s") % path
         if show:
-            last = f"Report: {path}" if not request.check_mode else f"Report: {path} (not written in check mode)"
-            text = "{}\n\n{}\n".format(made["table"], last)
+            remark = "Nothing is written in check mode.\n\n" if request.check_mode else ""
+            text = f"{made['table']}\n\n{remark}Report: {path}\n"
             if not _announce.leave(text):
                 display.display(text)
         return made

@@ -37,6 +37,18 @@ options:
     description:
       - A YAML or JSON file on the controller with more checks. It holds a list, or a mapping with the key C(checks) or C(vigil_checks).
     type: path
+  variable:
+    description:
+      - Name of a variable with checks. The checks of every other variable whose name begins with it and an underscore are added, so that
+        inventory groups and hosts contribute theirs.
+      - Where the variable itself is not set, O(checks) count instead. Text in these variables is read as YAML, as the command line and
+        surveys give it; an empty one contributes nothing.
+    type: str
+  only_validate:
+    description:
+      - Only read what is given, and open the history; the host is not touched.
+    type: bool
+    default: false
   concurrency:
     description:
       - How many checks run at the same time.
@@ -174,6 +186,8 @@ HOST = "localhost"
 ARGUMENT_SPEC = {
     "checks": {"type": "list", "elements": "dict", "default": []},
     "checks_from": {"type": "path"},
+    "variable": {"type": "str"},
+    "only_validate": {"type": "bool", "default": False},
     "concurrency": {"type": "int", "default": 64},
     "timeout": {"type": "str", "default": "60s"},
     "fail_on": {"type": "str", "choices": ["never", "warning", "critical"], "default": "never"},

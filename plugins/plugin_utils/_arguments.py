@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
 
 
 class Refused(Exception):
@@ -41,6 +42,9 @@ def validated(
     :arg rules: mutually_exclusive and the like, as AnsibleModule takes them
     :raises Refused: an option is unknown, missing or of another type
     """
+    for key in args:
+        if key not in argument_spec:
+            raise Refused(f'There is no option "{key}"{nearest(key, argument_spec)}.'.replace("?.", "?"))
     options = plain({key: value for key, value in args.items() if key not in aside})
     checked = ArgumentSpecValidator({key: spec for key, spec in argument_spec.items() if key not in aside}, **rules).validate(options)
     if checked.error_messages:

@@ -374,3 +374,70 @@ def test_vaulted_values_are_read_and_stay_secret(run_playbook, ansible_env, inve
     assert found.rc == 0, found.output
     assert seen(tmp_path)["results"][0]["status"] == "ok"
     assert "VAULTED-T0KEN" not in found.output + json.dumps(seen(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"vigil_checks_db": [{"name": "a", "tpc": {}}]}, 'vigil_checks_db: check "a": "tpc" is neither a probe'),
+        ({"vigil_checks_enabled": True}, "vigil_checks_enabled must be a list of checks"),
+        ({"vigil_checks": {"name": "a"}}, "vigil_checks must be a list of checks"),
+        ({"vigil_checks_db": "{{ nowhere }}"}, "vigil_checks_db cannot be read"),
+        ({"vigil_checks_db": "[{"}, "vigil_checks_db is text that is not YAML"),
+        ({"vigil_fail_on": "crit"}, "vigil_fail_on is 'crit'; known are never, warning, critical"),
+        ({"vigil_timeout": "5 parsecs"}, "timeout: '5 parsecs' is not a duration"),
+    ],
+)
+def test_wrong_variables_are_named_before_any_host_is_touched(inspect, inventory, variables, sentence):
+    extra = f"away ansible_connection=ssh ansible_host=127.0.0.1 ansible_port={closed_port()}\n"
+    found = inspect(inventory(["here"], None, extra), "-e", json.dumps(variables))
+    assert found.rc == 2, found.stdout
+    assert sentence in re.sub(r"\\", "", found.stdout + found.stderr)
+    assert "UNREACHABLE" not in found.stdout and "Run the checks" not in found.stdout
+    assert found.report is None
+
+
+def test_one_bad_list_stops_the_run_before_the_other_hosts_are_looked_at(inspect, inventory):
+    place = inventory(["good", "bad"], [{"name": "cpu", "cpu": {}, "expect": {}}])
+    (place.parent / "host_vars").mkdir()
+    (place.parent / "host_vars" / "bad.json").write_text(json.dumps({"vigil_checks_own": [{"name": "b", "tpc": {}}]}))
+    found = inspect(place)
+    assert found.rc == 2 and found.report is None
+    assert re.search(r"fatal: \[bad\].*vigil_checks_own: check", found.stdout)
+    assert "Run the checks" not in found.stdout
+
+
+@pytest.mark.parametrize(
+    "empty", [{"vigil_checks_q": ""}, {"vigil_checks_q": None}, {"vigil_checks_q": []}, {"vigil_checks": ""}, {"vigil_checks": None}]
+)
+def test_empty_variables_contribute_nothing(inspect, inventory, empty):
+    found = inspect(inventory(["here"]), "-e", json.dumps(empty))
+    assert found.rc == 0, found.stdout
+    assert len(found.report["hosts"][0]["results"]) == 9
+
+
+def test_checks_as_text_of_the_command_line(inspect, inventory):
+    found = inspect(inventory(["here"]), "-e", 'vigil_checks=[{"name":"cpu","cpu":{},"expect":{}}]', "-e", '{"vigil_checks_more": []}')
+    assert found.rc == 0, found.stdout
+    assert list(results_of(found.report, "here")) == ["cpu"]
+    found = inspect(inventory(["here"]), "-e", '{"vigil_checks": []}')
+    assert found.report["hosts"][0]["results"] == []
+
+
+def test_the_report_alone_does_not_overwrite_one_with_nothing(inspect, inventory):
+    place = inventory(["here"], [{"name": "cpu", "cpu": {}, "expect": {}}])
+    first = inspect(place)
+    again = inspect(place, "--tags", "report")
+    assert again.rc == 0, again.stdout
+    assert again.report == first.report
+
+
+def test_check_mode_ends_with_the_path_too(inspect, inventory):
+    found = inspect(inventory(["here"], [{"name": "cpu", "cpu": {}, "expect": {}}]), "--check")
+    assert re.fullmatch(r"Report: /.*/inspection\.html", found.stdout.rstrip().splitlines()[-1])
+
+
+def test_a_mistyped_option_names_the_nearest(run_playbook, inventory, tmp_path):
+    found = run_playbook(task(tmp_path, {"check": []}), inventory=inventory(["here"]))
+    assert found.rc == 2
+    assert 'There is no option "check"; did you mean "checks"?' in re.sub(r"\\", "", found.stdout)

@@ -94,7 +94,7 @@ def test_check_mode_and_diff(run_playbook, ansible_env):
     assert not (ansible_env.home / "new").exists()
     assert returned(done)["changed"] is True
     assert "+# Inspection" in done.stdout and "would be written" in done.stdout
-    assert done.stdout.splitlines()[-1] == f"Report: {dest}/inspection.html (not written in check mode)"
+    assert done.stdout.splitlines()[-1] == f"Report: {dest}/inspection.html"
 
 
 def test_without_results_it_only_tries(run_playbook, ansible_env):

@@ -69,7 +69,7 @@ def hide(outcome: dict[str, t.Any], secrets: t.Collection[str]) -> dict[str, t.A
 
 
 def _hide_item(item: dict[str, t.Any], secrets: t.Collection[str]) -> dict[str, t.Any]:
-    texts = {key: mask(item[key], secrets) for key in ("summary", "observed", "annotations") if key in item}
+    texts: dict[str, t.Any] = {key: mask(item[key], secrets) for key in ("summary", "observed", "annotations") if key in item}
     if item.get("failed"):
         texts["failed"] = [
             dict(entry, expected=mask(entry["expected"], secrets), observed=mask(entry["observed"], secrets)) for entry in item["failed"]

@@ -171,7 +171,8 @@ def found_in(pattern: str, texts: t.Sequence[str], seconds: float) -> list[bool]
 
 def _portions(texts: t.Sequence[str]) -> t.Iterator[tuple[int, list[str]]]:
     """Texts in portions that fit into one request; each is cut at 8 Ki characters."""
-    begin, portion, size = 0, [], 0
+    portion: list[str] = []
+    begin, size = 0, 0
     for place, text in enumerate(texts):
         text = text[:_LONGEST_TEXT]
         length = len(json.dumps(text))
