@@ -23,7 +23,8 @@ options:
     description:
       - V(results) are the results of checks, V(changes) those whose status differs from the run before.
       - V(events) are the alerts and messages that were to be told.
-      - V(outbox) are messages that wait to be sent, V(dead) those that a receiver refused for good.
+      - V(outbox) are messages that wait to be sent, V(dead) those that a receiver refused for good, or that nobody
+        served the channel of for a week (C(code) is V(expired)).
     type: str
     choices: [results, changes, events, outbox, dead]
     default: results

@@ -15,7 +15,7 @@ description:
     out with the next call, the next run of the callback P(vigil.ops.webhook#callback), or with O(flush).
   - An alert is told once when it begins, again after four hours while it lasts, and once when it is resolved, however often it is reported.
   - Runs on the controller alone; the secrets of channels never reach a host.
-  - A task of this module never fails because somebody could not be told. It fails for options that are wrong.
+  - A task of this module never fails because somebody could not be told; a warning says so. It fails for options that are wrong.
 author:
   - vigil.ops contributors (@vigil-ops)
 extends_documentation_fragment:
@@ -26,7 +26,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Says in RV(channels) and RV(events) what would be told. Nothing is stored or sent.
+      - Says in RV(channels) and RV(events) what would be told. Nothing is stored or sent. A store that could not be written is refused.
   diff_mode:
     support: N/A
     details:
@@ -42,6 +42,8 @@ options:
         C(language) and C(timeout).
       - What is queued is kept under the name of the channel, which a URL may have as its fragment (C(wecom://KEY#ops)). Give names where
         several channels are on one host; then a changed key or password still finds what was queued.
+      - What is queued for a channel that is not given any more is named once a day, and given up when nobody served the channel for a week.
+        It is kept with the code C(expired), see M(vigil.ops.history_info) with C(kind=dead).
       - When it is left out, the environment variables E(VIGIL_CHANNELS) (separated by white space) and E(VIGIL_CHANNELS_FILE) (a file with
         one a line, or a YAML list) of the controller count.
       - A text is read like the variable, so that a survey or an extra variable can give it. A single mapping is one channel.

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is kept for how long. Queued and refused messages and open alerts stay whatever their age."""
+"""What is kept for how long. Queued and refused messages and open alerts stay whatever their age.
+
+What is queued for channels that nobody serves is given up by the flow that tells, see ``outbox.expire``.
+"""
 
 from __future__ import annotations
 
