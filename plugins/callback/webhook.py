@@ -13,9 +13,11 @@ description:
   - Turns the results of P(vigil.ops.inspect#module) tasks, failed tasks and unreachable hosts into alerts, without a change to any playbook.
   - What is not ok is kept in the store on the controller as it is seen, and sent by a thread in the background. At the end of the run what
     is left is sent for at most O(deadline); what could not be sent goes out with the next run or with M(vigil.ops.notify) and O(vigil.ops.notify#module:flush).
-  - An alert is told once when it begins, again after four hours while it lasts, and once when it is resolved. A host that goes through
-    a whole playbook well resolves what this playbook had told about it, unless the run was restricted to tags.
-  - Errors that a task ignores and those that a block rescues are no alerts. A play that matches no host is one.
+  - An alert is told once when it begins, again after four hours while it lasts, and once when it is resolved. The alert of a failed task is
+    resolved when that task, in that play of that playbook, runs well on that host; a task of M(ansible.builtin.fail) also when its condition
+    does not hold. The alert of an unreachable host is resolved when a task got an answer from it.
+  - Errors that a task ignores and those that a block rescues are no alerts, but an inspection that could not be made is one in any case.
+    A play that matches no host is one.
   - Nothing is told or kept with C(--check). Task options are never sent, nor results under C(no_log).
 author:
   - vigil.ops contributors (@vigil-ops)
@@ -25,7 +27,7 @@ options:
   channels:
     description:
       - Where to tell, as URLs separated by white space, or as a YAML list. See O(vigil.ops.notify#module:channels) for what a channel is.
-      - A channel that cannot be read is a warning, and the play goes on.
+      - A channel that cannot be read is a warning, and the play goes on. So is a value that another option does not know.
     type: str
     env:
       - name: VIGIL_CHANNELS
@@ -43,9 +45,8 @@ options:
         key: channels_file
   min_severity:
     description:
-      - The lowest severity that is told, of channels that name none of their own.
+      - The lowest severity that is told, of channels that name none of their own; V(info), V(warning), V(error) or V(critical).
     type: str
-    choices: [info, warning, error, critical]
     default: info
     env:
       - name: VIGIL_MIN_SEVERITY
@@ -59,7 +60,6 @@ options:
         be reached. V(changes) tells at the end which tasks changed something, V(stats) how the run ended.
     type: list
     elements: str
-    choices: [results, failures, unreachable, changes, stats]
     default: [results, failures, unreachable]
     env:
       - name: VIGIL_EVENTS
@@ -68,9 +68,8 @@ options:
         key: events
   language:
     description:
-      - The language of texts in chats, of channels that name none of their own.
+      - The language of texts in chats, of channels that name none of their own; V(en) or V(zh).
     type: str
-    choices: [en, zh]
     default: en
     env:
       - name: VIGIL_LANGUAGE
@@ -116,15 +115,18 @@ import typing as t
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import LANGUAGES, Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
 from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _run_events
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE
+from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
 from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
 
 _INSPECT = ("vigil.ops.inspect",)
+_SEVERITIES = ("info", "warning", "error", "critical")
+_EVENTS = ("results", "failures", "unreachable", "changes", "stats")
 
 
 def _border(hook: t.Callable[..., None]) -> t.Callable[..., None]:
@@ -155,7 +157,7 @@ class CallbackModule(CallbackBase):
         self._channels: list[Channel] = []
         self._events: list[str] = []
         self._teller: Teller | None = None
-        self._run = _run_events.Run("", "")
+        self._run = _run_events.Run("vigil")
         self._url = ""
         self._deadline = 10.0
 
@@ -171,62 +173,61 @@ class CallbackModule(CallbackBase):
 
     @_border
     def _read_options(self) -> None:
-        given: list[t.Any] = []
-        try:
-            given += _channels.split(plain(self.get_option("channels") or ""))
-            path = plain(self.get_option("channels_file") or "")
-            given += _channels.read_file(path) if path else []
-        except _channels.ChannelsError as exc:
-            self.say(str(exc))
-        self._channels, errors = parse_all(self._with_defaults(given))
-        for error in errors:
-            self.say(f"{error} It is left out.")
+        common = {
+            "min_severity": self._choice("min_severity", _SEVERITIES, "info"),
+            "language": self._choice("language", LANGUAGES, "en"),
+        }
+        text, path = plain(self.get_option("channels") or ""), plain(self.get_option("channels_file") or "")
+        here = "VIGIL_CHANNELS" if os.environ.get("VIGIL_CHANNELS") else "channels of [callback_vigil_webhook]"
+        places = [(here, lambda: _channels.split(text))]
+        if path:
+            places.append((f"the channels file {path}", lambda: _channels.read_file(path)))
+        self._channels, sentences = _channels.gather(places, common)
+        self._events, unknown = _channels.choices("events", plain(self.get_option("events") or []), _EVENTS, _EVENTS[:3])
+        for sentence in sentences + unknown:
+            self.say(sentence)
         try:
             self._deadline = max(parse_duration(plain(self.get_option("deadline"))), 0.0)
         except ValueError as exc:
             self.say(f"deadline: {exc}; 10s are used.")
-        self._events = plain(self.get_option("events"))
         url = plain(self.get_option("state_url") or "") or "default"
         self._url = default_url() if url == "default" else url
-        self._run = _run_events.Run(plain(self.get_option("service")), "")
+        self._run = _run_events.Run(plain(self.get_option("service")))
         if not self._channels:
             self.disabled = True
             self._display.v(
                 "vigil.ops.webhook tells nobody: set VIGIL_CHANNELS, VIGIL_CHANNELS_FILE or channels in [callback_vigil_webhook]."
             )
 
-    def _with_defaults(self, given: t.Iterable[t.Any]) -> list[t.Any]:
-        """Options of the callback for channels that have none of their own."""
-        common = {key: plain(self.get_option(key)) for key in ("min_severity", "language")}
-        made = []
-        for item in given:
-            own = {
-                key: value
-                for key, value in common.items()
-                if not (isinstance(item, str) and f"{key}=" in item and not item.startswith("http"))
-            }
-            made.append({**own, "url": item} if isinstance(item, str) else {**own, **item} if isinstance(item, dict) else item)
-        return made
+    def _choice(self, option: str, known: t.Sequence[str], default: str) -> str:
+        """An option with known values. Ansible itself would leave the whole callback out for a wrong one."""
+        value, sentence = _channels.choice(option, plain(self.get_option(option)), known, default)
+        if sentence:
+            self.say(sentence)
+        return value
 
     @_border
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         if context.CLIARGS.get("check"):
             self.disabled = True
             return
-        name = os.path.basename(plain(getattr(playbook, "_file_name", "") or "playbook"))
-        self._run = _run_events.Run(self._run.service, name)
+        self._run.begin(plain(getattr(playbook, "_file_name", "") or "playbook"))
         try:
-            self._teller = Teller(self._url, self._channels)
+            if self._teller is None:
+                # before there is any thread
+                names = Names(GATE)
+                names.start()
+                self._teller = Teller(self._url, self._channels, names)
+            self._teller.read(self._run.remember)
         except StateError as exc:
             self.say(f"{exc} Nothing is told.")
             self.disabled = True
             return
-        for notice in self._teller.store.notices:
-            self.say(notice)
+        self._say_notices()
 
     @_border
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
-        self._run.play = plain(play.get_name())
+        self._run.begin_play(plain(play.get_name()))
 
     @_border
     def v2_playbook_on_no_hosts_matched(self) -> None:
@@ -236,15 +237,21 @@ class CallbackModule(CallbackBase):
     @_border
     def v2_runner_on_ok(self, result: t.Any) -> None:
         task = _run_events.task_of(result)
-        if (task.resolved_action or task.action) in _INSPECT:
+        self._run.good(result)
+        if _run_events.action_of(task) in _INSPECT:
             self._inspected(result)
         if "changes" in self._events and result.is_changed():
             self._run.changed(_run_events.host_of(result), plain(task.get_name()))
 
     @_border
+    def v2_runner_on_skipped(self, result: t.Any) -> None:
+        self._run.skipped(result)
+
+    @_border
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         task = _run_events.task_of(result)
-        if (task.resolved_action or task.action) in _INSPECT and self._inspected(result):
+        self._run.contact_in_failure(result)
+        if _run_events.action_of(task) in _INSPECT and self._inspected(result, failed=True):
             return
         if ignore_errors or _run_events.is_rescued(task):
             return
@@ -258,36 +265,39 @@ class CallbackModule(CallbackBase):
         if "unreachable" in self._events:
             self._tell([event])
 
-    def _inspected(self, result: t.Any) -> bool:
+    def _inspected(self, result: t.Any, failed: bool = False) -> bool:
         """The checks of one host; False when the result holds none."""
-        outcome = plain(_run_events.data_of(result))
-        if not isinstance(outcome.get("results"), list) or "score" not in outcome:
+        if "results" not in self._events:
             return False
-        if "results" in self._events:
-            self._keep(self._run.inspected(_run_events.host_of(result), outcome, time.time()))
-        return True
+        outcomes = _run_events.outcomes_of(_run_events.data_of(result), failed)
+        if outcomes:
+            self._keep(self._run.inspected(result, outcomes, time.time()))
+        return bool(outcomes)
 
     @_border
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         if self._teller is None:
             return
-        now = time.time()
-        whole = _run_events.is_whole(context.CLIARGS)
+        now, until = time.time(), time.monotonic() + self._deadline
         messages = self._run.messages(stats, self._events, now)
-        self._say_unkept(self._teller.tell(self._run.batch([], messages), lambda unit: self._run.resolved(unit, stats, whole, now)))
-        for sentence in self._teller.finish(self._deadline):
+        last = self._run.batch([], messages)
+        self._teller.tell(last, lambda unit: self._run.resolved(unit, now), self._deadline)
+        sentences = self._teller.finish(until)
+        self._say_notices()
+        for sentence in sentences:
             self.say(sentence)
 
     def _tell(self, events: list[t.Any]) -> None:
         self._keep(self._run.batch(events))
 
     def _keep(self, batch: t.Any) -> None:
-        if self._teller is not None and batch.events:
-            self._say_unkept(self._teller.tell(batch))
-
-    def _say_unkept(self, why: str) -> None:
+        if self._teller is None or not batch.events:
+            return
+        why = self._teller.tell(batch)
         if why:
             self.say(f"{why} It is tried again.")
-        if self._teller is not None:
-            for notice in self._teller.store.notices:
-                self.say(notice)
+        self._say_notices()
+
+    def _say_notices(self) -> None:
+        for notice in self._teller.notices if self._teller is not None else ():
+            self.say(notice)

@@ -8,10 +8,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, new_event
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
+from ansible_collections.vigil.ops.plugins.plugin_utils import _contact
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -21,6 +26,7 @@ NO_HOSTS = "hosts matched"
 CONTROLLER = "controller"
 _MOST_NAMES = 20
 _TEXT = 1000
+_COUNTS = ("ok", "changed", "unreachable", "failures", "skipped", "rescued", "ignored")
 
 
 def task_of(result: t.Any) -> t.Any:
@@ -29,6 +35,11 @@ def task_of(result: t.Any) -> t.Any:
         return result.task
     except AttributeError:
         return result._task
+
+
+def action_of(task: t.Any) -> str:
+    """The action's full name where Ansible knows it."""
+    return str(task.resolved_action or task.action)
 
 
 def host_of(result: t.Any) -> str:
@@ -49,6 +60,34 @@ def data_of(result: t.Any) -> t.Mapping[str, t.Any]:
     return data if isinstance(data, t.Mapping) else {}
 
 
+def outcomes_of(data: t.Mapping[str, t.Any], failed: bool) -> list[dict[str, t.Any]]:
+    """The outcomes in the result of a task of ``vigil.ops.inspect``, one or (of a loop) several; [] when there is none.
+
+    :arg failed: whether the task failed; an outcome that could not be made is one too then, but not one that was refused
+    """
+    outcome = plain(data)
+    items = outcome.get("results")
+    if isinstance(items, list) and "score" in outcome:
+        return [outcome]
+    if "ansible_loop_var" not in outcome and not _is_looped(items):
+        return _not_made(outcome) if failed else []
+    found: list[dict[str, t.Any]] = []
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, dict) and isinstance(item.get("results"), list) and "score" in item:
+            found.append(item)
+        elif isinstance(item, dict) and (item.get("failed") or "exception" in item):
+            found += _not_made(item)
+    return found
+
+
+def _is_looped(items: t.Any) -> bool:
+    return isinstance(items, list) and any(isinstance(item, dict) and "ansible_loop_var" in item for item in items)
+
+
+def _not_made(outcome: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    return [] if outcome.get("refused") else [{"failed": True, "msg": reason_of(outcome)}]
+
+
 def is_rescued(task: t.Any) -> bool:
     """Whether a failure of the task is handled by the rescue part of a block around it."""
     node, parent = task, getattr(task, "_parent", None)
@@ -57,12 +96,6 @@ def is_rescued(task: t.Any) -> bool:
             return True
         node, parent = parent, getattr(parent, "_parent", None)
     return False
-
-
-def is_whole(arguments: t.Mapping[str, t.Any]) -> bool:
-    """Whether the command line lets the playbook run as a whole; only then a host without failure has none."""
-    tags = list(arguments.get("tags") or ())
-    return tags in ([], ["all"]) and not arguments.get("skip_tags") and not arguments.get("start_at_task") and not arguments.get("step")
 
 
 def reason_of(data: t.Mapping[str, t.Any]) -> str:
@@ -93,57 +126,117 @@ def _line(text: str) -> str:
 
 
 class Run:
-    """One run of one playbook. ``service``: of checks and hosts; ``playbook``: its file's name, the service of failed tasks."""
+    """One run of ansible-playbook, which may be of several playbooks: what was bad in one of them stays bad.
 
-    def __init__(self, service: str, playbook: str) -> None:
+    ``service``: of checks and hosts. ``playbook``: the present playbook's file name, the service of failed tasks.
+    """
+
+    def __init__(self, service: str) -> None:
         self.service = service
-        self.playbook = playbook
+        self.playbook = "playbook"
+        self.source = "playbook"
         self.play = ""
-        self._bad: set[str] = set()
+        self._open: dict[str, set[tuple[str, str]]] = {}
+        self._well: set[tuple[str, str, str, str]] = set()
+        self._failed: set[tuple[str, str, str, str]] = set()
+        self._contacts: set[str] = set()
         self._unreachable: set[str] = set()
-        self._no_hosts = False
+        self._begun: set[tuple[str, str]] = set()
+        self._without_hosts: set[str] = set()
         self._changes: dict[str, list[str]] = {}
+        self._counted: dict[str, dict[str, int]] = {}
 
-    @property
-    def source(self) -> str:
-        """What the alerts of failed tasks are found by in later runs."""
-        return f"playbook:{self.playbook}"
+    def begin(self, path: str) -> None:
+        """A playbook begins. Its alerts are found again by its real path: files of one name are not one playbook."""
+        self.playbook = os.path.basename(path) or "playbook"
+        digest = hashlib.sha256(os.path.realpath(path).encode("utf-8", "surrogateescape")).hexdigest()
+        self.source = f"playbook:{self.playbook}:{digest[:12]}"
+        self.play = ""
+        self._open = {}
+        self._changes = {}
+
+    def remember(self, unit: Unit) -> None:
+        """Read once which tasks have open alerts, so that a good result costs a look into a set."""
+        for episode in episodes.open_from(unit, self.source):
+            self._open.setdefault(episode.instance, set()).add(_what(episode.event))
 
     def batch(self, events: t.Sequence[Event], messages: t.Sequence[Event] = ()) -> flow.Batch:
         """Events that this playbook may resolve later."""
         return flow.Batch(events, messages, self.source)
 
-    def inspected(self, host: str, outcome: t.Mapping[str, t.Any], now: float) -> flow.Batch:
-        """The checks of one host; a playbook that ends well says nothing about them, so they are of another source."""
-        return flow.Batch(flow.events_of_host(host, outcome, self.service, now), (), f"checks:{self.service}")
+    def begin_play(self, name: str) -> None:
+        """A play begins."""
+        self.play = name
+        self._begun.add((self.source, name))
+
+    def good(self, result: t.Any) -> None:
+        """A task ran well on a host. Called for every result: it looks at the task alone."""
+        task, host = task_of(result), host_of(result)
+        if host not in self._contacts and _contact.reached(task):
+            self._contacts.add(host)
+        self._heal(host, task)
+
+    def skipped(self, result: t.Any) -> None:
+        """The condition of a ``fail`` task does not hold: there is no other way for it to be well."""
+        task = task_of(result)
+        if self._open and _contact.short(action_of(task)) == "fail":
+            self._heal(host_of(result), task)
+
+    def _heal(self, host: str, task: t.Any) -> None:
+        waiting = self._open.get(host)
+        if waiting:
+            what = (self.play, f"task {plain(task.get_name())}")
+            if what in waiting:
+                self._well.add((self.source, host, *what))
+
+    def inspected(self, result: t.Any, outcomes: t.Sequence[t.Mapping[str, t.Any]], now: float) -> flow.Batch:
+        """The checks of one host, from one outcome or from several of a loop; they are of another source than failed tasks."""
+        host, reached = host_of(result), _contact.reached(task_of(result))
+        events = [event for outcome in outcomes for event in flow.events_of_host(host, outcome, self.service, now)]
+        firing = {event["check"] for event in events if event["status"] == "firing"}
+        kept, seen = [], set()
+        for event in events:
+            own = event["check"] in (flow.UNREACHABLE, flow.FAILED)
+            if own and event["status"] == "resolved":
+                if event["check"] in firing or event["check"] in seen or (event["check"] == flow.UNREACHABLE and not reached):
+                    continue
+                seen.add(event["check"])
+            kept.append(event)
+        return flow.Batch(kept, (), f"checks:{self.service}")
 
     def failed(self, result: t.Any, now: float) -> Event:
         """A failed task."""
         host, task = host_of(result), task_of(result)
-        self._bad.add(host)
         name = plain(task.get_name())
+        self._failed.add((self.source, host, self.play, f"task {name}"))
         note = {"play": self.play, "task": name}
         return new_event(self.playbook, host, f"task {name}", now, severity="error", message=reason_of(data_of(result)), annotations=note)
+
+    def contact_in_failure(self, result: t.Any) -> None:
+        """Remember the host when the failure came from it, and not from the controller."""
+        if _contact.reached_in_failure(task_of(result), data_of(result)):
+            self._contacts.add(host_of(result))
 
     def unreachable(self, result: t.Any, now: float) -> Event:
         """A host that cannot be reached."""
         host = host_of(result)
-        self._bad.add(host)
         self._unreachable.add(host)
         outcome = {"unreachable": True, "msg": reason_of(data_of(result))}
         return flow.events_of_host(host, outcome, self.service, now)[0]
 
     def no_hosts(self, now: float) -> Event:
         """A play that matches no host does nothing and ends well; that is told, as nobody else would."""
-        self._no_hosts = True
-        return new_event(self.playbook, CONTROLLER, NO_HOSTS, now, severity="error", message=f"The play {self.play} matches no host.")
+        self._begun.discard((self.source, self.play))
+        self._without_hosts.add(self.source)
+        message = f"The play {self.play} matches no host."
+        return new_event(self.playbook, CONTROLLER, NO_HOSTS, now, severity="error", message=message, annotations={"play": self.play})
 
     def changed(self, host: str, task: str) -> None:
         """A task changed something."""
         self._changes.setdefault(host, []).append(task)
 
     def messages(self, stats: t.Any, wanted: t.Container[str], now: float) -> list[Event]:
-        """What is told at the end of a run whatever was told before."""
+        """What is told at the end of a playbook whatever was told before."""
         messages = []
         if "changes" in wanted and self._changes:
             lines = [f"{host}: {_listed(tasks)}" for host, tasks in list(self._changes.items())[:_MOST_NAMES]]
@@ -155,32 +248,39 @@ class Run:
         return messages
 
     def _stats(self, stats: t.Any, now: float) -> Event:
-        hosts = sorted(stats.processed)
-        counts = [stats.summarize(host) for host in hosts]
-        totals = {
-            key: sum(count[key] for count in counts)
-            for key in ("ok", "changed", "unreachable", "failures", "skipped", "rescued", "ignored")
-        }
+        """Ansible adds up over all playbooks of a run, so what was counted at the end of the last one is taken off."""
+        before, counts = self._counted, {plain(host): dict(stats.summarize(host)) for host in sorted(stats.processed)}
+        self._counted = counts
+        own = [{key: count[key] - before.get(host, {}).get(key, 0) for key in _COUNTS} for host, count in counts.items()]
+        own = [count for count in own if any(count.values())]
+        totals = {key: sum(count[key] for count in own) for key in _COUNTS}
         severity = "error" if totals["failures"] or totals["unreachable"] else "info"
-        text = f"{len(hosts)} hosts: " + ", ".join(f"{key} {number}" for key, number in totals.items())
+        text = f"{len(own)} hosts: " + ", ".join(f"{key} {number}" for key, number in totals.items())
         return new_event(self.playbook, CONTROLLER, "end of the run", now, severity=severity, message=text, metrics=totals)
 
-    def resolved(self, unit: Unit, stats: t.Any, whole: bool, now: float) -> flow.Batch:
-        """What this run has shown to be over."""
-        well = {host for host in map(plain, stats.processed) if self._went_well(stats, host)}
-        reached = {host for host in map(plain, stats.processed) if host not in self._unreachable and stats.summarize(host)["ok"]}
+    def resolved(self, unit: Unit, now: float) -> flow.Batch:
+        """What this run has shown to be over: nothing is taken for well that was not seen to be well."""
+        reached = self._contacts - self._unreachable
         events = flow.resolutions(unit, flow.UNREACHABLE, lambda instance, _check: instance in reached, "the host is reached again", now)
-        if whole:
-            events += flow.resolutions(
-                unit, self.source, lambda instance, _check: instance in well, "the host went through the playbook well", now
-            )
-        if stats.processed and not self._no_hosts:
-            events += flow.resolutions(unit, self.source, lambda _instance, check: check == NO_HOSTS, "the play matches hosts again", now)
+        for episode in episodes.open_from(unit, self.source):
+            play, check = _what(episode.event)
+            if check == NO_HOSTS:
+                over, message = self._has_hosts(play), "the play matches hosts again"
+            else:
+                key = (self.source, episode.instance, play, check)
+                over, message = key in self._well and key not in self._failed, "the task went well"
+            if over:
+                events.append(dict(episode.event, status="resolved", message=message, timestamp=rfc3339(now)))
         return self.batch(events)
 
-    def _went_well(self, stats: t.Any, host: str) -> bool:
-        count = stats.summarize(host)
-        return host not in self._bad and count["ok"] > 0 and not count["failures"] and not count["unreachable"]
+    def _has_hosts(self, play: str) -> bool:
+        return self.source not in self._without_hosts and (self.source, play) in self._begun
+
+
+def _what(event: t.Mapping[str, t.Any]) -> tuple[str, str]:
+    """(play, check) of an alert of a playbook."""
+    annotations = event.get("annotations")
+    return str((annotations if isinstance(annotations, t.Mapping) else {}).get("play", "")), str(event.get("check", ""))
 
 
 def _listed(names: t.Sequence[str]) -> str:

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
 import time
 import typing as t
@@ -16,12 +18,56 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import LEAST_TIME, Courier
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Unit, open_store
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store, Unit, open_store
 from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE
+from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
 
-_BUSY = 5.0  # seconds to wait for another process's write
+T = t.TypeVar("T")
+
+_STEP = 0.05  # seconds that one wait for another process's write may hold the gate, and with it a fork
+_PAUSE = 0.25  # between two such waits
+_PATIENCE = 5.0  # of a sender
+_SHORT = 0.2  # of the main thread in the middle of a run
+_REST = 2.0  # after a write that failed the store is left alone so long: every event would wait otherwise
 _LONG = 60.0
 _IDLE = 5.0
+
+
+def is_passing(exc: BaseException | None) -> bool:
+    """Whether the store may work again later: it is locked, or its disk is full."""
+    while exc is not None:
+        if isinstance(exc, sqlite3.OperationalError):
+            return True
+        exc = exc.__cause__
+    return False
+
+
+class PatientStore:
+    """A store for senders: they wait for another process's write in short steps, and a fork or the main thread comes in between."""
+
+    def __init__(self, store: Store, seconds: float = _PATIENCE) -> None:
+        self._store = store
+        self.seconds = seconds
+
+    @property
+    def salt(self) -> str:
+        return self._store.salt
+
+    @contextlib.contextmanager
+    def unit(self) -> t.Iterator[Unit]:
+        """As of the store."""
+        with contextlib.ExitStack() as stack:
+            yield self._enter(stack)
+
+    def _enter(self, stack: contextlib.ExitStack) -> Unit:
+        give_up = time.monotonic() + self.seconds
+        while True:
+            try:
+                return stack.enter_context(self._store.unit())
+            except StateError as exc:
+                if not is_passing(exc) or time.monotonic() + _PAUSE > give_up:
+                    raise
+            time.sleep(_PAUSE)
 
 
 class Sender(threading.Thread):
@@ -44,18 +90,25 @@ class Sender(threading.Thread):
         self._work.set()
 
     def run(self) -> None:
+        woken = False
         try:
-            self.courier.wake()
             while True:
                 self._work.clear()
-                until = self._until
-                wait = self.courier.round(until if until is not None else time.monotonic() + _LONG)
+                try:
+                    if not woken:
+                        self.courier.wake()
+                        woken = True
+                    until = self._until
+                    wait = self.courier.round(until if until is not None else time.monotonic() + _LONG)
+                    self.failed = ""
+                except StateError as exc:
+                    self.failed, wait = str(exc), _IDLE
+                    if not is_passing(exc):
+                        return
                 if self._is_over(wait):
                     return
                 if wait != 0.0:
                     self._work.wait(_IDLE if wait is None else min(wait, _IDLE))
-        except StateError as exc:
-            self.failed = str(exc)
         except Exception as exc:  # noqa: BLE001 - the border of the thread: a traceback on the user's screen helps nobody
             self.failed = f"The sender ended by a fault ({type(exc).__name__})."
         finally:
@@ -68,66 +121,125 @@ class Sender(threading.Thread):
 
 
 class Teller:
-    """Keeps and sends. Used by the main thread alone.
+    """Keeps and sends, for one process. Used by the main thread alone.
 
-    :raises StateError: the store cannot be opened
+    A store that is locked, or whose disk is full, is waited for but a moment: events stay in memory and are kept with a later one.
+
+    :raises StateError: the store cannot be opened, and will not be later
     """
 
-    def __init__(self, url: str, channels: t.Sequence[Channel]) -> None:
+    def __init__(self, url: str, channels: t.Sequence[Channel], names: Names | None = None) -> None:
         self.channels = list(channels)
-        self.store = open_store(url, busy=_BUSY, guard=GATE)
-        flow.bind(self.channels, self.store.salt)
+        self.notices: list[str] = []
+        self._url = url
+        self._names = names
+        self._store: Store | None = None
         self._senders: dict[str, Sender] = {}
         self._unkept: list[flow.Batch] = []
-        with self.store.view() as unit:
-            self._start(outbox.pending(unit))
+        self._why = ""
+        self._not_before = 0.0
+        try:
+            self._tried(self._begin, _SHORT)
+        except StateError as exc:
+            if not is_passing(exc):
+                raise
+            self._why = str(exc)
 
-    def tell(self, batch: flow.Batch, more: t.Callable[[Unit], flow.Batch] | None = None) -> str:
+    def _begin(self) -> Store:
+        if self._store is None:
+            store = open_store(self._url, busy=_STEP, guard=GATE)
+            flow.bind(self.channels, store.salt)
+            with store.view() as unit:
+                pending = outbox.pending(unit)
+            self._store = store
+            self._start(pending)
+        self.notices = self._store.notices
+        return self._store
+
+    def _tried(self, work: t.Callable[[], T], seconds: float) -> T:
+        """``work()``, again while the store is locked, for about so many seconds; the gate is free in between."""
+        give_up = time.monotonic() + seconds
+        while True:
+            try:
+                return work()
+            except StateError as exc:
+                if not is_passing(exc) or time.monotonic() + _STEP > give_up:
+                    self._not_before = time.monotonic() + _REST
+                    raise
+            time.sleep(_STEP)
+
+    def read(self, work: t.Callable[[Unit], T]) -> T | None:
+        """What ``work`` reads in the store; None when it cannot be read now."""
+
+        def reading() -> T:
+            with self._begin().view() as unit:
+                return work(unit)
+
+        try:
+            return self._tried(reading, _SHORT)
+        except StateError as exc:
+            self._why = str(exc)
+            return None
+
+    def tell(self, batch: flow.Batch, more: t.Callable[[Unit], flow.Batch] | None = None, seconds: float = 0.0) -> str:
         """Keep a batch; what could not be kept before is tried again with it. Returns why it could not, empty when all is well.
 
         :arg more: makes another batch of what the store holds, in the same unit of work
+        :arg seconds: how long to wait for the store; by default a moment, and not at all soon after it failed
         """
-        batches = [*self._unkept, batch]
+        if batch.events or batch.messages:
+            self._unkept.append(batch)
+        if not seconds and time.monotonic() < self._not_before:
+            return self._why
+        batches = list(self._unkept)
 
         def work(unit: Unit) -> list[flow.Committed]:
             every = batches if more is None else [*batches, more(unit)]
             return [flow.commit(unit, self.channels, one) for one in every]
 
         try:
-            committed = self.store.run(work)
+            committed = self._tried(lambda: self._begin().run(work), max(seconds, _SHORT))
         except StateError as exc:
-            self._unkept = batches
-            return str(exc)
-        self._unkept = []
+            self._why = str(exc)
+            return self._why
+        self._unkept, self._why = [], ""
         self._start({key for one in committed for _event, keys in one.told for key in keys})
         return ""
 
     def _start(self, keys: t.Container[str]) -> None:
         for channel in self.channels:
-            if channel.key in keys:
+            if channel.key in keys and self._store is not None:
                 if channel.key not in self._senders:
-                    self._senders[channel.key] = Sender(Courier(self.store, channel, GATE))
+                    store = t.cast(Store, PatientStore(self._store))
+                    self._senders[channel.key] = Sender(Courier(store, channel, GATE, self._names))
                     self._senders[channel.key].start()
                 self._senders[channel.key].nudge()
 
-    def finish(self, seconds: float) -> list[str]:
-        """Send for at most ``seconds``; returns sentences on what is not told."""
-        until = time.monotonic() + seconds
+    def finish(self, until: float) -> list[str]:
+        """Send until then (time.monotonic()); returns sentences on what is not told. The teller can be used again."""
         senders = list(self._senders.values())
         for sender in senders:
             sender.finish(until)
         for sender in senders:
             sender.join(max(until - time.monotonic(), 0.0))
-        if not GATE.is_free(1.0):
-            return ["It is not known what was told: a sender still waits for a name to be resolved. What was not told stays queued."]
-        return [*self._left(), *(sender.failed for sender in senders if sender.failed)]
+        sentences = []
+        lost = sum(len(batch.events) + len(batch.messages) for batch in self._unkept)
+        if lost:
+            sentences.append(f"{lost} event{'s' if lost != 1 else ''} could not be kept, and nobody is told of them: {self._why}")
+        if GATE.is_free(0.5):
+            sentences += [*self._left(), *{sender.failed: None for sender in senders if sender.failed}]
+        else:
+            sentences.append("It is not known what was told: a sender does not end. What was not told stays queued.")
+        self._senders = {}  # a new one is begun for the next playbook; messages are leased, so an old one does no harm
+        return sentences
 
     def _left(self) -> list[str]:
-        try:
-            with self.store.view() as unit:
-                pending = outbox.pending(unit)
-        except StateError as exc:
-            return [str(exc)]
+        if self._store is None:
+            return []
+        path = self._store.path
+        pending = self.read(outbox.pending)
+        if pending is None:
+            return [] if self._unkept else [self._why]
         sentences = []
         for channel in self.channels:
             sender = self._senders.get(channel.key)
@@ -136,7 +248,7 @@ class Teller:
             why = f": {report.message}" if report is not None and report.message else ""
             if pending.get(channel.key):
                 sentences.append(
-                    f"{_messages(pending[channel.key])} for {name} could not be sent yet{why}. What is not sent stays in {self.store.path}"
+                    f"{_messages(pending[channel.key])} for {name} could not be sent yet{why}. What is not sent stays in {path}"
                     " and goes out with the next run, or with vigil.ops.notify and flush."
                 )
             if report is not None and report.dead:

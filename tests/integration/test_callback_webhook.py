@@ -165,7 +165,7 @@ def test_channel_that_cannot_be_read_is_a_warning(run_playbook, listen, ansible_
     }
     outcome = run_playbook([play_of(fail("breaks"))], inventory=inventory("a"), env=environment)
     words = " ".join(outcome.output.split())
-    assert 'vigil.ops.webhook: The channel htps://******** has the unknown scheme "htps"' in words
+    assert 'vigil.ops.webhook: channel 1 of 2 in VIGIL_CHANNELS: The channel htps://******** has the unknown scheme "htps"' in words
     assert "The channels file /none/channels cannot be read" in words
     assert "10s are used" in words
     assert TOKEN not in outcome.output
@@ -293,3 +293,158 @@ def test_forks_while_threads_send(run_playbook, ansible_env, listen, hosts, task
     no_trouble(outcome)
     assert {body["instance"] for body in receiver.bodies} == set(names)
     assert rows(ansible_env) == {"sent": hosts}
+
+
+def told_by(receiver, run, *args, **options):
+    """Run, and what was told meanwhile."""
+    count = len(receiver.requests)
+    outcome = run(*args, **options)
+    return outcome, sorted((body["status"], body["instance"], body["check"]) for body in receiver.bodies[count:])
+
+
+def test_host_is_reached_again_only_by_a_task_that_talks_to_it(run_playbook, listen):
+    receiver = listen()
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url}
+    ping = play_of({"ansible.builtin.ping": {}})
+    idle = play_of(
+        {"ansible.builtin.debug": {}},
+        {"ansible.builtin.set_fact": {"some": 1}},
+        {"ansible.builtin.assert": {"that": "true"}},
+        {"ansible.builtin.command": "true", "delegate_to": "a"},
+        {"name": "undefined", "ansible.builtin.command": "{{ nothing_is_here }}", "ignore_errors": True},
+    )
+
+    def run(plays, **places):
+        outcome, told = told_by(receiver, run_playbook, plays, inventory=inventory(**places), env=environment)
+        no_trouble(outcome)
+        return told
+
+    def inventory(down=(), up=()):
+        hosts = {name: {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_connection": "ssh"} for name in down}
+        return {"all": {"hosts": {**dict.fromkeys(["a", *up], LOCAL), **hosts}}}
+
+    assert run([ping], down=["b"]) == [("firing", "b", "reachable")]
+    assert run([idle], down=["b"]) == []
+    assert run([dict(ping, connection="local", vars={"ansible_connection": "local"}, hosts="a"), idle], down=["b"]) == []
+    assert run([play_of({"ansible.builtin.command": "false", "ignore_errors": True})], up=["b"]) == [("resolved", "b", "reachable")]
+
+
+def test_task_is_resolved_only_when_it_ran_well_itself(run_playbook, listen):
+    receiver = listen()
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url}
+    plays = [
+        play_of(
+            {"name": "first", "ansible.builtin.command": "{{ first }}", "when": "inventory_hostname == 'a'"},
+            {"name": "second", "ansible.builtin.command": "{{ second }}", "when": "wanted"},
+            any_errors_fatal=True,
+        )
+    ]
+
+    def run(first, second, wanted="true"):
+        extra = json.dumps({"first": first, "second": second, "wanted": wanted == "true"})
+        return told_by(receiver, run_playbook, plays, "-e", extra, inventory=inventory("a", "b"), env=environment)[1]
+
+    both = [("firing", "a", "task second"), ("firing", "b", "task second")]
+    assert run("true", "false") == both
+    assert run("false", "true") == [("firing", "a", "task first")]  # the second task is not begun
+    assert run("true", "true", "false") == [("resolved", "a", "task first")]  # the second task is skipped
+    assert run("true", "true") == [("resolved", "a", "task second"), ("resolved", "b", "task second")]
+
+
+def test_playbooks_of_one_run_do_not_resolve_each_other(run_playbook, listen, ansible_env):
+    receiver = listen()
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url, "VIGIL_EVENTS": "failures,unreachable,stats"}
+    fine = play_of({"name": "breaks", "ansible.builtin.command": "true"}, hosts="a,b")
+    other = ansible_env.home / "other" / "playbook.yml"
+    other.parent.mkdir()
+    other.write_text(json.dumps([fine, play_of({"ansible.builtin.debug": {}}, hosts="all")]), encoding="utf-8")
+    first = [play_of({"name": "breaks", "ansible.builtin.command": "{{ command }}", "ignore_unreachable": True})]
+    places = inventory("a", down=["down"])
+    outcome, told = told_by(receiver, run_playbook, first, str(other), "-e", "command=true", inventory=places, env=environment)
+    no_trouble(outcome)
+    assert told == [
+        ("firing", "controller", "end of the run"),
+        ("firing", "controller", "end of the run"),
+        ("firing", "down", "reachable"),
+    ]
+    _outcome, told = told_by(receiver, run_playbook, first, "-e", "command=false", inventory=inventory("a"), env=environment)
+    assert ("firing", "a", "task breaks") in told
+    _outcome, told = told_by(receiver, run_playbook, str(other), inventory=inventory("a"), env=environment)
+    assert [entry for entry in told if entry[2] != "end of the run"] == []  # another file of the same name
+    _outcome, told = told_by(receiver, run_playbook, first, str(other), "-e", "command=true", inventory=inventory("a"), env=environment)
+    assert ("resolved", "a", "task breaks") in told
+    ends = [body["message"] for body in receiver.bodies if body["check"] == "end of the run"]
+    assert ends[-2].startswith("1 hosts: ok 1,") and ends[-1].startswith("1 hosts: ok 2,")
+
+
+def test_inspect_in_a_loop_and_one_that_could_not_be_made(run_playbook, listen):
+    receiver = listen()
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url}
+    checks = [{"name": "f {{ item }}", "file": {"path": "{{ item }}"}}]
+    look = {"name": "look", "vigil.ops.inspect": {"checks": checks, "fail_on": "{{ fail_on }}"}, "loop": ["/none/1", "/none/2"]}
+    expected = [("firing", "a", "f /none/1"), ("firing", "a", "f /none/2")]
+    outcome, told = told_by(receiver, run_playbook, [play_of(look)], "-e", "fail_on=warning", inventory=inventory("a"), env=environment)
+    assert outcome.rc == 2 and told == expected
+    outcome, told = told_by(receiver, run_playbook, [play_of(look)], "-e", "fail_on=never", inventory=inventory("a"), env=environment)
+    assert outcome.rc == 0 and told == []
+    one = {"vigil.ops.inspect": {"checks": [{"name": "root", "file": {"path": "{{ path | default('/') }}"}}]}, "ignore_errors": True}
+    wrong = inventory("a")
+    wrong["all"]["hosts"]["a"] = {**LOCAL, "ansible_python_interpreter": "/none/python"}
+    assert told_by(receiver, run_playbook, [play_of(one)], inventory=wrong, env=environment)[1] == [("firing", "a", "inspection")]
+    assert told_by(receiver, run_playbook, [play_of(one)], inventory=inventory("a"), env=environment)[1] == [
+        ("resolved", "a", "inspection")
+    ]
+    refused = {"name": "refused", "vigil.ops.inspect": {"checks": "nothing"}}
+    ignored = [play_of(dict(refused, ignore_errors=True))]
+    assert told_by(receiver, run_playbook, ignored, inventory=inventory("a"), env=environment)[1] == []
+    assert told_by(receiver, run_playbook, [play_of(refused)], inventory=inventory("a"), env=environment)[1] == [
+        ("firing", "a", "task refused")
+    ]
+
+
+def test_wrong_options_are_warnings(run_playbook, listen, ansible_env):
+    receiver = listen()
+    place = ansible_env.home / "channels"
+    place.write_bytes(f"\ufeff---\n# ours\n\n- {receiver.url}/{TOKEN}  # the room\n- name: bad\n  url: htps://x/{TOKEN}\n".encode())
+    environment = {
+        **ON,
+        "VIGIL_CHANNELS": f"[htps://x/{TOKEN}, htps://x/{TOKEN}",
+        "VIGIL_CHANNELS_FILE": str(place),
+        "VIGIL_MIN_SEVERITY": "eror",
+        "VIGIL_EVENTS": "failurs,stats",
+        "VIGIL_LANGUAGE": "eng",
+    }
+    outcome = run_playbook([play_of(fail("breaks"))], inventory=inventory("a"), env=environment)
+    words = " ".join(outcome.output.split())
+    assert 'min_severity is "eror"; did you mean "error"? The default, info, is used.' in words
+    assert 'events names "failurs"; did you mean "failures"? It is left out.' in words
+    assert 'language is "eng"; did you mean "en"? The default, en, is used.' in words
+    assert "not valid YAML" in words
+    assert re.search(r'channel 2 of 2 in the channels file \S+ \("bad"\): The channel htps://\*+ has the unknown scheme', words)
+    assert TOKEN not in outcome.output
+    assert [body["check"] for body in receiver.bodies] == ["end of the run"]
+    environment = {**ON, "VIGIL_CHANNELS": f"htps://x/{TOKEN} htps://x/{TOKEN}"}
+    words = " ".join(run_playbook([play_of(fail("breaks"))], inventory=inventory("a"), env=environment).output.split())
+    assert "channel 1 of 2 in VIGIL_CHANNELS" in words and "channel 2 of 2 in VIGIL_CHANNELS" in words
+
+
+def test_locked_store_holds_the_run_no_longer_than_the_deadline(run_playbook, listen, ansible_env):
+    receiver = listen()
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url, "VIGIL_DEADLINE": "2s"}
+    run_playbook([play_of({"ansible.builtin.debug": {}})], inventory=inventory("a"), env=environment)
+    plays = [play_of(fail("breaks"))]
+    names = [f"h{number}" for number in range(12)]
+    connection = sqlite3.connect(ansible_env.home / "state.db", isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        outcome = run_playbook(plays, inventory=inventory(*names), env=environment)
+        assert time.monotonic() - started < 40
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
+    words = " ".join(outcome.output.split())
+    assert "12 events could not be kept, and nobody is told of them: The state file" in words
+    assert receiver.requests == []
+    no_trouble(run_playbook(plays, inventory=inventory(*names), env=environment))
+    assert len(receiver.requests) == 12

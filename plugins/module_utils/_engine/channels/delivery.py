@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import DEAD, RETRY, SENT, THROTTLED, Channel, Verdict
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate, Transport
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate, Names, Transport
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks, outbox, owner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store
@@ -42,14 +42,15 @@ class Courier:
     """Sends what is queued for one channel. One thread uses it at a time.
 
     :arg gate: taken around names and TLS, see transport; the store takes its own guard
+    :arg names: resolves host names, see transport
     """
 
-    def __init__(self, store: Store, channel: Channel, gate: Gate | None = None) -> None:
+    def __init__(self, store: Store, channel: Channel, gate: Gate | None = None, names: Names | None = None) -> None:
         self._store = store
         self.channel = channel
         self.report = Report(channel)
         self._dialect = registry.load(channel.scheme)
-        self._transport = Transport(channel, gate)
+        self._transport = Transport(channel, gate, names)
         self._owner = f"{owner.this_process()}#{id(self):x}"
         self._failures = 0
         self._rests_until = 0.0

@@ -15,7 +15,6 @@ import functools
 import select
 import socket
 import ssl
-import time
 import typing as t
 import urllib.parse
 import urllib.request
@@ -27,10 +26,16 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults i
 BODY_LIMIT = 65536
 AGENT = "vigil.ops/1.0.0"
 _CHUNK = 65536
-_NAME_KEPT = 300.0
 _WANTS = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 Gate = t.ContextManager[t.Any]
+
+
+class Names(t.Protocol):
+    """Resolves names without holding up a fork."""
+
+    def lookup(self, name: str, seconds: float) -> t.Sequence[t.Tuple[int, t.Any]]:
+        """[(family, socket address)]; raises TimeoutError when there is no answer in time, OSError when there is no address."""
 
 
 class _Stream(_net.Stream):
@@ -91,11 +96,12 @@ class _Stream(_net.Stream):
 class Transport:
     """The way to one channel's receiver. Not for several threads at once."""
 
-    def __init__(self, channel: Channel, gate: Gate | None = None) -> None:
+    def __init__(self, channel: Channel, gate: Gate | None = None, names: Names | None = None) -> None:
         self._channel = channel
+        self._names = names
+        self._gated = gate is not None
         self._gate: Gate = gate if gate is not None else contextlib.nullcontext()
         self._stream: _Stream | None = None
-        self._names: dict[str, tuple[float, t.Any]] = {}
 
     def send(self, request: Request, seconds: float) -> Answer:
         """Send and read the answer within ``seconds``.
@@ -183,23 +189,28 @@ class Transport:
             raise NetError("protocol", f"the proxy does not let through (it says {line[9:12].decode('ascii', 'replace')})", "connect")
 
     def _resolve(self, host: str, port: int, deadline: Deadline) -> list[_net.Address]:
-        """Under the gate: a child forked while another thread is inside the resolver would wait for it for ever."""
+        """A child forked while another thread is inside the resolver would wait for it for ever; see Names."""
         name = _net.ascii_host(host)
-        if _is_address(name):
+        if name.rstrip(".").lower() == "localhost":
+            return [(socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET6, ("::1", port, 0, 0))]
+        if _is_address(name) or not (self._gated or self._names):
             return _net.resolve(name, port, deadline)
-        kept = self._names.get(name)
-        if kept is None or kept[0] < time.monotonic():
-            with self._gate:
-                try:
-                    found: t.Any = socket.getaddrinfo(name.encode("ascii"), None, type=socket.SOCK_STREAM)
-                except (OSError, UnicodeError) as exc:
-                    found = exc
-            self._names[name] = kept = (time.monotonic() + _NAME_KEPT, found)
-        if isinstance(kept[1], Exception):
-            raise NetError("dns", f"{host} could not be resolved", "dns")
+        try:
+            found = self._look_up(name, deadline)
+        except TimeoutError as exc:
+            raise deadline.passed("dns") from exc
+        except (OSError, UnicodeError) as exc:
+            raise NetError("dns", f"{host} could not be resolved", "dns") from exc
         deadline.left("dns")
-        addresses = [(family, (address[0], port, *address[2:])) for family, _type, _proto, _canon, address in kept[1]]
-        return [pair for pair in addresses if pair[0] in (socket.AF_INET, socket.AF_INET6)]
+        wanted = (socket.AF_INET, socket.AF_INET6)
+        return [(socket.AddressFamily(family), (address[0], port, *address[2:])) for family, address in found if family in wanted]
+
+    def _look_up(self, name: str, deadline: Deadline) -> t.Sequence[tuple[int, t.Any]]:
+        if self._names is not None:
+            return self._names.lookup(name, deadline.left("dns"))
+        with self._gate:
+            found = socket.getaddrinfo(name.encode("ascii"), None, type=socket.SOCK_STREAM)
+        return [(family, address) for family, _type, _proto, _canon, address in found]
 
     def _proxy(self) -> urllib.parse.SplitResult | None:
         scheme, host, port = self._origin()
