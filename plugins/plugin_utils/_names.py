@@ -23,6 +23,7 @@ import typing as t
 
 KEPT, KEPT_FAILURE = 300.0, 30.0  # seconds
 _SLICE = 0.1
+_MOST_FILES = 65536  # the limit of a container may be a thousand million, which old kernels close one by one
 _Addresses = t.List[t.Tuple[int, t.List[t.Any]]]
 Resolve = t.Callable[[bytes], _Addresses]
 
@@ -179,7 +180,7 @@ def _serve(number: int, resolve: Resolve) -> None:
     for standard in (0, 1, 2):
         os.dup2(null, standard)
     os.closerange(3, number)
-    os.closerange(number + 1, max(int(os.sysconf("SC_OPEN_MAX")) if "SC_OPEN_MAX" in os.sysconf_names else 1024, 1024))
+    os.closerange(number + 1, _MOST_FILES)
     lock = threading.Lock()
 
     def answer(name: bytes) -> None:
