@@ -236,25 +236,10 @@ class Teller:
     def _left(self) -> list[str]:
         if self._store is None:
             return []
-        path = self._store.path
-        pending = self.read(outbox.pending)
-        if pending is None:
+        if self.read(outbox.pending) is None:
             return [] if self._unkept else [self._why]
-        sentences = []
-        for channel in self.channels:
-            sender = self._senders.get(channel.key)
-            report = sender.courier.report if sender is not None else None
-            name = channel.masked if not channel.name else f"{channel.name} ({channel.masked})"
-            why = f": {report.message}" if report is not None and report.message else ""
-            if pending.get(channel.key):
-                sentences.append(
-                    f"{_messages(pending[channel.key])} for {name} could not be sent yet{why}. What is not sent stays in {path}"
-                    " and goes out with the next run, or with vigil.ops.notify and flush."
-                )
-            if report is not None and report.dead:
-                sentences.append(f"{_messages(report.dead)} for {name} were refused{why}. See vigil.ops.history_info with kind dead.")
-        return sentences + flow.orphans(pending, self.channels)
-
-
-def _messages(count: int) -> str:
-    return f"{count} message{'s' if count != 1 else ''}"
+        reports = {key: sender.courier.report for key, sender in self._senders.items()}
+        try:
+            return flow.left_over(self._store, self.channels, reports)
+        except StateError as exc:
+            return [str(exc)]
