@@ -141,7 +141,7 @@ class Names:
             for line in lines:
                 name, found = json.loads(line)
                 self._asked.discard(name)
-                self._keep(name, None if found is None else [(family, address) for family, address in found])
+                self._keep(name, None if found is None else [(pair[0], pair[1]) for pair in found])
 
     def _drop(self) -> None:
         if self._socket is not None:
