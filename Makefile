@@ -48,5 +48,6 @@ pins:
 	@exec $(PYTHON) tools/pins.py
 
 clean:
+	@[ ! -d .cache/lab ] || $(PYTHON) tests/lab/lab.py down
 	@rm -rf .venv .nox .cache .mypy_cache .ruff_cache .pytest_cache .ansible tests/output report
 	@find plugins tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
