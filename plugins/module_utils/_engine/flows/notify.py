@@ -198,12 +198,6 @@ def _shown(report: Report, queued: int) -> dict[str, t.Any]:
     return dict(shown, delivered=report.sent, queued=queued, dropped=report.dead)
 
 
-def orphans(pending: t.Mapping[str, int], channels: t.Iterable[Channel]) -> list[str]:
-    """A sentence for each channel key that messages wait for and nobody serves here."""
-    keys = {channel.key for channel in channels}
-    return [_orphaned(key, number) for key, number in sorted(pending.items()) if key not in keys]
-
-
 def _orphaned(key: str, number: int) -> str:
     return f'{_messages(number)} for the channel "{key}" stay{"s" if number == 1 else ""} queued: it is not among the channels given here.'
 
