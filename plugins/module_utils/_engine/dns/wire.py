@@ -1,0 +1,253 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""DNS packets by hand: the question that is sent, and the fingerprint of what a reply says.
+
+Only what a sweep of many names needs, so that an answer that is the same as the last time costs about a microsecond. A fingerprint may only ever be used
+to say "the same": packets with equal fingerprints say the same for a reader that knows every detail, the reverse need not hold. So what this file
+does not understand completely has no fingerprint at all (:class:`Unreadable`), and neither has what is broken (:class:`Malformed`).
+
+What a fingerprint is made of: one byte response code, then the sorted set of the answer's records, each as owner, type, length of the data, data. Names are
+uncompressed; they are in lower case wherever DNSSEC's canonical form has them so (RFC 4034 6.2, RFC 6840 5.1). TTL, order and duplicates are left out.
+The owner of the question itself is written as the pointer that it mostly is, so fingerprints of different questions must not be compared. Where there
+is no answer record, the owners of SOA and NS in the authority section take their place: no data and a referral are not the same.
+Beyond 40 bytes it is a mark and a BLAKE2b digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import names
+
+LONGEST_FINGERPRINT = 40
+
+_IN = b"\0\1"
+_OWNER = b"\xc0\x0c"  # a pointer to the question, which always begins at byte 12
+_SOA_NS = (b"\0\6", b"\0\2")
+_HOPS = 126  # pointers followed in one name; a name has at most 127 labels
+_FIXED = struct.Struct("!2s2sLH").unpack_from
+_LENGTH = struct.Struct("!H").pack
+
+
+def _types(*numbers: int) -> t.FrozenSet[bytes]:
+    return frozenset(map(_LENGTH, numbers))
+
+
+# data without any domain name, and the private types, which nobody reads into
+_OPAQUE = _types(
+    *(1, 10, 11, 13, 16, 19, 20, 22, 27, 28, 29, 37, 42, 43, 44, 48, 49, 50, 51, 52, 53, 56, 59, 60, 61, 62, 63),
+    *(99, 104, 105, 106, 108, 109, 256, 257, 258, 261, 262, 32769, *range(65280, 65535)),
+)
+# bytes before the first name, how many names, and whether they are compared in lower case; more bytes may follow
+_NAMES: t.Dict[bytes, t.Tuple[int, int, bool]] = {
+    _LENGTH(kind): what
+    for kinds, what in (
+        ((2, 3, 4, 5, 7, 8, 9, 12, 23, 39), (0, 1, True)),
+        ((6, 14, 17), (0, 2, True)),
+        ((15, 18, 21, 36), (2, 1, True)),
+        ((26,), (2, 2, True)),
+        ((33,), (6, 1, True)),
+        ((24, 46), (18, 1, True)),
+        ((47,), (0, 1, False)),
+        ((64, 65, 107), (2, 1, False)),
+        ((66,), (5, 1, False)),
+    )
+    for kind in kinds
+}
+_NAPTR = _LENGTH(35)
+
+
+class Malformed(ValueError):
+    """A reply that cannot be right; the text says why."""
+
+
+class Unreadable(Malformed):
+    """A reply that may well be right, with something in it that this file does not read."""
+
+
+class Question(t.NamedTuple):
+    """One thing to ask for."""
+
+    name: str  # canonical text
+    kind: int
+    tail: bytes  # the question section: name on the wire, type, class IN
+
+
+def question(name: str, kind: int) -> Question:
+    """:raises ValueError: the name is impossible; the text says why"""
+    name, wire = names.both(name)
+    return Question(name, kind, wire + _LENGTH(kind) + _IN)
+
+
+def fingerprint(packet: bytes, start: int) -> bytes:
+    """What a reply says, in at most 40 bytes.
+
+    :param start: where the answer section begins: 12 and the length of the question, which the caller has compared
+    :raises Malformed: it is no whole, untruncated answer to one question
+    """
+    try:
+        if packet[2] & 0xFA != 0x80 or packet[4:6] != b"\0\1":
+            raise Malformed(_what_is_wrong(packet))
+        rcode = packet[3] & 15
+        count = packet[6] << 8 | packet[7]
+        if (
+            count == 1
+            and packet[start : start + 2] == _OWNER
+            and packet[start + 2 : start + 4] in _OPAQUE
+            and packet[start + 4 : start + 6] == _IN
+        ):
+            end = start + 12 + (packet[start + 10] << 8 | packet[start + 11])
+            said = packet[start : start + 4] + packet[start + 10 : end]
+            records: t.List[bytes] = []
+        else:
+            records, end = _records(packet, start, count)
+            said = records[0] if count == 1 else b"".join(sorted(set(records)))
+        if packet[8:12] != b"\0\0\0\0":
+            end = _rest(packet, end, records if not count else None)
+            if not count:
+                said = b"".join(sorted(set(records)))
+    except (IndexError, struct.error) as exc:
+        raise Malformed("the packet ends in the middle of a record") from exc
+    if end != len(packet):
+        raise Malformed("the packet does not end where its last record does")
+    if len(said) < LONGEST_FINGERPRINT:
+        return bytes((rcode,)) + said
+    return b"\xff" + hashlib.blake2b(said, digest_size=31, key=bytes((rcode,))).digest()
+
+
+def _what_is_wrong(packet: bytes) -> str:
+    if len(packet) < 12:
+        return "the packet is shorter than a DNS header"
+    if not packet[2] & 0x80:
+        return "the packet is a query, not a reply"
+    if packet[2] & 0x78:
+        return "the reply is to another kind of operation"
+    if packet[2] & 2:
+        return "the reply is truncated"
+    return "the reply is not to one question"
+
+
+def _records(packet: bytes, place: int, count: int) -> t.Tuple[t.List[bytes], int]:
+    """Canonical records of the answer section, and where it ends."""
+    records = []
+    seen: t.Dict[int, bytes] = {}
+    asked = None
+    for _number in range(count):
+        if packet[place : place + 2] == _OWNER:
+            owner, place = _OWNER, place + 2
+        else:
+            asked = asked or _name(packet, 12, seen)[0].lower()
+            owner, place = _name(packet, place, seen)
+            owner = owner.lower()
+            if owner == asked:
+                owner = _OWNER
+        kind, klass, _ttl, length = _FIXED(packet, place)
+        place += 10
+        end = place + length
+        if end > len(packet):
+            raise Malformed("the packet ends in the middle of a record")
+        if klass != _IN:
+            raise Malformed("a record of the answer is not of class IN")
+        if kind in _OPAQUE:
+            records.append(owner + kind + packet[place - 2 : end])
+        else:
+            data = _data(packet, place, end, kind, seen)
+            records.append(owner + kind + _LENGTH(len(data)) + data)
+        place = end
+    return records, place
+
+
+def _data(packet: bytes, place: int, end: int, kind: bytes, seen: t.Dict[int, bytes]) -> bytes:
+    """Record data whose names are uncompressed."""
+    if kind == _NAPTR:  # order, preference, three counted strings, name (RFC 3403 4.1)
+        size, count, lower = 4, 1, True
+        for _text in range(3):
+            size += 1 + packet[place + size]
+    elif kind in _NAMES:
+        size, count, lower = _NAMES[kind]
+    else:
+        raise Unreadable("a record of the answer is of a type that is not read here")
+    parts = [packet[place : place + size]]
+    place += size
+    for _number in range(count):
+        name, place = _name(packet, place, seen)
+        parts.append(name.lower() if lower else name)
+    if place > end:
+        raise Malformed("a name does not end where its record does")
+    parts.append(packet[place:end])
+    return b"".join(parts)
+
+
+def _name(packet: bytes, place: int, seen: t.Dict[int, bytes]) -> t.Tuple[bytes, int]:
+    """An uncompressed name and where it ends in the packet.
+
+    Pointers must point backward, each further than the last, so there are no loops (RFC 1035 4.1.4).
+
+    :param seen: names by the place that was pointed to, for this packet
+    """
+    parts: t.List[bytes] = []
+    total, after, limit, hops = 0, 0, place, 0
+    first = None
+    while True:
+        size = packet[place]
+        if 0 < size < 64:
+            parts.append(packet[place : place + 1 + size])
+            place += 1 + size
+            total += 1 + size
+            if total > names.LONGEST_NAME - 1:
+                raise Malformed("a name is longer than 255 bytes")
+        elif size >= 0xC0:
+            target = (size & 0x3F) << 8 | packet[place + 1]
+            after = after or place + 2
+            hops += 1
+            if not 12 <= target < limit or hops > _HOPS:
+                raise Malformed("a compressed name does not point backward")
+            if target in seen:
+                parts.append(seen[target])
+                break
+            if first is None:
+                first = (target, len(parts))
+            place = limit = target
+        elif size:
+            raise Malformed("a name has a label of an unknown kind")
+        else:
+            parts.append(b"\0")
+            break
+    name = b"".join(parts)
+    if len(name) > names.LONGEST_NAME:
+        raise Malformed("a name is longer than 255 bytes")
+    if first is not None:
+        seen[first[0]] = b"".join(parts[first[1] :])
+    return name, after or place + 1
+
+
+def _rest(packet: bytes, place: int, negative: t.Optional[t.List[bytes]]) -> int:
+    """Steps over authority and additional section; returns where they end.
+
+    :param negative: takes owners of SOA and NS of the authority section, where there is no answer
+    """
+    authority = packet[8] << 8 | packet[9]
+    seen: t.Dict[int, bytes] = {}
+    for number in range(authority + (packet[10] << 8 | packet[11])):
+        start = place
+        while True:
+            size = packet[place]
+            if size > 63:
+                if size < 0xC0:
+                    raise Malformed("a name has a label of an unknown kind")
+                place += 2
+                break
+            place += size + 1
+            if not size:
+                break
+        kind = packet[place : place + 2]
+        if kind == b"\0\x29" and packet[place + 4]:
+            raise Unreadable("the reply has an extended response code")
+        if negative is not None and number < authority and kind in _SOA_NS:
+            negative.append(_name(packet, start, seen)[0].lower() + kind)
+        place += 10 + (packet[place + 8] << 8 | packet[place + 9])
+    return place
