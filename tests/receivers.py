@@ -156,10 +156,24 @@ def make_certificates(place):
     ca, ca_key, certificate, key, request, more = (
         place / name for name in ("ca.pem", "ca.key", "cert.pem", "cert.key", "cert.csr", "ext.txt")
     )
-    more.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\n")
+    more.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\nauthorityKeyIdentifier=keyid\n")
     new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     for command in (
-        ["req", "-x509", *new, "-keyout", ca_key, "-out", ca, "-days", "2", "-subj", "/CN=test ca"],
+        [
+            "req",
+            "-x509",
+            *new,
+            "-keyout",
+            ca_key,
+            "-out",
+            ca,
+            "-days",
+            "2",
+            "-subj",
+            "/CN=test ca",
+            "-addext",
+            "keyUsage=critical,keyCertSign",
+        ],
         ["req", *new, "-keyout", key, "-out", request, "-subj", "/CN=localhost"],
         [
             "x509",
