@@ -45,14 +45,13 @@ def free_port(address: str = "127.0.0.1") -> int:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     for _attempt in range(200):
         port = random.randrange(20000, 32000)
-        with (
-            contextlib.suppress(OSError),
-            socket.socket(family, socket.SOCK_DGRAM) as udp,
-            socket.socket(family, socket.SOCK_STREAM) as tcp,
-        ):
-            udp.bind((address, port))
-            tcp.bind((address, port))
-            return port
+        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
+            try:
+                udp.bind((address, port))
+                tcp.bind((address, port))
+                return port
+            except OSError:
+                continue
     raise DnsLabError(f"no free port on {address}")
 
 
