@@ -16,16 +16,30 @@ from workbench import CACHE, Failed, run, say
 
 # leg -> ((any of these programs, Debian package), ...)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NAME_SERVERS = (
+    (("nsd",), "nsd"),
+    (("unbound",), "unbound"),
+    (("ldns-signzone",), "ldnsutils"),
+    (("openssl",), "openssl"),
+)
 NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
     "integration": (
         (BROWSERS, "chromium"),
         (("chromedriver",), "chromium-driver"),
         (("promtool",), "prometheus"),
         (("ssh",), "openssh-client"),
+        *NAME_SERVERS,
     ),
-    "unit": ((("promtool",), "prometheus"),),
+    "unit": ((("promtool",), "prometheus"), *NAME_SERVERS),
+    "bench": (*NAME_SERVERS, (("dnsperf",), "dnsperf")),
     "sanity": ((("shellcheck",), "shellcheck"),),
     "lab": ((("systemd-nspawn",), "systemd-container"), (("mmdebstrap",), "mmdebstrap"), (("ssh",), "openssh-client")),
+}
+# Installing these would leave a server running: only their programs are taken, and what those link to is installed.
+TAKEN_OUT = {
+    "prometheus": ("promtool",),
+    "nsd": ("nsd", "nsd-control"),
+    "unbound": ("unbound",),
 }
 NEEDED["long"] = NEEDED["integration"] + NEEDED["lab"]
 
@@ -43,27 +57,33 @@ def prepare(legs: t.Sequence[str]) -> None:
     if not packages:
         return
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        say(f"not on this machine, what needs it is skipped: {', '.join(packages)} (names of Debian packages)")
+        say(f"not on this machine, what needs it is skipped or fails: {', '.join(packages)} (names of Debian packages)")
         return
     say(f"install with apt-get: {' '.join(packages)}")
     env = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8")
     try:
         run(["apt-get", "-qq", "update"], "apt-get update", env=env)
-        if "prometheus" in packages:
-            packages.remove("prometheus")
-            only_promtool(env)
+        for package in [package for package in packages if package in TAKEN_OUT]:
+            packages.remove(package)
+            only_programs(package, TAKEN_OUT[package], env)
         if packages:
             run(["apt-get", "-qq", "-y", "--no-install-recommends", "install", *packages], "apt-get install", env=env)
     except Failed as problem:
         say(f"{problem}\nThe tests that need these packages are skipped or fail.")
 
 
-def only_promtool(env: t.Dict[str, str]) -> None:
-    """Take promtool out of the package: installing it would leave a server running."""
+def only_programs(package: str, programs: t.Sequence[str], env: t.Dict[str, str]) -> None:
+    """Take programs out of a package into .cache/bin, and install the libraries that it depends on."""
     with tempfile.TemporaryDirectory() as scratch:
         os.chmod(scratch, 0o755)
-        run(["apt-get", "-qq", "download", "prometheus"], "apt-get download", env=env, cwd=scratch)
-        package = next(Path(scratch).glob("*.deb"))
-        run(["dpkg-deb", "-x", package, Path(scratch) / "out"], "dpkg-deb", env=env)
+        run(["apt-get", "-qq", "download", package], "apt-get download", env=env, cwd=scratch)
+        archive = next(Path(scratch).glob("*.deb"))
+        depends = run(["dpkg-deb", "-f", archive, "Depends"], "dpkg-deb", env=env)
+        libraries = ", ".join(name for name in depends.strip().split(", ") if name.startswith("lib") and not name.startswith("libjs"))
+        if libraries:
+            run(["apt-get", "-qq", "-y", "--no-install-recommends", "satisfy", libraries], "apt-get satisfy", env=env)
+        run(["dpkg-deb", "-x", archive, Path(scratch) / "out"], "dpkg-deb", env=env)
         (CACHE / "bin").mkdir(parents=True, exist_ok=True)
-        shutil.copy2(str(Path(scratch) / "out/usr/bin/promtool"), str(CACHE / "bin" / "promtool"))
+        for program in programs:
+            found = next(place for place in sorted(Path(scratch).rglob(program)) if place.parent.name in ("bin", "sbin"))
+            shutil.copy2(str(found), str(CACHE / "bin" / program))
