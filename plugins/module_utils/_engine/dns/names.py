@@ -128,6 +128,6 @@ def _international(label: str, text: str) -> bytes:
             import idna
         except ImportError:
             return label.encode("idna")
-        return t.cast(bytes, idna.encode(label, uts46=True))
+        return idna.encode(label, uts46=True)
     except UnicodeError as exc:  # the library's own errors are of this kind too
         raise ValueError(f'"{text}" is not a domain name: "{label}" cannot be written as an international label ({exc})') from exc

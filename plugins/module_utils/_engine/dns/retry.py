@@ -1,0 +1,269 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a sweep does with questions that take more than one try: which server next, how long to wait, and what is told in the end."""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import wire
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.lane import AGAIN, LEVELS, NOT_NOW, PARKED, Lane, Odd, Port, Try
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Limits
+
+_FORMERR, _SERVFAIL, _NOTIMP = 1, 2, 4
+# worth the same question to the same server once more; without EDNS after the second and third (RFC 6891 7)
+_ONCE_MORE = (_SERVFAIL, _FORMERR, _NOTIMP)
+
+
+class Hard:
+    """A name that took more than one question and a plain answer."""
+
+    __slots__ = ("asked", "bad", "bare", "end", "held", "seen", "started", "tries", "waiting")
+
+    def __init__(self, lane: Lane, started: float) -> None:
+        self.tries = 1  # sent, or waiting to be sent
+        self.asked = {lane.number: 1}  # tries by server
+        self.bad: t.Dict[int, int] = {}  # of those, ended by a bad reply or by the network
+        self.held: t.List[t.Tuple[Lane, Port, bytes]] = []  # tries that a reply may still be taken for
+        self.seen: t.Optional[Odd] = None  # what is told if nothing better comes
+        self.bare = False  # ask without EDNS
+        self.waiting = False  # in a lane's queue, to be asked again
+        self.started = started
+        self.end: t.Optional[float] = None  # when it is given up; known once the last try is sent
+
+
+class Keeper:
+    """The books of one sweep: every question is once counted in ``same`` or put into ``odd``."""
+
+    def __init__(self, questions: t.Sequence[wire.Question], limits: Limits) -> None:
+        self.questions, self.limits = questions, limits
+        self.known: t.Sequence[t.Optional[bytes]] = ()
+        self.others: t.Mapping[int, t.Collection[bytes]] = {}
+        self.lanes: t.List[Lane] = []
+        self.odd: t.List[Odd] = []
+        self.same = self.queries = self.resent = self.late = self.rejected = 0
+        self.head = self.options = b""  # of a query: between id and question, and after it
+        self.size = 0
+        self.hard: t.Dict[int, Hard] = {}
+        self.ends: t.List[t.Tuple[float, int]] = []
+
+    # what lanes tell
+
+    def hear(self, lane: Lane, entry: Try, packet: bytes, now: float) -> None:
+        """A reply that is no plain answer to a first try; its id is free again."""
+        index, sent, _key, state = entry
+        if state != PARKED:
+            lane.flying -= 1
+        lane.pace.sample(now - sent)
+        lane.pace.answered(1)
+        odd = Odd(index, packet, lane.number, now - sent, "", "")
+        rcode = packet[3] & 15
+        if packet[2] & 2 and rcode in (0, 3):
+            self._settle(index, odd._replace(status="truncated"))
+            return
+        if rcode in (0, 3):
+            try:
+                said = wire.fingerprint(packet, 12 + len(self.questions[index].tail))
+            except wire.Unreadable:
+                self._settle(index, odd)
+                return
+            except wire.Malformed as exc:
+                odd = odd._replace(status="malformed", message=f"{lane.server.label} sent a broken reply: {exc}")
+            else:
+                is_same = said == self.known[index] or said in self.others.get(index, ())
+                self._settle(index, None if is_same else odd)
+                return
+        hard = self._hard(lane, entry)
+        hard.seen = odd
+        hard.bare = hard.bare or rcode in (_FORMERR, _NOTIMP)
+        self._bad(hard, index, lane, rcode in _ONCE_MORE or odd.status == "malformed", now)
+
+    def expired(self, lane: Lane, port: Port, entry: Try, now: float) -> None:
+        """A try was waited for long enough to ask again; a reply is still taken."""
+        index, sent, key, _state = entry
+        lane.flying -= 1
+        lane.pace.expired(sent, now)
+        hard = self.hard.get(index)
+        if hard is None:
+            hard = self._hard(lane, entry)
+            hard.held.append((lane, port, key))
+        port.flying[key] = (index, sent, key, PARKED)
+        if not self._ask_again(hard, index, lane, True, now) and hard.end is None:
+            self._last(hard, index, sent)
+
+    def unreachable(self, lane: Lane, port: Port, error: OSError, now: float) -> None:
+        """The network told of this port that its server is not there."""
+        lane.pace.refused(now)
+        message = network(lane, error)
+        for entry in [entry for entry in port.flying.values() if entry[3] != PARKED]:
+            index, _sent, key, _state = entry
+            del port.flying[key]
+            lane.flying -= 1
+            hard = self._hard(lane, entry)
+            hard.seen = hard.seen or Odd(index, None, lane.number, now - hard.started, "network", message)
+            self._bad(hard, index, lane, False, now)
+
+    def resend(self, lane: Lane, room: int, now: float) -> int:
+        """Ask again what waits for it, at most ``room`` of it; returns how many."""
+        count = 0
+        while lane.again and count < room:
+            index, hard = t.cast(t.Tuple[int, Hard], lane.again.popleft())
+            if self.hard.get(index) != hard:
+                continue  # settled by a late reply
+            port = lane.port()
+            key = lane.key(port.flying)
+            error: t.Optional[OSError] = None
+            head, options = (self.head[:9] + b"\0", b"") if hard.bare else (self.head, self.options)
+            try:
+                port.send(key + head + self.questions[index].tail + options)
+            except OSError as exc:
+                if exc.errno in NOT_NOW:
+                    lane.again.appendleft((index, hard))
+                    break
+                error = exc
+            entry = (index, now, key, AGAIN)
+            port.flying[key] = entry
+            hard.held.append((lane, port, key))
+            hard.waiting = False
+            lane.levels[min(hard.tries - 2, LEVELS - 1)].append((port, entry))
+            lane.flying += 1
+            count += 1
+            if hard.tries > self.limits.retries:
+                self._last(hard, index, now)
+            if error is not None:
+                self.unreachable(lane, port, error, now)
+                break
+        lane.pace.spend(count)
+        self.queries += count
+        self.resent += count
+        return count
+
+    # what becomes of a name
+
+    def end_names(self, now: float) -> None:
+        """Give up names that had their time, unless there are replies still to be read."""
+        if not self.ends or self.ends[0][0] > now or any(port.behind for lane in self.lanes for port in lane.ports):
+            return
+        while self.ends and self.ends[0][0] <= now:
+            end, index = heapq.heappop(self.ends)
+            hard = self.hard.get(index)
+            if hard is not None and hard.end == end:
+                self._settle(index, hard.seen or self._timeout(hard, index, now))
+
+    def leave_the_dead(self, now: float) -> None:
+        """What waits for a server that is silent goes to the others."""
+        dead = [lane for lane in self.lanes if (lane.queue or lane.again) and (lane.broken or lane.pace.is_dead(now))]
+        if not dead:
+            return
+        living = [lane for lane in self.lanes if not lane.broken and not lane.pace.is_dead(now)]
+        living = living or [lane for lane in self.lanes if not lane.broken]
+        for lane in dead:
+            if lane in living:
+                continue
+            for index in lane.queue:
+                if living:
+                    living[index % len(living)].queue.append(index)
+                else:
+                    self.odd.append(Odd(index, None, lane.number, 0.0, "network", lane.broken))
+            lane.queue.clear()
+            for index, hard in lane.again:
+                pick = min(living, key=lambda other: hard.asked.get(other.number, 0), default=None)
+                if pick is not None:
+                    hard.asked[pick.number] = hard.asked.get(pick.number, 0) + 1
+                    pick.again.append((index, hard))
+            lane.again.clear()
+
+    def out_of_time(self, now: float) -> None:
+        """The total time limit has come: what is open ends here."""
+        for index, hard in list(self.hard.items()):
+            self._settle(index, hard.seen or self._timeout(hard, index, now, "before the total time limit"))
+        for lane in self.lanes:
+            for port in lane.ports:
+                for index, sent, _key, _state in port.flying.values():
+                    message = f"no answer from {lane.server.label} before the total time limit"
+                    self.odd.append(Odd(index, None, lane.number, now - sent, "timeout", message))
+            for index in lane.queue:
+                self.odd.append(Odd(index, None, lane.number, 0.0, "timeout", "not asked before the total time limit"))
+
+    def _hard(self, lane: Lane, entry: Try) -> Hard:
+        found = self.hard.get(entry[0])
+        if found is None:
+            found = self.hard[entry[0]] = Hard(lane, entry[1])
+        return found
+
+    def _settle(self, index: int, odd: t.Optional[Odd]) -> None:
+        """The end of a name; ``odd`` None is the same as before."""
+        if odd is None:
+            self.same += 1
+        else:
+            self.odd.append(odd)
+        hard = self.hard.pop(index, None)
+        if hard is None:
+            return
+        for lane, port, key in hard.held:
+            entry = port.flying.get(key)
+            if entry is not None and entry[0] == index:
+                del port.flying[key]
+                if entry[3] != PARKED:
+                    lane.flying -= 1
+
+    def _last(self, hard: Hard, index: int, sent: float) -> None:
+        """No further try follows the one that was sent then."""
+        hard.end = sent + self.limits.timeout
+        heapq.heappush(self.ends, (hard.end, index))
+
+    def _bad(self, hard: Hard, index: int, lane: Lane, once_more: bool, now: float) -> None:
+        """A try ended without an answer."""
+        hard.bad[lane.number] = hard.bad.get(lane.number, 0) + 1
+        if self._ask_again(hard, index, lane, once_more, now):
+            return
+        for other, port, key in hard.held:
+            entry = port.flying.get(key)
+            if entry is not None and entry[0] == index and not other.pace.is_dead(now):
+                if hard.end is None:
+                    self._last(hard, index, now)
+                return  # an earlier try may still be answered
+        self._settle(index, hard.seen)
+
+    def _ask_again(self, hard: Hard, index: int, lane: Lane, once_more: bool, now: float) -> bool:
+        """Whether a further try is made, or already waits.
+
+        :param once_more: this server may be asked the same once more although its reply was bad
+        """
+        if hard.waiting:
+            return True
+        if hard.tries > self.limits.retries:
+            return False
+        ranked = []
+        for other in self.lanes:
+            number = other.number
+            bad, dead = hard.bad.get(number, 0), other.pace.is_dead(now)
+            if other.broken or (bad and not (other is lane and once_more and bad == 1)):
+                continue
+            if dead and hard.seen is not None and hard.seen.packet is not None:
+                continue  # it would only add its silence to what is known
+            ranked.append((dead, bad, hard.asked.get(number, 0), (number - lane.number - 1) % len(self.lanes)))
+        if not ranked:
+            return False
+        pick = self.lanes[(min(ranked)[3] + lane.number + 1) % len(self.lanes)]
+        hard.tries += 1
+        hard.asked[pick.number] = hard.asked.get(pick.number, 0) + 1
+        hard.waiting = True
+        pick.again.append((index, hard))
+        return True
+
+    def _timeout(self, hard: Hard, index: int, now: float, limit: str = "") -> Odd:
+        labels = [self.lanes[number].server.label for number in sorted(hard.asked)]
+        last = next(reversed(list(hard.asked)))
+        seconds = now - hard.started
+        return Odd(index, None, last, seconds, "timeout", f"no answer from {', '.join(labels)} " + (limit or f"within {seconds:.3g} s"))
+
+
+def network(lane: Lane, error: OSError) -> str:
+    """One sentence about a server that cannot be reached."""
+    reason = {errno.ECONNREFUSED: "connection refused"}.get(error.errno or 0) or (error.strerror or str(error)).lower()
+    return f"{lane.server.label} cannot be reached: {reason}"
