@@ -23,8 +23,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests" / "lab"), str(ROOT / "tests" / "dns")]
-pytest_plugins = ["lab_fixtures", "dns_fixtures"]  # real nodes and real name servers, started when a test first asks for them
+sys.path[:0] = [str(ROOT / "tests" / place) for place in ("", "lab", "dns")]
+# real nodes, real name servers and receivers on loopback, started when a test first asks for them
+pytest_plugins = ["lab_fixtures", "dns_fixtures", "receivers"]
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 
 

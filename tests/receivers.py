@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Receivers on loopback for tests of channels: real sockets, good and bad behaviour. Unit and integration tests load this by path."""
+"""Receivers on loopback for tests of channels: real sockets, good and bad behaviour. A plugin of pytest, see tests/conftest.py."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ import socket
 import socketserver
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+
+import pytest
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -195,3 +198,23 @@ def make_certificates(place):
     ):
         subprocess.run(["openssl", *map(str, command)], check=True, capture_output=True, timeout=30)
     return str(ca), str(certificate), str(key)
+
+
+@pytest.fixture
+def receivers():
+    """This module."""
+    return sys.modules[__name__]
+
+
+@pytest.fixture
+def listen():
+    """`listen(mode, tls)` starts a Receiver that is closed after the test."""
+    started = []
+
+    def start(*args, **options):
+        started.append(Receiver(*args, **options))
+        return started[-1]
+
+    yield start
+    for receiver in started:
+        receiver.close()

@@ -66,6 +66,22 @@ options:
     ini:
       - section: callback_vigil_webhook
         key: events
+  group:
+    description:
+      - What is one message in a chat, of channels that name no C(group) of their own.
+      - With V(play) it is everything that is told of a play, sent when the play ends; the last one holds what is told at the end of the run
+        as well. With V(host) it is what is told of one host in a play. V(none) sends every event by itself, as it is seen.
+      - A message of several events tells how many there are of what, then all of them, or the worst when they are too many for the chat.
+      - An event waits for the end of its play for at most five minutes. It is in the store from the beginning, so a run that is killed
+        loses nothing, but a chat is told by the next run then.
+      - Channels that programs read, C(http://), C(https://) and C(file://), get every event by itself and at once whatever is set here.
+    type: str
+    default: play
+    env:
+      - name: VIGIL_GROUP
+    ini:
+      - section: callback_vigil_webhook
+        key: group
   language:
     description:
       - The language of texts in chats, of channels that name none of their own; V(en) or V(zh).
@@ -115,7 +131,7 @@ import typing as t
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import LANGUAGES, Channel
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import GROUPS, LANGUAGES, Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
 from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _run_events
@@ -159,6 +175,7 @@ class CallbackModule(CallbackBase):
         self._teller: Teller | None = None
         self._run = _run_events.Run("vigil")
         self._url = ""
+        self._play = ""
         self._deadline = 10.0
 
     def say(self, sentence: str) -> None:
@@ -176,6 +193,7 @@ class CallbackModule(CallbackBase):
         common = {
             "min_severity": self._choice("min_severity", _SEVERITIES, "info"),
             "language": self._choice("language", LANGUAGES, "en"),
+            "group": self._choice("group", GROUPS, "play"),
         }
         text, path = plain(self.get_option("channels") or ""), plain(self.get_option("channels_file") or "")
         here = "VIGIL_CHANNELS" if os.environ.get("VIGIL_CHANNELS") else "channels of [callback_vigil_webhook]"
@@ -227,6 +245,9 @@ class CallbackModule(CallbackBase):
 
     @_border
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
+        is_new, self._play = play._uuid != self._play, play._uuid  # the parts of a play with serial begin one by one
+        if is_new and self._teller is not None:
+            self._teller.end_play()
         self._run.begin_play(plain(play.get_name()))
 
     @_border
@@ -293,7 +314,7 @@ class CallbackModule(CallbackBase):
     def _keep(self, batch: t.Any) -> None:
         if self._teller is None or not batch.events:
             return
-        why = self._teller.tell(batch)
+        why = self._teller.tell(batch, last=False)
         if why:
             self.say(f"{why} It is tried again.")
         self._say_notices()

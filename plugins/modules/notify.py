@@ -34,12 +34,15 @@ attributes:
 options:
   channels:
     description:
-      - Where to tell. Each is a URL, or a mapping with C(url) and any of C(name), C(min_severity), C(language), C(timeout), C(headers),
-        C(ca) and C(client_cert) (paths of PEM files on the controller).
+      - Where to tell. Each is a URL, or a mapping with C(url) and any of C(name), C(min_severity), C(language), C(group), C(timeout),
+        C(headers), C(ca) and C(client_cert) (paths of PEM files on the controller).
       - C(https://host/path) and C(http://host/path) get each event as JSON with a POST request. C(wecom://KEY) is a group robot of WeCom.
         C(file:///path/events.jsonl) gets one line of JSON an event.
       - A WeCom URL takes the parameters C(endpoint) (such as C(http://proxy:8080) in place of the vendor's host), C(min_severity),
-        C(language) and C(timeout).
+        C(language), C(group) and C(timeout).
+      - A chat gets all that is due as one message, with how many alerts there are of what and as many of them as it takes, the worst first.
+        With C(group=host) it gets one message a host, with C(group=none) one an event. C(https://), C(http://) and C(file://) get every
+        event by itself in any case.
       - What is queued is kept under the name of the channel, which a URL may have as its fragment (C(wecom://KEY#ops)). Give names where
         several channels are on one host; then a changed key or password still finds what was queued.
       - What is queued for a channel that is not given any more is named once a day, and given up when nobody served the channel for a week.

@@ -15,9 +15,9 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import LEAST_TIME, Courier
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import LEAST_TIME, Courier, groups
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store, Unit, open_store
 from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE
 from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
@@ -31,6 +31,7 @@ _SHORT = 0.2  # of the main thread in the middle of a run
 _REST = 2.0  # after a write that failed the store is left alone so long: every event would wait otherwise
 _LONG = 60.0
 _IDLE = 5.0
+_HOLD = 300.0  # the longest that an event of a long play waits for others to share its message
 
 
 def is_passing(exc: BaseException | None) -> bool:
@@ -138,6 +139,8 @@ class Teller:
         self._unkept: list[flow.Batch] = []
         self._why = ""
         self._not_before = 0.0
+        self._holder = f"{owner.this_process()}#{id(self):x}"
+        self._held_since = 0.0
         try:
             self._tried(self._begin, _SHORT)
         except StateError as exc:
@@ -181,11 +184,12 @@ class Teller:
             self._why = str(exc)
             return None
 
-    def tell(self, batch: flow.Batch, more: t.Callable[[Unit], flow.Batch] | None = None, seconds: float = 0.0) -> str:
+    def tell(self, batch: flow.Batch, more: t.Callable[[Unit], flow.Batch] | None = None, seconds: float = 0.0, last: bool = True) -> str:
         """Keep a batch; what could not be kept before is tried again with it. Returns why it could not, empty when all is well.
 
         :arg more: makes another batch of what the store holds, in the same unit of work
         :arg seconds: how long to wait for the store; by default a moment, and not at all soon after it failed
+        :arg last: what chats are told of this play is complete with it and may be sent; else it is held for those channels that group
         """
         if batch.events or batch.messages:
             self._unkept.append(batch)
@@ -195,7 +199,9 @@ class Teller:
 
         def work(unit: Unit) -> list[flow.Committed]:
             every = batches if more is None else [*batches, more(unit)]
-            return [flow.commit(unit, self.channels, one) for one in every]
+            committed = [flow.commit(unit, self.channels, one) for one in every]
+            self._hold(unit, [row for one in committed for row in one.rows], last)
+            return committed
 
         try:
             committed = self._tried(lambda: self._begin().run(work), max(seconds, _SHORT))
@@ -203,8 +209,29 @@ class Teller:
             self._why = str(exc)
             return self._why
         self._unkept, self._why = [], ""
-        self._start({key for one in committed for _event, keys in one.told for key in keys})
+        told = {key for one in committed for _event, keys in one.told for key in keys}
+        if last and self._held_since:
+            self._held_since = 0.0
+            told |= set(self._grouping())
+        self._start(told)
         return ""
+
+    def end_play(self) -> None:
+        """What chats are told of the play that ends is complete."""
+        if self._held_since:
+            self.tell(flow.Batch())
+
+    def _grouping(self) -> list[str]:
+        return [channel.key for channel in self.channels if groups(channel)]
+
+    def _hold(self, unit: Unit, rows: t.Sequence[int], last: bool) -> None:
+        """Hold rows as a lease does: it ends by itself when this process is killed, so that the next one sends them."""
+        if last:
+            outbox.release(unit, self._holder)
+        elif rows and self._grouping():
+            if not unit.now - _HOLD < self._held_since <= unit.now:
+                self._held_since = unit.now
+            outbox.hold(unit, rows, self._grouping(), self._holder, self._held_since + _HOLD)
 
     def _start(self, keys: t.Container[str]) -> None:
         for channel in self.channels:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -14,30 +13,12 @@ import signal
 import sqlite3
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
-
-_SPEC = importlib.util.spec_from_file_location("vigil_receivers", Path(__file__).resolve().parents[1] / "receivers.py")
-receivers = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(receivers)
 
 TOKEN = "hook-token-0ec2s1fa5"
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 ON = {"ANSIBLE_CALLBACKS_ENABLED": "vigil.ops.webhook"}
-
-
-@pytest.fixture
-def listen():
-    started = []
-
-    def start(*args, **options):
-        started.append(receivers.Receiver(*args, **options))
-        return started[-1]
-
-    yield start
-    for receiver in started:
-        receiver.close()
 
 
 def inventory(*names, down=()):
@@ -128,7 +109,7 @@ def test_resolved_by_a_clean_run_alone(run_playbook, listen):
     assert run() == []
 
 
-def test_results_of_inspect(run_playbook, listen):
+def test_results_of_inspect(run_playbook, listen, receivers):
     receiver = listen()
     checks = [{"name": "port", "tcp": {"host": "127.0.0.1", "port": "{{ port }}", "timeout": 2}, "severity": "critical"}]
     plays = [play_of({"name": "look", "vigil.ops.inspect": {"checks": checks}})]
@@ -192,7 +173,7 @@ def test_store_that_cannot_be_used(run_playbook, listen):
 
 
 @pytest.mark.parametrize("mode", ["dead", "silent", 500, 403])
-def test_receiver_in_trouble_holds_the_run_no_longer_than_the_deadline(run_playbook, listen, ansible_env, mode):
+def test_receiver_in_trouble_holds_the_run_no_longer_than_the_deadline(run_playbook, listen, ansible_env, mode, receivers):
     url = f"http://127.0.0.1:{receivers.dead_port()}" if mode == "dead" else listen(mode).url
     environment = {**ON, "VIGIL_CHANNELS": f"{url}/{TOKEN}#ops", "VIGIL_DEADLINE": "2s"}
     started = time.monotonic()
@@ -210,7 +191,7 @@ def test_receiver_in_trouble_holds_the_run_no_longer_than_the_deadline(run_playb
     assert TOKEN not in outcome.output
 
 
-def test_next_run_sends_what_an_earlier_one_could_not(run_playbook, listen, ansible_env):
+def test_next_run_sends_what_an_earlier_one_could_not(run_playbook, listen, ansible_env, receivers):
     port = receivers.dead_port()
     environment = {**ON, "VIGIL_CHANNELS": f"http://127.0.0.1:{port}/#ops", "VIGIL_DEADLINE": "1s"}
     run_playbook([play_of(fail("breaks"))], inventory=inventory("a", "b", "c"), env=environment)
@@ -275,7 +256,7 @@ def rows_or_none(ansible_env):
 
 
 @pytest.mark.parametrize(("hosts", "tasks"), [(30, 3), pytest.param(200, 5, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
-def test_forks_while_threads_send(run_playbook, ansible_env, listen, hosts, tasks):
+def test_forks_while_threads_send(run_playbook, ansible_env, listen, hosts, tasks, receivers):
     """Workers are forked while threads resolve a name, talk TLS and write to the store: nothing hangs, every event arrives."""
     ca, certificate, key = receivers.make_certificates(ansible_env.home)
     receiver = listen(tls=(certificate, key))

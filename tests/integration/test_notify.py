@@ -6,32 +6,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import stat
-from pathlib import Path
 
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location("vigil_receivers", Path(__file__).resolve().parents[1] / "receivers.py")
-receivers = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(receivers)
-
 KEY = "ROBOT-KEY-693a7aoc4bc4"
 TOKEN = "hook-token-0ec2s1fa5"
-
-
-@pytest.fixture
-def listen():
-    started = []
-
-    def start(*args, **options):
-        started.append(receivers.Receiver(*args, **options))
-        return started[-1]
-
-    yield start
-    for receiver in started:
-        receiver.close()
 
 
 @pytest.fixture
@@ -56,7 +37,7 @@ def history(**options):
     return {"vigil.ops.history_info": {"state_url": "{{ lookup('env', 'VIGIL_STATE_URL') }}", **options}, "register": "r"}
 
 
-def test_message_to_three_kinds_of_channels(play, listen, tmp_path):
+def test_message_to_three_kinds_of_channels(play, listen, tmp_path, receivers):
     webhook, robot = listen(), receivers.Robot(KEY)
     channels = [
         {"name": "hook", "url": f"{webhook.url}/{TOKEN}"},
@@ -105,7 +86,7 @@ def test_results_of_hosts(play, listen):
     assert r["delivered"] == 2
 
 
-def test_what_cannot_be_sent_is_queued_and_flushed_later(play, listen):
+def test_what_cannot_be_sent_is_queued_and_flushed_later(play, listen, receivers):
     port = receivers.dead_port()
     channel = {"name": "ops", "url": f"http://127.0.0.1:{port}/{TOKEN}"}
     outcome, r = play(notify(channels=[channel], event={"check": "a", "message": "b"}, deadline="2s"))
@@ -121,7 +102,7 @@ def test_what_cannot_be_sent_is_queued_and_flushed_later(play, listen):
     assert receiver.requests[0][0] == "/another-token", "a rotated secret finds what was queued under the name"
 
 
-def test_refused_is_dead_with_its_reason(play, listen):
+def test_refused_is_dead_with_its_reason(play, listen, receivers):
     robot = receivers.Robot("ANOTHER-KEY-0001")
     channel = f"wecom://{KEY}?endpoint={listen(robot).url}"
     outcome, r = play(notify(channels=[channel], title="t"), history(kind="dead"))
@@ -189,7 +170,7 @@ def test_history_of_a_store_that_is_not_there(play):
     assert "The options cannot be used" in outcome.stdout
 
 
-def test_secrets_are_nowhere(play, listen, ansible_env):
+def test_secrets_are_nowhere(play, listen, ansible_env, receivers):
     """Every channel fails in its way at the highest verbosity; the task itself has no_log, as its options are shown by Ansible."""
     secrets = [KEY, TOKEN, "url-password-88", "header-value-88"]
     channels = "\n".join(
@@ -229,7 +210,7 @@ def test_an_ordinary_word_in_the_path_of_a_channel(play, listen, word):
     assert r["channels"][0]["channel"] == f"{receiver.url}/********"
 
 
-def test_what_could_not_be_told_is_a_warning(play, listen, ansible_env):
+def test_what_could_not_be_told_is_a_warning(play, listen, ansible_env, receivers):
     dead = f"http://127.0.0.1:{receivers.dead_port()}"
     event = [{"check": name, "message": "m"} for name in "ab"]
     task = notify(channels=[f"{dead}/{TOKEN}", f"{listen(404).url}/{TOKEN}"], event=event, deadline="2s")

@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 SENT, RETRY, THROTTLED, DEAD = "sent", "retry", "throttled", "dead"
 LANGUAGES = ("en", "zh")
+GROUPS = ("play", "host", "none")
 
 
 class Channel:
@@ -27,6 +28,7 @@ class Channel:
     :ivar scheme: decides the dialect
     :ivar origin: (http or https, host, port); None for a file
     :ivar path: path and query of a request, or the path of a file
+    :ivar group: what a chat gets as one message: all that is due (play), all of one host, or each event (none)
     """
 
     def __init__(self, scheme: str, masked: str) -> None:
@@ -41,6 +43,7 @@ class Channel:
         self.client_cert: str | None = None
         self.min_severity = "info"
         self.language = "en"
+        self.group = "play"
         self.timeout = 5.0
         self.secrets: set[str] = set()
 
@@ -92,12 +95,14 @@ class Verdict(t.NamedTuple):
     :ivar code: the receiver's code, or the network's word
     :ivar message: one sentence without secrets
     :ivar wait: seconds that the receiver asks for
+    :ivar of_text: it is this text that is refused, another one may be taken
     """
 
     kind: str
     code: str = ""
     message: str = ""
     wait: float = 0.0
+    of_text: bool = False
 
 
 class Dialect(t.NamedTuple):
@@ -105,6 +110,7 @@ class Dialect(t.NamedTuple):
 
     :ivar schemes: what its URLs begin with
     :ivar rate: (messages, seconds) that one robot takes, whoever sends
+    :ivar digest: several events as one request, of chats alone: a program that reads events gets each by itself
     """
 
     name: str
@@ -114,6 +120,7 @@ class Dialect(t.NamedTuple):
     judge: t.Callable[[Answer], Verdict] | None = None
     write: t.Callable[[Channel, Event], Verdict] | None = None
     rate: tuple[int, float] | None = None
+    digest: t.Callable[[Channel, t.Sequence[Event]], Request] | None = None
 
 
 class ChannelError(Exception):

@@ -24,6 +24,7 @@ BREAKER_FAILURES, BREAKER_REST = 3, 30.0
 LEAST_TIME = 0.2  # seconds: with less left no request is begun
 _PAUSE = 0.25
 _BATCH = 10  # messages leased at once
+_MOST = 1000  # events leased at once where many go in one message
 
 
 class Report:
@@ -54,6 +55,7 @@ class Courier:
         self._owner = f"{owner.this_process()}#{id(self):x}"
         self._failures = 0
         self._rests_until = 0.0
+        self._apart: set[int] = set()  # rows of a text that was refused: each is tried by itself
 
     def wake(self) -> None:
         """A new run begins: take over from processes that died, and do not wait out the back-off of earlier runs."""
@@ -68,15 +70,18 @@ class Courier:
         rest = self._rests_until - time.monotonic()
         if rest > 0:
             return rest
+        until = min(until, time.monotonic() + outbox.LEASE)
+        grouped = groups(self.channel)
         with self._store.unit() as unit:
-            messages = outbox.claim(unit, self.channel.key, self._owner, _BATCH, outbox.LEASE + _BATCH * self.channel.timeout)
+            lease = outbox.LEASE + _BATCH * self.channel.timeout
+            messages = outbox.claim(unit, self.channel.key, self._owner, _MOST if grouped else _BATCH, lease, grouped)
             due = None if messages else outbox.next_due(unit, self.channel.key)
             now = unit.now
         if not messages:
             return None if due is None else max(due - now, 0.01)
         try:
-            for message in messages:
-                if until - time.monotonic() < LEAST_TIME or not self._deliver(message, until):
+            for group in self._grouped(messages):
+                if until - time.monotonic() < LEAST_TIME or not self._deliver(group, until):
                     break
         finally:
             with self._store.unit() as unit:
@@ -96,12 +101,24 @@ class Courier:
         """Close the connection."""
         self._transport.close()
 
-    def _deliver(self, message: outbox.Message, until: float) -> bool:
-        """One message; False when the channel should rest now."""
-        if not self._has_budget(message):
+    def _grouped(self, messages: t.Sequence[outbox.Message]) -> list[list[outbox.Message]]:
+        """What goes as one message each, in the order of what is oldest in it."""
+        found: dict[t.Any, list[outbox.Message]] = {}
+        for message in messages:
+            by_itself = not groups(self.channel) or message.id in self._apart
+            key = message.id if by_itself else str(message.event.get("instance")) if self.channel.group == "host" else ""
+            found.setdefault(key, []).append(message)
+        return list(found.values())
+
+    def _deliver(self, group: t.Sequence[outbox.Message], until: float) -> bool:
+        """One message of one or several events; False when the channel should rest now."""
+        if not self._has_budget(group):
             return False
-        verdict = self._attempt(message, min(self.channel.timeout, _tenths(until - time.monotonic())))
-        self._mark(message, verdict)
+        verdict = self._attempt(group, min(self.channel.timeout, _tenths(until - time.monotonic())))
+        if verdict.of_text and len(group) > 1:
+            self._apart |= {message.id for message in group}
+            return True
+        self._mark(group, verdict)
         if verdict.kind == RETRY:
             self._failures += 1
             if self._failures >= BREAKER_FAILURES:
@@ -114,47 +131,59 @@ class Courier:
             self._failures = 0
         return True
 
-    def _has_budget(self, message: outbox.Message) -> bool:
+    def _has_budget(self, group: t.Sequence[outbox.Message]) -> bool:
         if self._dialect.rate is None:
             return True
         allowed, seconds = self._dialect.rate  # pylint: disable=unpacking-non-sequence  # it sees the default, None, alone
         with self._store.unit() as unit:
             wait = marks.take(unit, self.channel.fingerprint(self._store.salt)[:32], allowed, seconds)
             if wait:
-                outbox.postpone(unit, message.id, unit.now + wait)
+                for message in group:
+                    outbox.postpone(unit, message.id, unit.now + wait)
         if wait:
             self._rests_until = time.monotonic() + wait
             self.report.code, self.report.message = "budget", f"the robot takes {allowed} messages in {seconds:g} s"
         return not wait
 
-    def _attempt(self, message: outbox.Message, seconds: float) -> Verdict:
+    def _attempt(self, group: t.Sequence[outbox.Message], seconds: float) -> Verdict:
         self.report.attempts += 1
+        dialect, event = self._dialect, group[0].event
         try:
-            if self._dialect.write is not None:
-                return self._dialect.write(self.channel, message.event)
-            if self._dialect.request is None or self._dialect.judge is None:
+            if dialect.write is not None:
+                return dialect.write(self.channel, event)
+            if dialect.request is None or dialect.judge is None:
                 return Verdict(DEAD, "dialect", "the dialect cannot send")
-            answer = self._transport.send(self._dialect.request(self.channel, message.event), seconds)
-            return self._dialect.judge(answer)
+            if len(group) > 1 and dialect.digest is not None:
+                request = dialect.digest(self.channel, [message.event for message in group])
+            else:
+                request = dialect.request(self.channel, event)
+            return dialect.judge(self._transport.send(request, seconds))
         except NetError as exc:
             # a certificate that is refused is not a matter of time, but of somebody's hand; it is kept until that is done
             return Verdict(RETRY, exc.reason, exc.sentence)
         except Exception as exc:  # noqa: BLE001 - one message that cannot be put into words must not stop the others
-            return Verdict(DEAD, "error", f"it could not be written for this channel: {type(exc).__name__}")
+            return Verdict(DEAD, "error", f"it could not be written for this channel: {type(exc).__name__}", of_text=True)
 
-    def _mark(self, message: outbox.Message, verdict: Verdict) -> None:
+    def _mark(self, group: t.Sequence[outbox.Message], verdict: Verdict) -> None:
+        """All events of a message share its fate, in one unit of work."""
         text = self.channel.hide(verdict.message)
         self.report.code, self.report.message = verdict.code, text
+        pause = verdict.wait if verdict.kind == THROTTLED else backoff(min(message.attempts for message in group))
         with self._store.unit() as unit:
-            if verdict.kind == SENT:
-                outbox.mark_sent(unit, message.id, verdict.code, text)
-                self.report.sent += 1
-            elif verdict.kind == DEAD:
-                outbox.mark_dead(unit, message.id, verdict.code, text)
-                self.report.dead += 1
-            else:
-                pause = verdict.wait if verdict.kind == THROTTLED else backoff(message.attempts)
-                outbox.mark_failed(unit, message.id, unit.now + pause, verdict.code, text, verdict.kind == THROTTLED)
+            for message in group:
+                if verdict.kind == SENT:
+                    outbox.mark_sent(unit, message.id, verdict.code, text)
+                elif verdict.kind == DEAD:
+                    outbox.mark_dead(unit, message.id, verdict.code, text)
+                else:
+                    outbox.mark_failed(unit, message.id, unit.now + pause, verdict.code, text, verdict.kind == THROTTLED)
+        self.report.sent += len(group) if verdict.kind == SENT else 0
+        self.report.dead += len(group) if verdict.kind == DEAD else 0
+
+
+def groups(channel: Channel) -> bool:
+    """Whether several events go in one message there: in chats, unless the channel asks for each by itself."""
+    return channel.group != "none" and registry.load(channel.scheme).digest is not None
 
 
 def _tenths(seconds: float) -> float:

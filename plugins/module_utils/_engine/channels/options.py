@@ -10,7 +10,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import LANGUAGES, Channel, ChannelError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import GROUPS, LANGUAGES, Channel, ChannelError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
@@ -28,7 +28,7 @@ def looks_secret(text: str) -> bool:
 
 
 def take_query(
-    channel: Channel, query: str, known: t.Sequence[str] = ("endpoint", "min_severity", "language", "timeout")
+    channel: Channel, query: str, known: t.Sequence[str] = ("endpoint", "min_severity", "language", "group", "timeout")
 ) -> dict[str, str]:
     """The parameters of a vendor's URL; those of every channel are read here, ``endpoint`` and the vendor's own are returned."""
     found: dict[str, str] = {}
@@ -36,7 +36,7 @@ def take_query(
     for name, value in urllib.parse.parse_qsl(query, keep_blank_values=True):
         if name not in known:
             raise ChannelError(f'The channel {channel.masked} has no parameter "{name}"{nearest(name, known)}.')
-        (common if name in ("min_severity", "language", "timeout") else found)[name] = value
+        (common if name in ("min_severity", "language", "group", "timeout") else found)[name] = value
     read_options(channel, common)
     return found
 
@@ -59,7 +59,7 @@ def read_options(channel: Channel, options: t.Mapping[str, t.Any]) -> None:
         channel.name = str(options["name"]).strip()
         if not channel.name:
             raise ChannelError(f"The name of the channel {place} is empty; leave it out or write one.")
-    for key, choices in (("min_severity", SEVERITIES), ("language", LANGUAGES)):
+    for key, choices in (("min_severity", SEVERITIES), ("language", LANGUAGES), ("group", GROUPS)):
         value = str(options.get(key, getattr(channel, key)))
         if value not in choices:
             raise ChannelError(f'{key} of the channel {place} is "{value}"{nearest(value, choices)}.')

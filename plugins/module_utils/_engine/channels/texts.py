@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import rank
+
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
 
 _LEAST_MESSAGE = 80
+_LEAST_LINE = 240  # bytes of one event in a digest
 
 WORDS = {
     "en": {
@@ -30,6 +33,9 @@ WORDS = {
         "cause": "Caused by",
         "labels": "Labels",
         "more": "… (shortened)",
+        "alerts": "{count} alerts",
+        "hosts": "{count} alerts, {hosts} hosts",
+        "others": "… and {count} more",
     },
     "zh": {
         "critical": "严重",
@@ -47,15 +53,20 @@ WORDS = {
         "cause": "起因",
         "labels": "标签",
         "more": "…(内容已截短)",
+        "alerts": "{count} 条告警",
+        "hosts": "{count} 条告警,涉及 {hosts} 台主机",
+        "others": "…另有 {count} 条",
     },
 }
 
 
 def headline(event: Event, language: str) -> str:
     """``[Critical] shop front page``."""
-    words = WORDS[language]
-    state = words["resolved"] if event["status"] == "resolved" else words.get(event["severity"], event["severity"])
-    return f"[{state}] {event['check'] or event['service']}"
+    return f"[{_state(event, WORDS[language])}] {event['check'] or event['service']}"
+
+
+def _state(event: Event, words: t.Mapping[str, str]) -> str:
+    return words["resolved"] if event["status"] == "resolved" else words.get(event["severity"], event["severity"])
 
 
 def markdown(event: Event, language: str, paint: t.Callable[[str, Event], str]) -> str:
@@ -103,6 +114,53 @@ def fitted(event: Event, language: str, paint: t.Callable[[str, Event], str], li
     if room >= _LEAST_MESSAGE:
         return markdown(dict(event, message=cut(event["message"], room) + more), language, paint)
     return cut(text, limit - size(more)) + more
+
+
+def digest(events: t.Sequence[Event], language: str, paint: t.Callable[[str, Event], str], limit: int) -> str:
+    """Several events as Markdown in at most ``limit`` bytes of UTF-8, the worst first.
+
+    How many there are of what, then all of them in full where they fit, else a line each; the last line tells how many are left out.
+    An alert that has ended since is told by its end alone.
+    """
+    over = {event["alert_id"] for event in events if event["status"] == "resolved"}
+    shown = sorted((event for event in events if event["status"] == "resolved" or event["alert_id"] not in over), key=_worst_first)
+    if len(shown) == 1:
+        return fitted(shown[0], language, paint, limit)
+    head = _summary(shown, language, paint)
+    full = "\n\n".join([head, *(markdown(event, language, paint) for event in shown)])
+    text = full if size(full) <= limit else _listed(head, shown, language, limit)
+    return text if size(text) <= limit else cut(text, limit)
+
+
+def _worst_first(event: Event) -> tuple[int, str, str]:
+    return 1 if event["status"] == "resolved" else -rank(event["severity"]), event["instance"], event["check"]
+
+
+def _summary(events: t.Sequence[Event], language: str, paint: t.Callable[[str, Event], str]) -> str:
+    """``[Critical] 12 alerts, 3 hosts`` and, in a second line, how many there are of what."""
+    words = WORDS[language]
+    hosts = sorted({event["instance"] for event in events})
+    of = "" if len(hosts) > 1 or not hosts[0] else f"{hosts[0]}: "
+    title = of + words["hosts" if len(hosts) > 1 else "alerts"].format(count=len(events), hosts=len(hosts))
+    states = [_state(event, words) for event in events]
+    counts = ", ".join(f"{state} {states.count(state)}" for state in dict.fromkeys(states))
+    return f"**{paint(_inline(f'[{states[0]}] {title}'), events[0])}**\n> {counts}"
+
+
+def _listed(head: str, events: t.Sequence[Event], language: str, limit: int) -> str:
+    words, one_host = WORDS[language], len({event["instance"] for event in events}) == 1
+    lines, room = [head], limit - size(head)
+    longest = max(_LEAST_LINE, room // len(events) - 8)
+    for number, event in enumerate(events):
+        place = "" if one_host or not event["instance"] else f" ({event['instance']})"
+        line = _inline(f"{headline(event, language)}{place}: {event['message']}")
+        line = line if size(line) <= longest else cut(line, longest) + "…"
+        others = words["others"].format(count=len(events) - number)
+        if (number + 1 < len(events) and room - size(line) - 1 < size(others) + 1) or room < size(line) + 1:
+            return "\n".join([*lines, others])
+        lines.append(line)
+        room -= size(line) + 1
+    return "\n".join(lines)
 
 
 def size(text: str) -> int:

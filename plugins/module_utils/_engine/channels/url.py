@@ -19,10 +19,10 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES
 
-KEYS = ("name", "url", "ca", "client_cert", "min_severity", "language", "timeout", "headers")
+KEYS = ("name", "url", "ca", "client_cert", "min_severity", "language", "group", "timeout", "headers")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
 # Parameters whose values are no secrets, whoever reads them.
-_HARMLESS = ("channel", "endpoint", "format", "lang", "language", "min_severity", "name", "timeout", "type", "v", "version")
+_HARMLESS = ("channel", "endpoint", "format", "group", "lang", "language", "min_severity", "name", "timeout", "type", "v", "version")
 # Words that an event is made of: a value that is one of them hides nothing.
 _ORDINARY = ("critical", "warning", "unknown", "firing", "resolved", "default", "enabled", "disabled")
 

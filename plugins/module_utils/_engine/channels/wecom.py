@@ -37,9 +37,10 @@ _HOST = ("https", "qyapi.weixin.qq.com", 443)
 _COLORS = {"critical": "warning", "error": "warning", "warning": "comment", "info": "info"}
 # Codes that do not mean "never": -1 busy, 45009 and 45033 too often.
 _AGAIN = {-1: (RETRY, 0.0), 45009: (THROTTLED, 60.0), 45033: (THROTTLED, 10.0)}
+_BAD_TEXT = 40058
 _MEANING = {
     40008: "the message type is not known",
-    40058: "the content is too long or not valid",
+    _BAD_TEXT: "the content is too long or not valid",
     93000: "the robot's key is not valid",
 }
 
@@ -57,7 +58,15 @@ def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
 
 def request(channel: Channel, event: Event) -> Request:
     """A markdown message, shortened at a line to what the robot takes."""
-    content = texts.fitted(event, channel.language, _colored, LIMIT)
+    return _message(texts.fitted(event, channel.language, _colored, LIMIT))
+
+
+def digest(channel: Channel, events: t.Sequence[Event]) -> Request:
+    """Several events as one message: the worst first, as many as the robot takes."""
+    return _message(texts.digest(events, channel.language, _colored, LIMIT))
+
+
+def _message(content: str) -> Request:
     body = {"msgtype": "markdown", "markdown": {"content": content}}
     return Request(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), {"Content-Type": "application/json"})
 
@@ -79,7 +88,8 @@ def judge(answer: Answer) -> Verdict:
     if code in _AGAIN:
         kind, wait = _AGAIN[code]
         return Verdict(kind, str(code), "WeCom is busy" if kind == RETRY else "the robot is told too often", wait)
-    return Verdict(DEAD, str(code), f"WeCom refuses it: {_MEANING.get(code, 'its documents say why')} (errcode {code})")
+    message = f"WeCom refuses it: {_MEANING.get(code, 'its documents say why')} (errcode {code})"
+    return Verdict(DEAD, str(code), message, of_text=code == _BAD_TEXT)
 
 
-DIALECT = Dialect("wecom", ("wecom",), read, request, judge, rate=(20, 60.0))
+DIALECT = Dialect("wecom", ("wecom",), read, request, judge, rate=(20, 60.0), digest=digest)

@@ -25,6 +25,7 @@ LEASE = 60.0
 PORTION = 5000
 # Of one alert a channel is told the oldest first.
 _OLDER = " (SELECT 1 FROM outbox p WHERE p.alert_id = o.alert_id AND p.channel = o.channel AND p.state = 'queued' AND p.id < o.id)"
+_OLDER_NOT_DUE = _OLDER[:-1] + " AND (p.next_at > ? OR p.lease > ?))"
 
 
 class Message(t.NamedTuple):
@@ -76,14 +77,16 @@ def told(unit: Unit, alert_id: str, channel: str) -> Telling | None:
     return Telling(*row) if row else None
 
 
-def claim(unit: Unit, channel: str, owner: str, limit: int = 20, lease: float = LEASE) -> list[Message]:
-    """Lease the channel's due rows to ``owner``, oldest first; of one alert only its oldest, so that its order is kept."""
+def claim(unit: Unit, channel: str, owner: str, limit: int = 20, lease: float = LEASE, together: bool = False) -> list[Message]:
+    """Lease the channel's due rows to ``owner``, oldest first; of one alert only its oldest, so that its order is kept.
+
+    :arg together: the rows go in one message, so all of one alert are taken, up to one that is not due
+    """
+    older, values = (_OLDER_NOT_DUE, (unit.now, unit.now)) if together else (_OLDER, ())
     rows = unit.all(
         "SELECT o.id, o.event, o.attempts, e.body FROM outbox o JOIN events e ON e.id = o.event"
-        " WHERE o.state = 'queued' AND o.channel = ? AND o.next_at <= ? AND o.lease <= ? AND NOT EXISTS"
-        + _OLDER
-        + " ORDER BY o.id LIMIT ?",
-        (channel, unit.now, unit.now, limit),
+        " WHERE o.state = 'queued' AND o.channel = ? AND o.next_at <= ? AND o.lease <= ? AND NOT EXISTS" + older + " ORDER BY o.id LIMIT ?",
+        (channel, unit.now, unit.now, *values, limit),
     )
     unit.many("UPDATE outbox SET owner = ?, lease = ? WHERE id = ?", [(owner, unit.now + lease, row[0]) for row in rows])
     return [Message(row[0], row[1], channel, row[2], load(row[3], {})) for row in rows]
@@ -149,6 +152,14 @@ def expire(unit: Unit, channel: str, before: float) -> int:
 def postpone(unit: Unit, row: int, next_at: float) -> None:
     """It was not tried (the rate budget is used up): give it back for ``next_at``."""
     unit.execute("UPDATE outbox SET owner = NULL, lease = 0, next_at = ?, throttled = 1 WHERE id = ? AND state = 'queued'", (next_at, row))
+
+
+def hold(unit: Unit, rows: t.Sequence[int], channels: t.Sequence[str], owner: str, until: float) -> None:
+    """Keep those of these rows that are for these channels: nobody sends them before ``owner`` releases them, is dead, or ``until``."""
+    unit.many(
+        "UPDATE outbox SET owner = ?, lease = ? WHERE id = ? AND channel = ? AND state = 'queued'",
+        [(owner, until, row, channel) for row in rows for channel in channels],
+    )
 
 
 def release(unit: Unit, owner: str) -> None:

@@ -288,7 +288,7 @@ def test_wecom_answer_of_somebody_else(store, listen, answer):
 def test_wecom_rate_is_kept(store, listen, receivers):
     robot = receivers.Robot(KEY)
     receiver = listen(robot)
-    channel = robot_channel(receiver)
+    channel = robot_channel(receiver, "&group=none")
     queue(store, channel, 30)
     report = delivery.deliver(store, [channel], 2)[0]
     assert (report.sent, report.code) == (20, "budget")
@@ -301,7 +301,7 @@ def test_wecom_rate_is_kept(store, listen, receivers):
 
 def test_wecom_sizes(store, listen, receivers):
     robot = receivers.Robot(KEY)
-    channel = robot_channel(listen(robot))
+    channel = robot_channel(listen(robot), "&group=none")
     channel.bind(store.salt)
     messages = ["错误" * 3000, "line of text\n" * 2000, "😀" * 2000, "x" * 4096]
     with store.unit() as unit:
@@ -314,6 +314,151 @@ def test_wecom_sizes(store, listen, receivers):
         assert "(shortened)" in content
         assert "> Instance: web1" in content
     assert "line of text\n… (shortened)" in robot.contents[1]
+
+
+def queue_alerts(store, channel, *events):
+    """Queue (instance, check, severity, status) for a channel."""
+    channel.bind(store.salt)
+    with store.unit() as unit:
+        for number, (instance, check, severity, status) in enumerate(events):
+            event = new_event("shop", instance, check, 1700000000.0, severity=severity, status=status, message=f"{check} is {status}")
+            outbox.add(unit, f"{number}-{time.monotonic_ns()}", event, [channel.key])
+
+
+MIXED = [
+    ("web1", "disk", "warning", "firing"),
+    ("web1", "page", "critical", "firing"),
+    ("web2", "page", "error", "firing"),
+    ("web2", "load", "error", "resolved"),
+    ("web1", "disk", "warning", "resolved"),
+]
+
+
+def test_digest_of_a_play(store, listen, receivers):
+    robot = receivers.Robot(KEY)
+    channel = robot_channel(listen(robot))
+    queue_alerts(store, channel, *MIXED)
+    report = delivery.deliver(store, [channel], 5)[0]
+    assert (report.sent, report.attempts) == (5, 1)
+    assert states(store) == {"sent": 5}
+    lines = robot.contents[0].splitlines()
+    assert lines[:2] == ['**<font color="warning">[Critical] 4 alerts, 2 hosts</font>**', "> Critical 1, Error 1, Resolved 2"]
+    heads = re.findall(r"\[(\w+)\] (\w+)</font>", robot.contents[0])
+    # an alert that ended since is told by its end alone
+    assert heads == [("Critical", "page"), ("Error", "page"), ("Resolved", "disk"), ("Resolved", "load")]
+
+
+def test_digest_of_each_host(store, listen, receivers):
+    robot = receivers.Robot(KEY)
+    channel = robot_channel(listen(robot), "&group=host&language=zh")
+    queue_alerts(store, channel, *MIXED)
+    report = delivery.deliver(store, [channel], 5)[0]
+    assert (report.sent, report.attempts) == (5, 2)
+    assert robot.contents[0].startswith('**<font color="warning">[严重] web1: 2 条告警</font>**\n> 严重 1, 已恢复 1\n')
+    assert robot.contents[1].startswith('**<font color="warning">[错误] web2: 2 条告警</font>**')
+
+
+def test_one_event_is_told_as_it_would_be_alone(store, listen, receivers):
+    robot = receivers.Robot(KEY)
+    channel = robot_channel(listen(robot))
+    queue_alerts(store, channel, ("web1", "page", "error", "firing"))
+    delivery.deliver(store, [channel], 5)
+    assert robot.contents[0].startswith('**<font color="warning">[Error] page</font>**\npage is firing\n> Service: shop')
+
+
+def test_digest_of_many_tells_the_worst_and_how_many_more(store, listen, receivers):
+    robot = receivers.Robot(KEY)
+    channel = robot_channel(listen(robot))
+    severities = ["warning"] * 400 + ["critical"] * 7
+    queue_alerts(store, channel, *((f"web{number:03}", "page", severity, "firing") for number, severity in enumerate(severities)))
+    assert delivery.deliver(store, [channel], 10)[0].attempts == 1
+    content = robot.contents[0]
+    assert 3500 < len(content.encode()) <= 4096
+    lines = content.splitlines()
+    assert lines[0] == '**<font color="warning">[Critical] 407 alerts, 407 hosts</font>**'
+    assert [line[:10] for line in lines[2:9]] == ["[Critical]"] * 7
+    shown = sum(line.startswith("[") for line in lines[2:])
+    assert lines[-1] == f"… and {407 - shown} more"
+    assert states(store) == {"sent": 407}
+
+
+def test_programs_get_every_event_by_itself(store, listen, tmp_path):
+    receiver = listen()
+    channels = [parse({"url": receiver.url, "group": "play"}), parse({"url": f"file://{tmp_path}/events.jsonl", "group": "host"})]
+    for channel in channels:
+        queue_alerts(store, channel, *MIXED[:4])
+    assert [report.attempts for report in delivery.deliver(store, channels, 5)] == [4, 4]
+    assert [(body["instance"], body["check"], body["severity"], body["status"]) for body in receiver.bodies] == MIXED[:4]
+    assert len((tmp_path / "events.jsonl").read_text(encoding="utf-8").splitlines()) == 4
+
+
+@pytest.mark.parametrize("code", [-1, 45009])
+def test_digest_that_cannot_be_sent_leaves_all_queued(store, listen, receivers, code):
+    robot = receivers.Robot(KEY)
+    robot.force = code
+    receiver = listen(robot)
+    channel = robot_channel(receiver)
+    queue(store, channel, 30)
+    delivery.deliver(store, [channel], 1)
+    assert states(store) == {"queued": 30}
+    with store.unit() as unit:
+        unit.execute("UPDATE outbox SET throttled = 0, next_at = 0")
+    robot.force = None
+    before = len(receiver.requests)
+    assert delivery.deliver(store, [channel], 5)[0].sent == 30
+    assert len(receiver.requests) == before + 1
+
+
+def test_digest_that_a_robot_refuses_for_good(store, listen, receivers):
+    robot = receivers.Robot("another key of the same length as that")
+    receiver = listen(robot)
+    channel = robot_channel(receiver)
+    queue(store, channel, 30)
+    assert delivery.deliver(store, [channel], 5)[0].dead == 30
+    assert len(receiver.requests) == 1
+
+
+def test_one_text_that_is_refused_does_not_take_others_with_it(store, listen, receivers):
+    robot = receivers.Robot(KEY)
+
+    def picky(path, body):
+        if b"web3" in body:
+            return 200, {}, b'{"errcode": 40058, "errmsg": "markdown.content"}'
+        return robot(path, body)
+
+    channel = robot_channel(listen(picky))
+    queue(store, channel, 6)
+    report = delivery.deliver(store, [channel], 5)[0]
+    assert (report.sent, report.dead) == (5, 1)
+    assert states(store) == {"sent": 5, "dead": 1}
+    with store.view() as unit:
+        assert [entry["event"]["instance"] for entry in entries.entries(unit, "dead")] == ["web3"]
+
+
+def test_digest_costs_one_message_of_the_budget(store, listen, receivers):
+    robot = receivers.Robot(KEY)
+    receiver = listen(robot)
+    for _number in range(21):
+        channel = robot_channel(receiver)
+        queue(store, channel, 3)
+        report = delivery.deliver(store, [channel], 1)[0]
+    assert (report.sent, report.code) == (0, "budget")
+    assert states(store) == {"sent": 60, "queued": 3}
+
+
+@pytest.mark.parametrize("limit", range(300, 4200, 137))
+def test_digest_fits(limit):
+    events = [
+        new_event(
+            "服务", "主机" * (number % 7), "检查" * (number % 5), float(number), message="内容😀\n" * (number % 50), severity=severity
+        )
+        for number, severity in enumerate(["info", "warning", "error", "critical"] * 8)
+    ]
+    for language in texts.WORDS:
+        for count in (2, 5, 32):
+            text = texts.digest(events[:count], language, wecom._colored, limit)
+            assert len(text.encode()) <= limit
+            assert "\ufffd" not in text
 
 
 @pytest.mark.parametrize("limit", range(200, 1200, 37))
