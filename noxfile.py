@@ -157,9 +157,9 @@ def benchmark(session: nox.Session) -> None:
     """Measure against the builtin modules."""
     python = environment(session, "newest", NEWEST)
     env = ansible_env(python, installed(python, "newest"))
-    found = sorted((ROOT / "tests" / "bench").glob("*/bench.py"))
+    found = sorted((ROOT / "tests" / "bench").glob("*/bench*.py"))
     if not found:
-        session.error("there is no tests/bench/*/bench.py yet")
+        session.error("there is no tests/bench/*/bench*.py yet")
     for script in found:
         session.run(str(python), str(script), *session.posargs, env=env, external=True)
 
