@@ -23,17 +23,14 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.servers impo
 
 PORTS = 4
 BATCH = 256  # questions sent, or replies read, before the other side gets its turn
-LEVELS = 4  # how often the wait for a reply is lengthened, by GROWTH
-GROWTH = 4
+GROWTH = 4  # of the wait before a name is asked once more
+LEVELS = 4
 
-# states of a try
-FIRST = 2  # of its name, nothing else happened to it
-AGAIN = 1
-PARKED = 0  # no longer waited for, though still welcome
-
-# (index of the question, when it was sent, id, state)
+# (index of the question, when it was sent, id, how often its name was asked before, up to LEVELS - 1)
 Try = t.Tuple[int, float, bytes, int]
 
+_ANSWERS = (0, 3)  # NOERROR, NXDOMAIN
+_WITHOUT_QUESTION = (1, 2, 4, 5)  # FORMERR, SERVFAIL, NOTIMP, REFUSED
 _RECEIVE_BUFFER = 4 << 20
 NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ENOBUFS)
 
@@ -50,9 +47,9 @@ class Odd(t.NamedTuple):
 
 
 class Port:
-    """One socket. ``flying`` has the tries that a reply is still taken for, by their id."""
+    """One socket, and its tries by their id: those that are waited for, and those that were, for which a reply is still taken."""
 
-    __slots__ = ("behind", "clock", "flying", "receive", "send", "socket")
+    __slots__ = ("behind", "flying", "parked", "receive", "send", "socket")
 
     def __init__(self, server: Server) -> None:
         self.socket = socket.socket(server.family, socket.SOCK_DGRAM)
@@ -66,7 +63,7 @@ class Port:
             raise
         self.send, self.receive = self.socket.send, self.socket.recv
         self.flying: t.Dict[bytes, Try] = {}
-        self.clock: t.Deque[Try] = deque()
+        self.parked: t.Dict[bytes, Try] = {}
         self.behind = False  # more has come than was read
 
 
@@ -106,11 +103,11 @@ class Lane:
         self.queue: t.Deque[int] = deque()
         self.again: t.Deque[t.Any] = deque()
         self.flying = 0  # tries that are waited for
-        self.levels: t.List[t.Deque[t.Tuple[Port, Try]]] = [deque() for _level in range(LEVELS)]
         self.ports: t.List[Port] = []
         self.broken = ""  # why there is no way to the server, if there is none
         self._turn = 0
         self._keys: t.List[bytes] = []
+        self._next_look = 0.0
 
     def open(self, count: int = PORTS) -> None:
         """:raises OSError: there is no way to this server"""
@@ -127,15 +124,12 @@ class Lane:
         self._turn = (self._turn + 1) % len(self.ports)
         return self.ports[self._turn]
 
-    def key(self, flying: t.Mapping[bytes, Try]) -> bytes:
-        """A random id that is not on its way."""
-        while True:
-            if not self._keys:
-                some = os.urandom(2 * BATCH)
-                self._keys = [some[place : place + 2] for place in range(0, len(some), 2)]
-            key = self._keys.pop()
-            if key not in flying:
-                return key
+    def keys(self) -> t.List[bytes]:
+        """Random ids to pop from, never empty."""
+        if not self._keys:
+            some = os.urandom(4 * BATCH)
+            self._keys = [some[place : place + 2] for place in range(0, len(some), 2)]
+        return self._keys
 
     def fill(self, now: float) -> None:
         """Send what the pace allows: first what is asked again, then new questions."""
@@ -148,14 +142,15 @@ class Lane:
             self._ask(self.port(), min(room, BATCH), now)
 
     def _ask(self, port: Port, room: int, now: float) -> None:
-        keeper, flying, send, note, draw = self.keeper, port.flying, port.send, port.clock.append, self.queue.popleft
-        questions, head, options, new_key = keeper.questions, keeper.head, keeper.options, self.key
-        count = min(room, len(self.queue))
+        keeper, flying, parked, send, draw, keys = self.keeper, port.flying, port.parked, port.send, self.queue.popleft, self.keys()
+        questions, head, options = keeper.questions, keeper.head, keeper.options
         sent = 0
         error: t.Optional[OSError] = None
-        for _number in range(count):
+        for _number in range(min(room, len(self.queue), len(keys))):
+            key = keys.pop()
+            if key in flying or key in parked:
+                continue  # some other id another time
             index = draw()
-            key = new_key(flying)
             try:
                 send(key + head + questions[index][2] + options)
             except OSError as exc:
@@ -163,9 +158,7 @@ class Lane:
                     self.queue.appendleft(index)
                     break
                 error = exc
-            entry = (index, now, key, FIRST)
-            flying[key] = entry
-            note(entry)
+            flying[key] = (index, now, key, 0)
             sent += 1
             if error is not None:
                 break
@@ -200,61 +193,64 @@ class Lane:
                 continue
             entry = take(packet[:2], None)
             if entry is None:
-                keeper.late += 1
+                self._late(port, packet, now)
                 continue
-            index = entry[0]
+            index, sent_then, _key, before = entry
             tail = questions[index][2]
-            if not packet.startswith(tail, 12) or packet[2] & 0xF8 != 0x80 or packet[4:6] != b"\0\1":
-                self._doubt(port, entry, packet, now)
-                continue
-            if entry[3] == FIRST and packet[3] & 15 in (0, 3):
+            if before == 0 and packet.startswith(tail, 12) and packet[3] & 15 in _ANSWERS:
                 try:
                     said = fingerprint(packet, 12 + len(tail))
                 except wire.Malformed:
-                    keeper.hear(self, entry, packet, now)
+                    self._look(port, port.flying, entry, packet, now)
                     continue
                 good += 1
-                sent = entry[1]
+                sent = sent_then
                 if said == known[index] or (index in others and said in others[index]):
                     same += 1
                 else:
                     odd.append(Odd(index, packet, number, now - sent, "", ""))
             else:
-                keeper.hear(self, entry, packet, now)
+                self._look(port, port.flying, entry, packet, now)
         if good:
             keeper.same += same
             self.flying -= good
             self.pace.sample(now - sent)
             self.pace.answered(good)
 
-    def _doubt(self, port: Port, entry: Try, packet: bytes, now: float) -> None:
-        """A reply without our question: an error of a server that did not read so far (RFC 1035 4.1.1), or from somebody who guesses."""
-        if len(packet) == 12 and packet[2] & 0xF8 == 0x80 and packet[3] & 15 in (1, 2, 4, 5) and packet[4:12] == bytes(8):
-            self.keeper.hear(self, entry, packet, now)
+    def _late(self, port: Port, packet: bytes, now: float) -> None:
+        entry = port.parked.pop(packet[:2], None)
+        if entry is None:
+            self.keeper.late += 1
         else:
-            port.flying[entry[2]] = entry
+            self._look(port, port.parked, entry, packet, now)
+
+    def _look(self, port: Port, place: t.Dict[bytes, Try], entry: Try, packet: bytes, now: float) -> None:
+        """Hand on what is a reply to this try, with its id free again. Something else goes, and the try stays in its place."""
+        is_reply = len(packet) >= 12 and packet[2] & 0xF8 == 0x80
+        if is_reply and packet.startswith(self.keeper.questions[entry[0]].tail, 12) and packet[4:6] == b"\0\1":
+            pass
+        elif is_reply and len(packet) == 12 and packet[3] & 15 in _WITHOUT_QUESTION and packet[4:12] == bytes(8):
+            pass  # a server that did not read so far (RFC 1035 4.1.1)
+        else:
+            place[entry[2]] = entry
             self.keeper.rejected += 1
+            return
+        if place is port.flying:
+            self.flying -= 1
+        self.keeper.hear(self, entry, packet, now)
 
     def expire(self, now: float) -> None:
         """Tell of tries that were waited for long enough."""
         rto = self.pace.rto
+        if now < self._next_look or not self.flying:
+            return
+        self._next_look = now + rto / 4
+        limits = [now - min(self.pace.timeout, rto * GROWTH**level) for level in range(LEVELS)]
         for port in self.ports:
             if port.behind:
                 continue  # the reply may be among those
-            clock, flying, limit = port.clock, port.flying, now - rto
-            while clock:
-                entry = clock[0]
-                if flying.get(entry[2]) is entry:
-                    if entry[1] > limit:
-                        break
-                    self.keeper.expired(self, port, entry, now)
-                clock.popleft()
-        for level, waiting in enumerate(self.levels):
-            limit = now - min(self.pace.timeout, rto * GROWTH ** (level + 1))
-            while waiting:
-                port, entry = waiting[0]
-                if port.flying.get(entry[2]) is entry:
-                    if entry[1] > limit:
-                        break
-                    self.keeper.expired(self, port, entry, now)
-                waiting.popleft()
+            for entry in [entry for entry in port.flying.values() if entry[1] <= limits[entry[3]]]:
+                del port.flying[entry[2]]
+                self.flying -= 1
+                port.parked[entry[2]] = entry
+                self.keeper.expired(self, port, entry, now)

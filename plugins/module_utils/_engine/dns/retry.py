@@ -11,7 +11,7 @@ import heapq
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import wire
-from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.lane import AGAIN, LEVELS, NOT_NOW, PARKED, Lane, Odd, Port, Try
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.lane import LEVELS, NOT_NOW, Lane, Odd, Port, Try
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Limits
 
 _FORMERR, _SERVFAIL, _NOTIMP = 1, 2, 4
@@ -54,10 +54,8 @@ class Keeper:
     # what lanes tell
 
     def hear(self, lane: Lane, entry: Try, packet: bytes, now: float) -> None:
-        """A reply that is no plain answer to a first try; its id is free again."""
-        index, sent, _key, state = entry
-        if state != PARKED:
-            lane.flying -= 1
+        """A reply that is no plain answer to a first try."""
+        index, sent, _key, _before = entry
         lane.pace.sample(now - sent)
         lane.pace.answered(1)
         odd = Odd(index, packet, lane.number, now - sent, "", "")
@@ -84,14 +82,12 @@ class Keeper:
 
     def expired(self, lane: Lane, port: Port, entry: Try, now: float) -> None:
         """A try was waited for long enough to ask again; a reply is still taken."""
-        index, sent, key, _state = entry
-        lane.flying -= 1
+        index, sent, key, _before = entry
         lane.pace.expired(sent, now)
         hard = self.hard.get(index)
         if hard is None:
             hard = self._hard(lane, entry)
             hard.held.append((lane, port, key))
-        port.flying[key] = (index, sent, key, PARKED)
         if not self._ask_again(hard, index, lane, True, now) and hard.end is None:
             self._last(hard, index, sent)
 
@@ -99,10 +95,11 @@ class Keeper:
         """The network told of this port that its server is not there."""
         lane.pace.refused(now)
         message = network(lane, error)
-        for entry in [entry for entry in port.flying.values() if entry[3] != PARKED]:
-            index, _sent, key, _state = entry
-            del port.flying[key]
-            lane.flying -= 1
+        entries = list(port.flying.values())
+        port.flying.clear()
+        lane.flying -= len(entries)
+        for entry in entries:
+            index = entry[0]
             hard = self._hard(lane, entry)
             hard.seen = hard.seen or Odd(index, None, lane.number, now - hard.started, "network", message)
             self._bad(hard, index, lane, False, now)
@@ -115,7 +112,10 @@ class Keeper:
             if self.hard.get(index) != hard:
                 continue  # settled by a late reply
             port = lane.port()
-            key = lane.key(port.flying)
+            key = lane.keys().pop()
+            if key in port.flying or key in port.parked:
+                lane.again.appendleft((index, hard))
+                continue  # with some other id
             error: t.Optional[OSError] = None
             head, options = (self.head[:9] + b"\0", b"") if hard.bare else (self.head, self.options)
             try:
@@ -125,11 +125,9 @@ class Keeper:
                     lane.again.appendleft((index, hard))
                     break
                 error = exc
-            entry = (index, now, key, AGAIN)
-            port.flying[key] = entry
+            port.flying[key] = (index, now, key, min(hard.tries - 1, LEVELS - 1))
             hard.held.append((lane, port, key))
             hard.waiting = False
-            lane.levels[min(hard.tries - 2, LEVELS - 1)].append((port, entry))
             lane.flying += 1
             count += 1
             if hard.tries > self.limits.retries:
@@ -183,7 +181,7 @@ class Keeper:
             self._settle(index, hard.seen or self._timeout(hard, index, now, "before the total time limit"))
         for lane in self.lanes:
             for port in lane.ports:
-                for index, sent, _key, _state in port.flying.values():
+                for index, sent, _key, _before in port.flying.values():
                     message = f"no answer from {lane.server.label} before the total time limit"
                     self.odd.append(Odd(index, None, lane.number, now - sent, "timeout", message))
             for index in lane.queue:
@@ -205,11 +203,11 @@ class Keeper:
         if hard is None:
             return
         for lane, port, key in hard.held:
-            entry = port.flying.get(key)
-            if entry is not None and entry[0] == index:
+            if _is_of(port.parked, key, index):
+                del port.parked[key]
+            elif _is_of(port.flying, key, index):
                 del port.flying[key]
-                if entry[3] != PARKED:
-                    lane.flying -= 1
+                lane.flying -= 1
 
     def _last(self, hard: Hard, index: int, sent: float) -> None:
         """No further try follows the one that was sent then."""
@@ -222,8 +220,7 @@ class Keeper:
         if self._ask_again(hard, index, lane, once_more, now):
             return
         for other, port, key in hard.held:
-            entry = port.flying.get(key)
-            if entry is not None and entry[0] == index and not other.pace.is_dead(now):
+            if (_is_of(port.flying, key, index) or _is_of(port.parked, key, index)) and not other.pace.is_dead(now):
                 if hard.end is None:
                     self._last(hard, index, now)
                 return  # an earlier try may still be answered
@@ -261,6 +258,12 @@ class Keeper:
         last = next(reversed(list(hard.asked)))
         seconds = now - hard.started
         return Odd(index, None, last, seconds, "timeout", f"no answer from {', '.join(labels)} " + (limit or f"within {seconds:.3g} s"))
+
+
+def _is_of(tries: t.Mapping[bytes, Try], key: bytes, index: int) -> bool:
+    """Whether this id still stands for a try of this question; ids come back."""
+    entry = tries.get(key)
+    return entry is not None and entry[0] == index
 
 
 def network(lane: Lane, error: OSError) -> str:

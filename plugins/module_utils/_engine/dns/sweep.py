@@ -71,7 +71,8 @@ def sweep(
     keeper = Keeper(questions, limits)
     keeper.known = known if known is not None else [None] * len(questions)
     keeper.others = others or {}
-    keeper.head = struct.pack("!HHHHH", 0x0100 if recursion else 0, 1, 0, 0, 1 if edns_size else 0)
+    # CD with DO: who asks for signatures checks them himself (RFC 6840 5.9)
+    keeper.head = struct.pack("!HHHHH", (0x0100 if recursion else 0) | (0x0010 if dnssec else 0), 1, 0, 0, 1 if edns_size else 0)
     # RFC 6891 6.1.2; the DO bit is RFC 3225's
     keeper.options = struct.pack("!BHHBBHH", 0, 41, edns_size, 0, 0, 0x8000 if dnssec else 0, 0) if edns_size else b""
     keeper.size = max(_LARGEST_REPLY, edns_size) + 1
