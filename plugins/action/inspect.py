@@ -21,12 +21,14 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import ins
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, Store, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
+from ansible_collections.vigil.ops.plugins.plugin_utils import _light
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain, validated
 
 display = Display()
 
 # This file is loaded before the workers are forked: what they would each load on first use is loaded here once for all.
 registry.specs()
+_light.prepare("inspect")
 
 
 class ActionModule(ActionBase):
@@ -53,6 +55,10 @@ class ActionModule(ActionBase):
         outcome = self._look(args, task_vars, store, host)
         result.update(flow.hide(outcome, flow.check_secrets(checks)))
         return result
+
+    def _configure_module(self, module_name: str, module_args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> t.Any:
+        built = super()._configure_module(module_name=module_name, module_args=module_args, task_vars=task_vars)
+        return _light.lightened(built, "inspect", module_args) if module_name == "vigil.ops.inspect" else built
 
     def _look(self, args: dict[str, t.Any], task_vars: dict[str, t.Any], store: Store | None, host: str) -> dict[str, t.Any]:
         try:

@@ -441,3 +441,15 @@ def test_a_mistyped_option_names_the_nearest(run_playbook, inventory, tmp_path):
     found = run_playbook(task(tmp_path, {"check": []}), inventory=inventory(["here"]))
     assert found.rc == 2
     assert 'There is no option "check"; did you mean "checks"?' in re.sub(r"\\", "", found.stdout)
+
+
+def test_the_host_gets_a_payload_without_ansible_module(run_playbook, tmp_path):
+    kept = tmp_path / "kept"
+    env = {"ANSIBLE_KEEP_REMOTE_FILES": "1", "ANSIBLE_PIPELINING": "0", "ANSIBLE_REMOTE_TMP": str(kept)}
+    task = {"vigil.ops.inspect": {"checks": [{"name": "load", "load": {}, "expect": {"per_core1": ">= 0"}}]}}
+    done = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}], env=env)
+    assert done.rc == 0, done.output
+    (sent,) = kept.rglob("AnsiballZ_inspect.py")
+    text = sent.read_text()
+    assert "vigil.ops needs Python 3.8" in text
+    assert len(text) < 150_000

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long `vigil.ops.inspect` takes against a playbook that sees the same with the builtin modules. Everything on loopback.
 
-    python3 tests/bench/inspect/bench.py [--only one,fleet,lab,endpoints,payload] [--rounds 3] [--hosts 50] [--json FILE]
+    python3 tests/bench/inspect/bench.py [--only one,ten,fleet,lab,endpoints,payload] [--rounds 3] [--hosts 50] [--json FILE]
 
 Ansible is the one in VIGIL_TEST_BIN (default: beside this Python), the collection the one below VIGIL_TEST_COLLECTIONS or
 ANSIBLE_COLLECTIONS_PATH. Facts are off, pipelining is on and forks is 25 on both sides. The two sides take turns.
@@ -34,7 +34,7 @@ from measure import BenchError, Side, compare, server
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 FORKS = "25"
-PARTS = ("one", "fleet", "lab", "endpoints", "payload")
+PARTS = ("one", "ten", "fleet", "lab", "endpoints", "payload")
 CHECKS = 20
 
 
@@ -95,6 +95,12 @@ def one(bench: Bench) -> dict[str, t.Any]:
     inventory = bench.local(1)
     a, b = bench.inspect(inventory, "extra_local.yml", 1), bench.builtin(inventory, "local")
     return compare("one: 20 checks on this host", a, b, bench.env, bench.rounds)
+
+
+def ten(bench: Bench) -> dict[str, t.Any]:
+    inventory = bench.local(10)
+    a, b = bench.inspect(inventory, "extra_local.yml", 10), bench.builtin(inventory, "local")
+    return compare("ten: 20 checks on 10 local hosts (aim: B/A >= 15 wall)", a, b, bench.env, bench.rounds)
 
 
 def fleet(bench: Bench) -> dict[str, t.Any]:
@@ -164,7 +170,7 @@ def main() -> int:
         print(f"{versions.splitlines()[0]}, Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}")
         try:
             for part in wanted:
-                found[part] = {"one": one, "fleet": fleet, "lab": lab, "endpoints": endpoints, "payload": payload}[part](bench)
+                found[part] = {"one": one, "ten": ten, "fleet": fleet, "lab": lab, "endpoints": endpoints, "payload": payload}[part](bench)
         except (BenchError, LabError) as exc:
             print(f"bench.py: {exc}", file=sys.stderr)
             return 1

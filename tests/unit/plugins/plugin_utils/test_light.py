@@ -1,0 +1,122 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The light payload: what is sent to a host runs there alone, with nothing but Python, and gives away nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.vigil.ops.plugins.plugin_utils import _light
+
+OPTIONS = {"checks": [], "baselines": {}, "concurrency": 64, "timeout": "30", "fail_on": "never", "state_url": None, "history_url": None}
+LOAD = {"name": "load", "load": {}, "expect": {"per_core1": ">= 0"}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Bits:
+    """As ansible-core hands a built module over from 2.19 on."""
+
+    b_module_data: bytes
+    module_style: str
+    shebang: str | None
+    serialization_profile: str = "legacy"
+
+
+def made(*checks, **options):
+    return _light.script("inspect", {**OPTIONS, "checks": list(checks), **options}, "#!/usr/bin/python3")
+
+
+def ran(text, cwd, *flags):
+    done = subprocess.run([sys.executable, *flags, "-"], input=text, cwd=cwd, capture_output=True, timeout=60, check=False)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_it_runs_without_site_packages_and_writes_nothing(tmp_path):
+    rc, out, err = ran(made(LOAD), tmp_path, "-I", "-S")
+    result = json.loads(out)
+    assert (rc, err) == (0, "")
+    assert [(found["name"], found["status"]) for found in result["results"]] == [("load", "ok")]
+    assert result["changed"] is False
+    assert "invocation" not in result
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_modules_of_the_present_directory_are_not_taken(tmp_path):
+    for name in ("json", "base64", "zlib", "importlib", "selectors", "ansible_collections"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('taken')")
+    rc, out, _err = ran(made(LOAD), tmp_path)
+    assert (rc, json.loads(out)["status"]) == (0, "ok")
+
+
+def test_an_older_python_is_told_which_is_needed(tmp_path):
+    rc, out, err = ran(made(LOAD).replace(b"sys.version_info < (3, 8)", b"sys.version_info < (99, 0)"), tmp_path)
+    assert (rc, err) == (1, "")
+    assert json.loads(out)["failed"] is True
+    assert "needs Python 3.8 or newer" in json.loads(out)["msg"]
+
+
+def test_bad_checks_fail_as_with_ansible_module(tmp_path):
+    rc, out, _err = ran(made({"name": "x", "htpt": {}}), tmp_path)
+    assert (rc, json.loads(out)["failed"]) == (1, True)
+    assert "htpt" in json.loads(out)["msg"]
+
+
+def test_a_fault_of_ours_is_a_result_that_quotes_no_option(tmp_path):
+    text = made(dict(LOAD, annotations={"password": "s3cr3t-value"}), concurrency="no number")
+    rc, out, err = ran(text, tmp_path)
+    result = json.loads(out)
+    assert (rc, result["failed"]) == (1, True)
+    assert "_engine/inspection/runner.py" in result["exception"]
+    assert "s3cr3t-value" not in out + err
+
+
+def test_the_invocation_is_told_with_vvv_alone_and_masked(tmp_path):
+    check = {"name": "page", "http": {"url": "http://u:s3cr3t-value@127.0.0.1:9/", "timeout": 1}}
+    rc, out, err = ran(made(check, _ansible_verbosity=3), tmp_path)
+    assert rc == 0
+    assert json.loads(out)["invocation"]["module_args"]["timeout"] == "30"
+    assert "s3cr3t-value" not in out + err
+
+
+def test_options_that_look_like_the_script_stay_options(tmp_path):
+    name = "'''\"\"\"{0}{args}\\n\\\\ é \u2028 {{ }} %s"
+    _rc, out, _err = ran(made(dict(LOAD, name=name)), tmp_path)
+    assert json.loads(out)["results"][0]["name"] == name
+
+
+def test_check_mode_runs_no_command(tmp_path):
+    target = tmp_path / "touched"
+    rc, _out, _err = ran(made({"name": "c", "command": {"argv": ["touch", str(target)]}}, _ansible_check_mode=True), tmp_path)
+    assert rc == 0
+    assert not target.exists()
+
+
+def test_the_texts_of_both_hand_overs_are_replaced():
+    style, shebang, text, path = _light.lightened(("new", "#!/usr/bin/python3", b"heavy", "/p"), "inspect", OPTIONS)
+    assert (style, shebang, path) == ("new", "#!/usr/bin/python3", "/p")
+    assert text.startswith(b"#!/usr/bin/python3\nimport sys\n")
+    bits, path = _light.lightened((Bits(b"heavy", "new", "#!/usr/bin/python3"), "/p"), "inspect", OPTIONS)
+    assert (bits.b_module_data, bits.module_style, path) == (text, "new", "/p")
+
+
+@pytest.mark.parametrize(
+    "built",
+    [
+        ("non_native_want_json", "#!/usr/bin/python3", b"x", "/p"),
+        ("new", "#!powershell", b"x", "/p"),
+        ("new", None, b"x", "/p"),
+        ("new", "#!/usr/bin/python3", None, "/p"),
+        (Bits(b"x", "binary", None), "/p"),
+        (Bits(b"x", "new", "#!powershell"), "/p"),
+        ("something", "new"),
+        (1, 2, 3),
+    ],
+)
+def test_what_is_not_known_is_left_as_it_is(built):
+    assert _light.lightened(built, "inspect", OPTIONS) is built
