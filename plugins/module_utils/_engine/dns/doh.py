@@ -93,6 +93,8 @@ class _One:
         self._build = build
         self._key: t.Any = None
         self._over = False
+        # it was offered HTTP/2 and does not want it, or has answered; that it chose HTTP/1.1 when nothing else was offered says nothing
+        self._proven = "h2" in protocols()
         self._head = (
             f"POST {_path(server)} HTTP/1.1\r\nHost: {_authority(server)}\r\nAccept: {_MEDIA}\r\nContent-Type: {_MEDIA}\r\nContent-Length: "
         ).encode("ascii")
@@ -121,20 +123,27 @@ class _One:
             self._over = response.will_close or not response.isclosed()
         except http.client.BadStatusLine as exc:
             if isinstance(exc, http.client.RemoteDisconnected):
-                raise StreamError("network", f"{self._server.label} closed the connection") from exc
+                raise self._left(StreamError("network", f"{self._server.label} closed the connection")) from exc
             line = str(exc.args[0] if exc.args else "")
             binary = not line.strip("'\"").isprintable() or "\\x" in line
             raise StreamError("http", f"{self._server.label} {_NO_H2 if binary else 'does not answer in HTTP'}") from exc
         except (http.client.HTTPException, ValueError) as exc:
             raise StreamError("http", f"{self._server.label} does not answer in proper HTTP") from exc
         except OSError as exc:
-            raise explain(exc, self._server, "the conversation") from exc
+            raise self._left(explain(exc, self._server, "the conversation")) from exc
         finally:
             response.close()
+        self._proven = True
         fault = _wrong(self._server, response.status, response.getheader("Content-Type") or "")
         if fault is None and len(body) > _LONGEST:
             fault = StreamError("http", f"{self._server.label} answered with more than {_LONGEST} bytes")
         return [(self._key, fault or body)]
+
+    def _left(self, fault: StreamError) -> StreamError:
+        """A server that hangs up on the first HTTP/1.1 request may know HTTP/2 alone."""
+        if self._proven or fault.status != "network":
+            return fault
+        return StreamError("http", f"{self._server.label} does not answer HTTP/1.1; perhaps it {_NO_H2}")
 
     def close(self) -> None:
         """Close it at once."""
