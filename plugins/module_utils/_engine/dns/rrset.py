@@ -27,21 +27,18 @@ def canonical(kind: int, written: str) -> str:
     import dns.name
     import dns.rdata
     import dns.rdataclass
+    import dns.rdatatype
 
     text = str(written).strip()
     if kind in _TEXTS and not text.startswith('"'):
         text = _quoted(text.replace("\\;", ";"))
     try:
-        rdata = dns.rdata.from_text(dns.rdataclass.IN, kind, text, origin=dns.name.root, relativize=False)
-        again = dns.rdata.from_wire(dns.rdataclass.IN, kind, _wire(rdata), 0, len(_wire(rdata)))
-        return rdata_text(again)
+        type_ = dns.rdatatype.from_text(f"TYPE{kind}")
+        wire = dns.rdata.from_text(dns.rdataclass.IN, type_, text, origin=dns.name.root, relativize=False).to_digestable()
+        return rdata_text(dns.rdata.from_wire(dns.rdataclass.IN, type_, wire, 0, len(wire)))
     except Exception as exc:
         why = " ".join(str(exc).split())[:120]
         raise ValueError(f'"{written}" is not the data of a record of type {rrtypes.text(kind)}' + (f" ({why})" if why else "")) from exc
-
-
-def _wire(rdata: t.Any) -> bytes:
-    return bytes(rdata.to_digestable())
 
 
 def _quoted(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import (
+    dns,
     outbox,
     results,
 )
@@ -27,8 +28,11 @@ def entries(unit: Unit, kind: str, name: str | None = None, since: float = 0.0, 
         return outbox.events(unit, like, since, limit)
     if kind in ("outbox", "dead"):
         return outbox.listing(unit, "queued" if kind == "outbox" else "dead", like, since, limit)
-    if kind in ("results", "changes"):
-        return results.listing(unit, like, since, limit, changed=kind == "changes")
+    if kind == "results":
+        return results.listing(unit, like, since, limit, changed=False)
+    if kind == "changes":
+        found = results.listing(unit, like, since, limit, changed=True) + dns.listing(unit, like, since, limit)
+        return sorted(found, key=lambda entry: str(entry["time"]), reverse=True)[:limit]
     raise ValueError("There is no kind '{}'; choose one of {}.".format(kind, ", ".join(KINDS)))
 
 

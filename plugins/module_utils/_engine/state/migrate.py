@@ -62,6 +62,8 @@ def bring_up(connection: sqlite3.Connection, path: str, read_only: bool, busy: f
     connection.execute("PRAGMA synchronous=NORMAL").close()
     connection.execute("PRAGMA temp_store=MEMORY").close()
     if version < schema.VERSION:
+        if version:
+            patient(lambda: _salt(connection, path), busy)  # another program's database must not get tables of ours
         patient(lambda: _migrate(connection), busy)
     return patient(lambda: _salt(connection, path), busy)
 

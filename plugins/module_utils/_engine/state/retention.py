@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is kept for how long. Queued and refused messages and open alerts stay whatever their age.
+"""What is kept for how long. Queued and refused messages, open alerts and DNS changes nobody received stay whatever their age.
 
 What is queued for channels that nobody serves is given up by the flow that tells, see ``outbox.expire``.
 """
@@ -10,6 +10,7 @@ What is queued for channels that nobody serves is given up by the flow that tell
 from __future__ import annotations
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import (
+    dns,
     episodes,
     outbox,
     results,
@@ -29,7 +30,7 @@ def is_due(unit: Unit) -> bool:
 def step(unit: Unit, days: float = DAYS) -> bool:
     """Delete one portion of what is too old; returns True when nothing is left to delete."""
     before = unit.now - days * _DAY
-    deleted = results.prune(unit, before) + outbox.prune(unit, before) + episodes.prune(unit, before)
+    deleted = results.prune(unit, before) + outbox.prune(unit, before) + episodes.prune(unit, before) + dns.prune(unit, before)
     if deleted:
         return False
     unit.execute(

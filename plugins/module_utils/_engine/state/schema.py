@@ -47,5 +47,22 @@ STEP_1 = (
     "CREATE TABLE marks (space TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (space, key))",
 )
 
-STEPS = (STEP_1,)
+STEP_2 = (
+    # What is known of every DNS name and type of a view. `tail` is the question on the wire, `rdata` canonical texts, one a line, `print`
+    # the fingerprint of the last answer (NULL: it is to be read every time), `others` further ones of the same records, `memory` what
+    # rotation and flapping remember (JSON), `seen` when it was last asked for, to within a day or so.
+    "CREATE TABLE dns_names (view TEXT NOT NULL, tail BLOB NOT NULL, status TEXT NOT NULL, rdata TEXT NOT NULL, print BLOB, others BLOB,"
+    " memory TEXT, since REAL NOT NULL, seen REAL NOT NULL, PRIMARY KEY (view, tail)) WITHOUT ROWID",
+    "CREATE INDEX dns_names_others ON dns_names (view) WHERE others IS NOT NULL",
+    # Every change. `id` is made of what the change is, `batch` of the run that found it; `open` until the one who asked has it.
+    "CREATE TABLE dns_changes (id TEXT PRIMARY KEY, view TEXT NOT NULL, at REAL NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL,"
+    " kind TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, status TEXT NOT NULL, nameserver TEXT, message TEXT NOT NULL,"
+    " batch INTEGER NOT NULL, open INTEGER NOT NULL)",
+    "CREATE INDEX dns_changes_at ON dns_changes (at)",
+    "CREATE INDEX dns_changes_open ON dns_changes (view, batch) WHERE open = 1",
+    # One row a run that returned changes: `token` is what the receiver hands back. AUTOINCREMENT: a number is never used again.
+    "CREATE TABLE dns_batches (id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, view TEXT NOT NULL, at REAL NOT NULL)",
+)
+
+STEPS = (STEP_1, STEP_2)
 VERSION = len(STEPS)

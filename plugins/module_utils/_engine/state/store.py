@@ -58,33 +58,35 @@ class Store:
         self._file: tuple[int, int] | None = None
         self._pid = os.getpid()
 
-    def unit(self) -> t.ContextManager[Unit]:
+    def unit(self, durable: bool = False) -> t.ContextManager[Unit]:
         """``with store.unit() as unit``: one transaction, committed at the end, rolled back on any exception.
 
+        ``durable``: on the disk when it returns, so that it outlives a power failure too; without that it outlives every killed process.
         A file found damaged in between is set aside, a new one is begun, and StateDamaged says so.
         """
-        return self._unit("BEGIN" if self.read_only else "BEGIN IMMEDIATE")
+        return self._unit("BEGIN" if self.read_only else "BEGIN IMMEDIATE", durable)
 
     def view(self) -> t.ContextManager[Unit]:
         """Like ``unit``, for reading alone: it waits for no writer and stops none."""
         return self._unit("BEGIN")
 
-    def run(self, work: t.Callable[[Unit], T]) -> T:
-        """``work(unit)`` in one unit; once more on the new file when the old one turned out damaged."""
+    def run(self, work: t.Callable[[Unit], T], durable: bool = False) -> T:
+        """``work(unit)`` in one unit (``durable`` as there); once more on the new file when the old one turned out damaged."""
         try:
-            with self.unit() as unit:
+            with self.unit(durable) as unit:
                 return work(unit)
         except StateDamaged:
             if self.read_only:
                 raise
-        with self.unit() as unit:
+        with self.unit(durable) as unit:
             return work(unit)
 
     @contextlib.contextmanager
-    def _unit(self, begin: str) -> t.Iterator[Unit]:
+    def _unit(self, begin: str, durable: bool = False) -> t.Iterator[Unit]:
         with self._guard:
             connection = self._ready()
             try:
+                connection.execute("PRAGMA synchronous=" + ("FULL" if durable else "NORMAL")).close()
                 connection.execute(begin)
                 yield Unit(connection, self.clock())
                 connection.execute("COMMIT")

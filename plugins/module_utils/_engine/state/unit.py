@@ -43,6 +43,18 @@ class Unit:
         """Run one statement for each row of values."""
         self._connection.executemany(sql, map(_bound, rows)).close()
 
+    def bulk(self, sql: str, rows: t.Iterable[t.Sequence[t.Any]]) -> None:
+        """Like ``many``, for great numbers of rows whose texts are known to be UTF-8."""
+        self._connection.executemany(sql, rows).close()
+
+    def pairs(self, sql: str, values: t.Sequence[t.Any] = ()) -> dict[t.Any, t.Any]:
+        """A query of two columns as a mapping; great numbers of rows take no more memory than that."""
+        cursor = self._connection.execute(sql, _bound(values))
+        try:
+            return dict(cursor)
+        finally:
+            cursor.close()
+
     def all(self, sql: str, values: t.Sequence[t.Any] = ()) -> list[Row]:
         """All rows of a query. They are read at once: an open cursor would keep the transaction's snapshot."""
         cursor = self._connection.execute(sql, _bound(values))

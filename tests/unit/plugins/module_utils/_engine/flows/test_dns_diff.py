@@ -1,0 +1,400 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""dns_diff against a real nsd and servers that answer what a test makes."""
+
+from __future__ import annotations
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_diff import Refusal, dns_diff, read
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import dns as state
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store
+
+ZONE = "example.test"
+NAMES = ["www.example.test", "mail.example.test", "none.example.test"]
+TEXT = "www A 192.0.2.1\nwww A 192.0.2.2\nmail A 192.0.2.3\n"
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/state.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def look(store):
+    """look(server, ..., **options) -> result, with state of its own; servers are objects with address, or texts."""
+
+    def run(*servers, check_mode=False, **options):
+        given = {"names": NAMES, "nameservers": [getattr(server, "address", server) for server in servers], "timeout": "1s", **options}
+        return dns_diff(read(given), store, check_mode)
+
+    return run
+
+
+def brief(result):
+    return [(one["name"], one["kind"], one["before"], one["after"]) for one in result["changes"]]
+
+
+def counts(result):
+    return {key: value for key, value in result["stats"].items() if value and key not in ("seconds", "qps", "queries", "names")}
+
+
+class Fake:
+    """A handler of `fake_dns`: what each name answers, as texts of A records; None is NXDOMAIN, "servfail" and the like a failure."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+        self.soa = True
+        self.aa = True
+        self.asked = []
+
+    def __call__(self, query, transport):
+        query = dns.message.from_wire(query) if isinstance(query, bytes) else query
+        question = query.question[0]
+        reply = dns.message.make_response(query)
+        reply.flags |= dns.flags.AA if self.aa else 0
+        name = question.name.to_text().split(".")[0].lower()
+        kind = question.rdtype
+        self.asked.append((name, int(kind)))
+        answer = self.answers.get(name)
+        answer = answer() if callable(answer) else answer
+        if kind == 1 and isinstance(answer, str):
+            reply.set_rcode(dns.rcode.from_text(answer))
+        elif kind == 1 and answer:
+            reply.answer.append(dns.rrset.from_text(question.name, 60, "IN", "A", *answer))
+        else:
+            if answer is None:
+                reply.set_rcode(dns.rcode.NXDOMAIN)
+            if self.soa:
+                reply.authority.append(dns.rrset.from_text(f"{ZONE}.", 60, "IN", "SOA", "ns. host. 1 2 3 4 5"))
+        return reply.to_wire()
+
+
+def test_first_sight_is_learned_and_the_same_is_no_change(nsd, look):
+    server = nsd({ZONE: TEXT})
+    first = look(server)
+    assert not first["changed"] and first["changes"] == []
+    assert counts(first) == {"learned": 3}
+    again = look(server)
+    assert not again["changed"] and counts(again) == {"unchanged": 3}
+
+
+def test_a_change_is_told_until_it_is_acknowledged(nsd, look):
+    server = nsd({ZONE: TEXT})
+    look(server)
+    server.set_zone(ZONE, "www A 192.0.2.1\nwww A 192.0.2.9\nmail A 192.0.2.3\nnone A 192.0.2.4\n")
+    found = look(server)
+    assert found["changed"]
+    assert brief(found) == [
+        ("none.example.test", "added", [], ["192.0.2.4"]),
+        ("www.example.test", "changed", ["192.0.2.1", "192.0.2.2"], ["192.0.2.1", "192.0.2.9"]),
+    ]
+    www = next(one for one in found["changes"] if one["name"].startswith("www"))
+    assert (www["added"], www["removed"], www["status"]) == (["192.0.2.9"], ["192.0.2.2"], "noerror")
+    assert www["nameserver"] == server.address and www["time"] and www["id"]
+    lost = look(server)
+    assert [one["id"] for one in lost["changes"]] == [one["id"] for one in found["changes"]]
+    assert counts(lost) == {"unchanged": 3, "returned_again": 2}
+    received = look(server, batch=lost["batch"])
+    assert received["changes"] == [] and received["batch"] == ""
+
+
+def test_order_case_ttl_and_duplicates_are_no_change(nsd, look):
+    server = nsd({ZONE: TEXT})
+    look(server)
+    server.set_zone(ZONE, "WWW 7 A 192.0.2.2\nwww 7 A 192.0.2.1\nwww 7 A 192.0.2.1\nMail 99 A 192.0.2.3\n")
+    found = look(server)
+    assert not found["changed"] and counts(found) == {"unchanged": 3}
+
+
+def test_failures_keep_the_state(fake_dns, look):
+    fake = Fake(www=["192.0.2.1"], mail=["192.0.2.2"])
+    server = fake_dns(fake)
+    look(server)
+    for status in ("servfail", "refused", "notimp", "formerr"):
+        fake.answers["www"] = status
+        found = look(server, retries=0)
+        assert not found["changed"]
+        assert [(one["name"], one["status"]) for one in found["failures"]] == [("www.example.test", status)]
+        assert server.address in found["failures"][0]["nameserver"]
+    fake.answers["www"] = ["192.0.2.1"]
+    found = look(server)
+    assert not found["changed"] and found["failures"] == []
+
+
+def test_a_first_failure_learns_nothing(fake_dns, look):
+    fake = Fake(www="servfail")
+    server = fake_dns(fake)
+    assert counts(look(server, names=["www.example.test"], retries=0)) == {"failed": 1}
+    fake.answers["www"] = ["192.0.2.1"]
+    assert counts(look(server, names=["www.example.test"])) == {"learned": 1}
+
+
+def test_a_removal_needs_a_zone_that_stands_behind_it(fake_dns, look):
+    fake = Fake(www=["192.0.2.1"])
+    server = fake_dns(fake)
+    names = ["www.example.test"]
+    look(server, names=names)
+    fake.answers["www"], fake.soa = None, False
+    found = look(server, names=names)
+    assert not found["changed"] and found["failures"][0]["status"] == "lame"
+    fake.soa = True
+    found = look(server, names=names)
+    assert brief(found) == [("www.example.test", "removed", ["192.0.2.1"], [])]
+    assert found["changes"][0]["status"] == "nxdomain"
+
+
+def test_what_is_not_seen_again_is_no_change(fake_dns, look):
+    seen = iter([["192.0.2.1"], ["192.0.2.66"], ["192.0.2.1"]])
+    fake = Fake(www=lambda: next(seen))
+    server = fake_dns(fake)
+    names = ["www.example.test"]
+    look(server, names=names)
+    found = look(server, names=names)
+    assert not found["changed"] and counts(found) == {"unconfirmed": 1}
+    fake.answers["www"] = ["192.0.2.1"]
+    assert counts(look(server, names=names)) == {"unchanged": 1}
+
+
+def test_confirming_asks_another_server(fake_dns, look):
+    good, bad = Fake(www=["192.0.2.1"]), Fake(www=["192.0.2.1"])
+    servers = [fake_dns(good), fake_dns(bad)]
+    names = ["www.example.test"]
+    look(*servers, names=names)
+    bad.answers["www"] = ["192.0.2.66"]
+    results = [look(*servers, names=names) for _run in range(2)]
+    assert not any(result["changed"] for result in results)
+    good.answers["www"] = ["192.0.2.66"]
+    assert brief(look(*servers, names=names)) == [("www.example.test", "changed", ["192.0.2.1"], ["192.0.2.66"])]
+
+
+def test_a_mass_change_is_one_entry_until_it_is_accepted(nsd, look):
+    names = [f"n{number}.example.test" for number in range(20)]
+    server = nsd({ZONE: "".join(f"n{number} A 192.0.2.1\n" for number in range(20))})
+    look(server, names=names)
+    server.set_zone(ZONE, "".join(f"n{number} A 192.0.2.{1 + (number < 7)}\n" for number in range(20)))
+    for _run in range(2):
+        found = look(server, names=names)
+        assert [one["kind"] for one in found["changes"]] == ["mass"]
+        assert counts(found) == {"unchanged": 13, "held": 7}
+        assert "max_change_percent: 100" in found["changes"][0]["message"]
+    assert len({one["id"] for one in found["changes"]}) == 1
+    accepted = look(server, names=names, max_change_percent=100)
+    assert len(accepted["changes"]) == 7 and {one["kind"] for one in accepted["changes"]} == {"changed"}
+    assert not look(server, names=names, batch=accepted["batch"])["changed"]
+
+
+def test_few_names_are_no_mass(nsd, look):
+    names = [f"n{number}.example.test" for number in range(9)]
+    server = nsd({ZONE: "".join(f"n{number} A 192.0.2.1\n" for number in range(9))})
+    look(server, names=names)
+    server.set_zone(ZONE, "".join(f"n{number} A 192.0.2.2\n" for number in range(9)))
+    assert len(look(server, names=names)["changes"]) == 9
+
+
+def test_a_record_that_goes_back_and_forth_is_told_once(fake_dns, look):
+    fake = Fake()
+    server = fake_dns(fake)
+    kinds, batch = [], ""
+    for number in range(16):
+        fake.answers["www"] = ["192.0.2.1"] if number % 2 == 0 else ["192.0.2.2"]
+        found = look(server, names=["www.example.test"], batch=batch)
+        batch = found["batch"] or batch
+        kinds.append([one["kind"] for one in found["changes"]])
+    assert kinds == [[], ["changed"], ["changed"], ["flapping"]] + [[]] * 12
+    fake.answers["www"] = ["192.0.2.66"]
+    found = look(server, names=["www.example.test"], batch=batch)
+    assert brief(found)[0][1:] == ("changed", ["192.0.2.2"], ["192.0.2.66"])  # what it never showed before is news
+
+
+def test_a_flapping_record_that_rests_elsewhere_is_told(fake_dns, look):
+    fake = Fake()
+    server = fake_dns(fake)
+    batch, told = "", []
+    for value in [1, 2, 1, 2, 1, 2] + [2] * 6:
+        fake.answers["www"] = [f"192.0.2.{value}"]
+        found = look(server, names=["www.example.test"], batch=batch)
+        batch = found["batch"] or batch
+        told += [(one["kind"], one["before"], one["after"]) for one in found["changes"]]
+    one, two = ["192.0.2.1"], ["192.0.2.2"]
+    assert told == [("changed", one, two), ("changed", two, one), ("flapping", one, two), ("changed", one, two)]
+
+
+def test_check_mode_compares_and_keeps_nothing(nsd, look, store):
+    server = nsd({ZONE: TEXT})
+    assert counts(look(server, check_mode=True)) == {"learned": 3}
+    assert counts(look(server, check_mode=True)) == {"learned": 3}
+    look(server)
+    server.set_zone(ZONE, "www A 192.0.2.7\nmail A 192.0.2.3\n")
+    for _run in range(2):
+        found = look(server, check_mode=True)
+        assert brief(found) == [("www.example.test", "changed", ["192.0.2.1", "192.0.2.2"], ["192.0.2.7"])]
+    with store.view() as unit:
+        assert state.listing(unit, None, 0, 10) == []
+    assert len(look(server)["changes"]) == 1
+
+
+def test_results_are_bounded_and_history_has_the_rest(nsd, look, store):
+    names = [f"n{number}.example.test" for number in range(30)]
+    server = nsd({ZONE: "".join(f"n{number} A 192.0.2.1\n" for number in range(30))})
+    look(server, names=names)
+    server.set_zone(ZONE, "".join(f"n{number} A 192.0.2.2\n" for number in range(30)))
+    found = look(server, names=names, max_change_percent=100, max_results=4)
+    assert len(found["changes"]) == 4 and found["truncated"] and found["stats"]["changed"] == 30
+    with store.view() as unit:
+        assert len(state.listing(unit, None, 0, 100)) == 30
+
+
+def test_difference_as_text(nsd, look):
+    server = nsd({ZONE: TEXT})
+    look(server)
+    server.set_zone(ZONE, "www A 192.0.2.2\nwww A 192.0.2.9\nmail A 192.0.2.3\n")
+    found = look(server)["diff"]
+    assert found["before"] == "www.example.test A 192.0.2.1\nwww.example.test A 192.0.2.2\n"
+    assert found["after"] == "www.example.test A 192.0.2.2\nwww.example.test A 192.0.2.9\n"
+
+
+def test_views_do_not_mix(nsd, look):
+    inside, outside = nsd({ZONE: "www A 10.0.0.1\n"}), nsd({ZONE: "www A 192.0.2.1\n"})
+    for _run in range(2):
+        assert not look(inside, names=["www.example.test"], view="inside")["changed"]
+        assert not look(outside, names=["www.example.test"], view="outside")["changed"]
+
+
+def test_tolerated_addresses_are_no_change(fake_dns, look):
+    fake = Fake(www=["192.0.2.1"], mail=["198.51.100.1"])
+    server = fake_dns(fake)
+    names = NAMES[:2]
+    tolerance = [{"names": ["www.*"]}, {"names": ["mail.*"], "networks": ["203.0.113.0/24"]}]
+    look(server, names=names, tolerance=tolerance)
+    fake.answers.update(www=["192.0.2.200"], mail=["203.0.113.9"])
+    assert not look(server, names=names, tolerance=tolerance)["changed"]
+    fake.answers.update(www=["192.0.3.1"], mail=["198.51.100.1"])
+    assert [one["name"] for one in look(server, names=names, tolerance=tolerance)["changes"]] == ["mail.example.test", "www.example.test"]
+    fake.answers.update(www=[], mail=["203.0.113.1"])
+    assert ("www.example.test", "removed", ["192.0.3.1"], []) in brief(look(server, names=names, tolerance=tolerance))
+
+
+def test_a_rotating_name_is_learned_and_its_hijack_is_seen(fake_dns, look):
+    import random
+
+    chance = random.Random(3)
+    pool = [f"192.0.2.{number}" for number in range(1, 9)]
+    fake = Fake(www=lambda: chance.sample(pool, 2), mail=["198.51.100.1"])
+    server = fake_dns(fake)
+    options = {"names": NAMES[:2], "rotation": True}
+    alarms = [brief(look(server, **options)) for _run in range(25)]
+    assert alarms == [[]] * 25
+    fake.answers["www"] = ["203.0.113.66"]
+    found = look(server, **options)
+    assert [(one[1], one[3]) for one in brief(found)] == [("changed", ["203.0.113.66"])]
+    fake.answers["mail"] = ["198.51.100.2"]
+    assert ("mail.example.test", "changed", ["198.51.100.1"], ["198.51.100.2"]) in brief(look(server, batch=found["batch"], **options))
+
+
+def test_expected_records(nsd, look):
+    server = nsd({ZONE: TEXT + '@ MX 10 mail\ntxt TXT "v=spf1 -all"\n'})
+    good = [
+        {"name": "www.example.test", "values": ["192.0.2.2", "192.0.2.1"]},
+        {"name": "WWW.example.test.", "match": "subset", "values": ["192.0.2.1", "192.0.2.2", "192.0.2.3"]},
+        {"name": "www.example.test", "match": "superset", "value": "192.0.2.1"},
+        {"name": "www.example.test", "match": "count", "value": ">= 2"},
+        {"name": "www.example.test", "match": "cidr", "value": "192.0.2.0/24"},
+        {"name": ZONE, "type": "MX", "value": "10 MAIL.example.test."},
+        {"name": "txt.example.test", "type": "TXT", "value": "v=spf1 -all"},
+        {"name": "none.example.test", "values": []},
+    ]
+    found = look(server, against="expected", expected=good, names=None)
+    assert not found["changed"], found["changes"]
+    bad = [
+        {"name": "www.example.test", "value": "192.0.2.1"},
+        {"name": "mail.example.test", "match": "count", "value": 2},
+        {"name": "none.example.test", "value": "192.0.2.8"},
+        {"name": "www.example.test", "match": "cidr", "value": "10.0.0.0/8"},
+    ]
+    found = look(server, against="expected", expected=bad, names=None)
+    assert sorted(brief(found)) == [
+        ("mail.example.test", "changed", ["count == 2"], ["192.0.2.3"]),
+        ("none.example.test", "removed", ["192.0.2.8"], []),
+        ("www.example.test", "changed", ["192.0.2.1"], ["192.0.2.1", "192.0.2.2"]),
+        ("www.example.test", "changed", ["cidr 10.0.0.0/8"], ["192.0.2.1", "192.0.2.2"]),
+    ]
+
+
+def test_name_servers_that_differ_are_named_with_their_serials(nsd, look):
+    one, two = nsd({ZONE: TEXT}), nsd({ZONE: TEXT})
+    assert not look(one, two, against="nameservers")["changed"]
+    serial = two.set_zone(ZONE, "www A 192.0.2.9\nmail A 192.0.2.3\n")
+    found = look(one, two, against="nameservers")
+    assert brief(found) == [("www.example.test", "changed", ["192.0.2.1", "192.0.2.2"], ["192.0.2.9"])]
+    assert found["changes"][0]["nameserver"] == two.address and f"serial {serial} there" in found["changes"][0]["message"]
+    two.stop()
+    found = look(one, two, against="nameservers", retries=0)
+    assert not found["changed"] and {one["nameserver"] for one in found["failures"]} == {two.address}
+
+
+def test_a_zone_file_and_a_transfer(nsd, look, tmp_path):
+    secret = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    server = nsd({ZONE: TEXT + "sub NS ns.sub\nns.sub A 192.0.2.77\n"}, keys={"k.test": secret}, transfer="k.test")
+    text = "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nwww A 192.0.2.1\nwww A 192.0.2.2\nmail A 192.0.2.4\nextra A 192.0.2.5\n"
+    place = tmp_path / "zone"
+    place.write_text(text)
+    options = {"against": "zone", "zone": ZONE, "names": None, "types": ["A"]}
+    found = look(server, zone_file=str(place), **options)
+    assert sorted(brief(found)) == [
+        ("extra.example.test", "removed", ["192.0.2.5"], []),
+        ("mail.example.test", "changed", ["192.0.2.4"], ["192.0.2.3"]),
+    ]
+    key = {"name": "k.test", "secret": secret}
+    found = look(server, tsig=key, reference=[server.address], **options)
+    assert not found["changed"] and found["stats"]["unchanged"] >= 2
+    with pytest.raises(Refusal, match="refused"):
+        look(server, reference=[server.address], **options)
+    watched = look(server, tsig=key, zone=ZONE, names=None)
+    assert counts(watched)["learned"] >= 3
+    server.set_zone(ZONE, "mail A 192.0.2.3\n")
+    found = look(server, tsig=key, zone=ZONE, names=None)
+    assert ("www.example.test", "removed", ["192.0.2.1", "192.0.2.2"], []) in brief(found)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"names": ["ok.test", "a..b"]}, "names, item 2: .*label"),
+        ({"types": ["AAA"]}, "types: .*did you mean"),
+        ({"names": []}, "nothing to ask"),
+        ({"nameservers": ["127.0.0.1:99999"]}, "nameservers: .*port"),
+        ({"against": "expected"}, "needs expected"),
+        ({"against": "expected", "expected": [{"name": "a.test", "value": "1.2.3"}]}, r"item 1 of expected \(a.test\)"),
+        ({"against": "zone"}, "zone is missing"),
+        ({"expected": []}, "of no use"),
+        ({"against": "nameservers"}, "two sources"),
+        ({"zone": ZONE, "tsig": {"name": "k", "secret": "YWJj"}}, "3 bytes"),
+        ({"zone": ZONE, "tsig": {"name": "k", "secret": "?"}}, "base64"),
+        ({"tolerance": [{"network": ["x"]}]}, "did you mean"),
+        ({"tolerance": [{"networks": ["x"]}]}, "not a network"),
+        ({"confirm": -1}, "confirm is -1"),
+        ({"max_change_percent": 101}, "max_change_percent"),
+        ({"timeout": "5 parsecs"}, "timeout: "),
+        ({"names_file": "/nowhere"}, "names_file: /nowhere cannot be read"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_asked(options, words):
+    with pytest.raises(Refusal, match=words):
+        read({"names": ["www.example.test"], "nameservers": ["127.0.0.1:9"], **options})
+
+
+def test_a_bad_line_of_a_names_file_is_named(tmp_path):
+    place = tmp_path / "names"
+    place.write_text("# mine\nwww.example.test  # the shop\n\nb\u00fccher.example\nfoo..bar\n", encoding="utf-8")
+    with pytest.raises(Refusal, match=r"names line 5: .*label"):
+        read({"names_file": str(place), "nameservers": ["127.0.0.1:9"]})
+    place.write_text("www.example.test\nWWW.example.test.\nb\u00fccher.example\n", encoding="utf-8")
+    found = read({"names_file": str(place), "nameservers": ["127.0.0.1:9"]})
+    assert [one.name for one in found.questions] == ["www.example.test", "xn--bcher-kva.example"]
