@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
+import itertools
 import json
 import os
 import platform
@@ -135,12 +137,42 @@ def sweep(bench: Bench) -> Said:
 
 
 def flow(bench: Bench) -> Said:
-    """dns_diff as the engine runs it, in a fresh process: state loaded, compared, history, state saved with fsync."""
+    """dns_diff as the engine runs it, in a fresh process: state loaded, compared, and what changed saved with history and fsync."""
     server = bench.server()
     ours = bench.client("flow", [server], name="dns_diff, engine")
     first = once(ours, bench.env)  # learns
-    print(f"\nfirst run, which stores {bench.count} names: {first.wall:.2f} s, {first.rss:.0f} MB")
-    return _end_to_end(bench, server, ours, "flow: dns_diff end to end as the module's process runs it")
+    print(f"\nfirst run, which stores {bench.count} names: {first.rate:.0f} names a second, {first.wall:.2f} s, {first.rss:.0f} MB")
+    title = f"flow: dns_diff end to end over {bench.count} names as the module's process runs it"
+    found = {"none": _end_to_end(bench, server, _expect(ours, 0), f"{title}, none changed")}
+    generation = itertools.count(1)
+
+    def change() -> None:
+        """One name in a thousand, never the same again, so that none flaps."""
+        step = next(generation)
+        lines = bench.zone.splitlines()
+        for at in range(step, bench.count, 1000):
+            lines[at] = f"{lines[at].split()[0]} A 192.0.2.{step}"
+        bench.zone = "\n".join(lines) + "\n"
+        server.set_zone("bench.test", bench.zone)
+
+    changing = dataclasses.replace(_expect(ours, len(range(1, bench.count, 1000))), before=change)
+    dnsperf = bench.dnsperf(server)
+    found["some"] = turns(
+        f"{title}, 0.1 % changed before each run, saved with fsync", [changing, *dnsperf], bench.env, bench.rounds, {"dnsperf": 0.5}
+    )
+    return found
+
+
+def _expect(ours: Side, changes: int) -> Side:
+    """A run that saw other changes does not count."""
+
+    def read(output: str) -> Said:
+        said = last_json(output)
+        if said["changes"] != changes or said["failed"]:
+            raise BenchError(f"{said['changes']} changes and {said['failed']} failures instead of {changes} and 0: {said}")
+        return said
+
+    return dataclasses.replace(ours, read=read)
 
 
 def task(bench: Bench) -> Said:
@@ -165,7 +197,8 @@ def task(bench: Bench) -> Said:
     )
     first = once(ours, bench.env)
     print(f"\nfirst run, which stores {bench.count} names: {first.wall:.2f} s")
-    return _end_to_end(bench, server, ours, "task: dns_diff as a task of ansible-playbook, whole run (Ansible starts within it)")
+    title = f"task: dns_diff over {bench.count} unchanged names as a task of ansible-playbook, whole run (Ansible starts within it)"
+    return _end_to_end(bench, server, ours, title)
 
 
 def _whole(output: str, count: int) -> Said:
@@ -181,7 +214,7 @@ def _end_to_end(bench: Bench, server: Nsd, ours: Side, title: str) -> Said:
     if peers:
         sides.append(bench.client("dig", [server], peers, "community.general.dig"))
     aims = {"dnsperf": 0.5, "50 threads of dnspython": 40, "community.general.dig": 50}
-    return turns(f"{title}; {bench.count} names, none changed", sides, bench.env, bench.rounds, aims)
+    return turns(title, sides, bench.env, bench.rounds, aims)
 
 
 def diff(bench: Bench) -> Said:

@@ -36,6 +36,7 @@ class Side:
     argv: t.Sequence[str]
     read: t.Callable[[str], Said]
     rounds: int = 10_000  # a slow one takes part in the first rounds only
+    before: t.Callable[[], t.Any] = lambda: None  # what is done before each run and does not count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +62,7 @@ def last_json(output: str) -> Said:
 def once(side: Side, env: t.Mapping[str, str], timeout: float = 900) -> Sample:
     """Run it once. Raises BenchError with the end of its output when it fails."""
     place = Path(env["HOME"]) / "last.log"
+    side.before()
     with open(place, "w+") as log:
         begin = time.monotonic()
         process = subprocess.Popen(side.argv, env=dict(env), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=env["HOME"])
