@@ -195,7 +195,8 @@ def test_few_names_are_no_mass(nsd, look):
     server = nsd({ZONE: "".join(f"n{number} A 192.0.2.1\n" for number in range(9))})
     look(server, names=names)
     server.set_zone(ZONE, "".join(f"n{number} A 192.0.2.2\n" for number in range(9)))
-    assert len(look(server, names=names)["changes"]) == 9
+    found = look(server, names=names)
+    assert len(found["changes"]) == 9, found
 
 
 def test_a_record_that_goes_back_and_forth_is_told_once(fake_dns, look):
