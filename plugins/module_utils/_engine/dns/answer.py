@@ -11,6 +11,7 @@ import socket
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import names, rrtypes, wire
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.ede import extended_error
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.servers import Server
@@ -48,20 +49,19 @@ _RCODES = {
     23: "refused",
 }
 _RCODE_NAMES = {6: "YXDOMAIN", 7: "YXRRSET", 8: "NXRRSET", 9: "NOTAUTH", 10: "NOTZONE", 16: "BADVERS", 23: "BADCOOKIE"}
-# RFC 8914 section 4 and the IANA registry
-_EDE_TEXT = (
-    "Other Error,Unsupported DNSKEY Algorithm,Unsupported DS Digest Type,Stale Answer,Forged Answer,DNSSEC Indeterminate,DNSSEC Bogus,"
-    "Signature Expired,Signature Not Yet Valid,DNSKEY Missing,RRSIGs Missing,No Zone Key Bit Set,NSEC Missing,Cached Error,Not Ready,Blocked,"
-    "Censored,Filtered,Prohibited,Stale NXDomain Answer,Not Authoritative,Not Supported,No Reachable Authority,Network Error,Invalid Data,"
-    "Signature Expired before Valid,Too Early,Unsupported NSEC3 Iterations Value,Unable to conform to policy,Synthesized"
-)
-_EDE = _EDE_TEXT.split(",")
-_IN, _A, _NS, _CNAME, _SOA, _AAAA, _ANY, _EDE_OPTION = 1, 1, 2, 5, 6, 28, 255, 15
+_IN, _A, _NS, _CNAME, _SOA, _AAAA, _ANY = 1, 1, 2, 5, 6, 28, 255
 _OLDEST = (1, 16)
 
 
 class LibraryMissing(Exception):
-    """dnspython is not installed, or too old; the text is one sentence."""
+    """A Python library is not installed, or too old; the text is one sentence.
+
+    :ivar library: its name where it is not there at all, else empty
+    """
+
+    def __init__(self, sentence: str, library: str = "") -> None:
+        super().__init__(sentence)
+        self.library = library
 
 
 @dataclasses.dataclass
@@ -112,7 +112,7 @@ def require() -> None:
         import dns.message
         import dns.version
     except ImportError as exc:
-        raise LibraryMissing("the Python library dnspython is needed; install python3-dnspython or dnspython") from exc
+        raise LibraryMissing("the Python library dnspython is needed; install python3-dnspython or dnspython", "dnspython") from exc
     if (dns.version.MAJOR, dns.version.MINOR) < _OLDEST:
         raise LibraryMissing(f"dnspython {dns.version.version} is too old; 1.16 or newer is needed")
 
@@ -247,7 +247,7 @@ def _read(packet: bytes, question: wire.Question, answer: Answer) -> None:
     message = dns.message.from_wire(packet, ignore_trailing=True)
     rcode = int(message.rcode())
     answer.aa = bool(packet[2] & 0x04)
-    answer.ede = _extended_error(message)
+    answer.ede = extended_error(message)
     _soa(message, answer)
     answer.status = _RCODES.get(rcode, "malformed")
     if answer.status not in ANSWERED:
@@ -312,20 +312,6 @@ def _soa(message: t.Any, answer: Answer) -> None:
         if int(rrset.rdtype) == _SOA and int(rrset.rdclass) == _IN and len(rrset):
             answer.soa = names.to_text(rrset.name.to_wire())
             answer.ttl = min(int(rrset.ttl), int(rrset[0].minimum))
-
-
-def _extended_error(message: t.Any) -> str:
-    parts = []
-    for option in getattr(message, "options", ()):
-        if int(option.otype) != _EDE_OPTION:
-            continue
-        data = getattr(option, "data", None)
-        data = option.to_wire() if data is None else data
-        if len(data) >= 2:
-            code = data[0] << 8 | data[1]
-            extra = "".join(char if char.isprintable() else " " for char in data[2:].decode("utf-8", "replace")).strip()[:300]
-            parts.append((_EDE[code] if code < len(_EDE) else f"extended error {code}") + (f" ({extra})" if extra else ""))
-    return "; ".join(parts)
 
 
 def _fingerprint(packet: bytes, question: wire.Question) -> t.Optional[bytes]:

@@ -53,7 +53,9 @@ def require() -> None:
         import cryptography.hazmat.primitives  # noqa: F401 - only whether it is there
         import dns.dnssec
     except ImportError as exc:
-        raise answers.LibraryMissing("the Python library cryptography is needed to validate DNSSEC; install python3-cryptography") from exc
+        raise answers.LibraryMissing(
+            "the Python library cryptography is needed to validate DNSSEC; install python3-cryptography", "cryptography"
+        ) from exc
     if not hasattr(dns.dnssec, "ValidationFailure") or not hasattr(dns.rdata.Rdata, "replace"):
         raise answers.LibraryMissing("dnspython is too old to validate DNSSEC; 2.1 or newer is needed")
 

@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeFailure, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import milliseconds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import ascii_host, resolve
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import resolve
 
 _TYPES = ("A", "AAAA", "CAA", "CNAME", "DS", "DNSKEY", "HTTPS", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "SSHFP", "SVCB", "TLSA", "TXT")
 
@@ -46,7 +46,7 @@ SPEC = ProbeSpec(
         "timeout": Option("duration", default=5.0, help="for everything together"),
     },
     {
-        "status": "noerror, nodata, nxdomain, servfail, refused, timeout, network, malformed or another answer code",
+        "status": "noerror, nodata, nxdomain, servfail, refused, formerr, notimp, timeout, network, malformed, truncated or lame",
         "rdata": "the answers as text, sorted",
         "nameserver": "who answered; null for the node's own resolver",
         "ttl": "seconds the answer may be kept; null for the node's own resolver",
@@ -104,66 +104,32 @@ def _system_status(exc: NetError) -> str:
 
 
 def _by_library(options: dict[str, t.Any], deadline: Deadline) -> dict[str, t.Any]:
-    try:
-        import dns.exception
-        import dns.message
-        import dns.rdatatype
-        import dns.resolver
-    except ImportError as exc:
-        what = "to ask given name servers" if options["nameservers"] else f"for {options['type']} records"
-        raise CannotSee(f"the Python library dnspython is needed {what}; install python3-dnspython", "missing_library") from exc
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import answer, resolver, rrtypes, servers, wire
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Limits
+
     name, kind = options["name"], options["type"]
-    failed: ProbeFailure | None = None
-    servers = _servers(options, dns.resolver)
-    for index, (host, port) in enumerate(servers):
-        try:
-            share = deadline.left("dns") / (len(servers) - index)
-            query = dns.message.make_query(ascii_host(name), kind)
-        except NetError as exc:
-            failed = failed or _failed("timeout" if exc.reason == "timeout" else "malformed", exc.sentence)
-            break
-        except dns.exception.DNSException as exc:
-            raise _failed("malformed", f"{name} is not a domain name") from exc
-        try:
-            return _ask(query, options, host, port, share)
-        except ProbeFailure as exc:
-            if exc.reason in ("nxdomain", "nodata"):
-                raise
-            failed = exc
-    raise failed or _failed("network", "no name server is configured on this node")
-
-
-def _servers(options: dict[str, t.Any], resolver: t.Any) -> list[tuple[str, int]]:
-    if options["nameservers"]:
-        return [_server(text) for text in options["nameservers"]]
     try:
-        own = resolver.Resolver()
-    except Exception as exc:  # the library's own error for a resolv.conf that is missing or empty
+        answer.require()
+    except answer.LibraryMissing as exc:
+        what = "to ask given name servers" if options["nameservers"] else f"for {kind} records"
+        raise CannotSee(f"{exc} ({what})", "missing_library") from exc
+    try:
+        question = wire.question(name, rrtypes.number(kind))
+    except ValueError as exc:
+        raise _failed("malformed", str(exc)) from exc
+    try:
+        among = [servers.parse(_place(text)) for text in options["nameservers"]] if options["nameservers"] else servers.system()
+    except ValueError as exc:
         raise CannotSee(f"the name servers of this node are not known: {exc}", "unsupported") from exc
-    return [(str(server), int(own.port)) for server in own.nameservers if not str(server).startswith("https:")]
+    # each server gets its share of the time; there is no polite rate, as this is one question
+    limits = Limits(deadline.seconds / len(among), len(among), until=deadline.end, rate=0.0)
+    found = resolver.ask([question], among, limits, first={0: 0}).answers[0]
+    if found.status != "noerror":
+        raise _failed(found.status, found.message, found.nameserver)
+    return {"status": "noerror", "rdata": list(found.rdata), "nameserver": found.nameserver, "ttl": found.ttl}
 
 
-def _ask(query: t.Any, options: dict[str, t.Any], host: str, port: int, seconds: float) -> dict[str, t.Any]:
-    import dns.exception
-    import dns.query
-    import dns.rcode
-    import dns.rdatatype
-
-    name, kind, place = options["name"], options["type"], f"{host}:{port}"
-    try:
-        reply, _tcp = dns.query.udp_with_fallback(query, host, timeout=seconds, port=port, ignore_unexpected=True)
-    except dns.exception.Timeout as exc:
-        raise _failed("timeout", f"{place} did not answer within {seconds:.3g} s", place) from exc
-    except OSError as exc:
-        raise _failed("network", f"{place} cannot be reached: {(exc.strerror or 'no route').lower()}", place) from exc
-    except (dns.exception.DNSException, ValueError, EOFError) as exc:
-        raise _failed("malformed", f"the answer of {place} cannot be read", place) from exc
-    status = dns.rcode.to_text(reply.rcode()).lower()
-    if status != "noerror":
-        raise _failed(status, f"{place} answered {status} for {name} {kind}", place)
-    wanted = dns.rdatatype.from_text(kind)
-    records = [rrset for rrset in reply.answer if rrset.rdtype == wanted]
-    rdata = sorted({record.to_text() for rrset in records for record in rrset})
-    if not rdata:
-        raise _failed("nodata", f"{name} has no {kind} record", place)
-    return {"status": "noerror", "rdata": rdata, "nameserver": place, "ttl": min(rrset.ttl for rrset in records)}
+def _place(text: str) -> str:
+    """An address, and perhaps a port, as the resolver writes it."""
+    host, port = _server(text)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,263 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The use case behind the module dns_info and the lookup dns: names in, answers out, all input checked before a query is sent."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import ipaddress
+import math
+import re
+import threading
+import time
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import answer as answers
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import authority, connection, resolver, rrtypes, wire
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Limits
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_request import Refusal, limits_of, servers_of, written_names
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import Answer
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.servers import Server
+
+_PTR = 12
+_AUTHORITATIVE = re.compile(r"authoritative(?::([0-9]{1,5}))?", re.IGNORECASE)
+_MOST_THREADS = 8  # authoritative servers asked at the same time
+Params = t.Mapping[str, t.Any]
+
+
+@dataclasses.dataclass
+class Job:
+    """What is to be asked. ``order`` has an index into ``questions`` for each answer that is wanted; ``port`` is that of authoritative servers, if they
+    are to be asked, and ``servers`` then only help to find them."""
+
+    names: int
+    questions: t.List[wire.Question]
+    order: t.List[int]
+    servers: t.List[Server]
+    port: t.Optional[int]
+    limits: Limits
+    dnssec: bool
+    trust_anchors: t.Sequence[str]
+    ca: t.Optional[str]
+
+
+def read(params: Params) -> Job:
+    """Options of the module or the lookup: ``names``, ``names_file``, ``types``, ``nameservers``, ``transport``, ``timeout``, ``retries``,
+    ``concurrency``, ``deadline``, ``rate``, ``dnssec``, ``trust_anchors``, ``ca``.
+
+    :raises Refusal: one sentence that names the option and the item
+    :raises LibraryMissing: a library is not there
+    """
+    answers.require()
+    kinds = _kinds(params.get("types") or ["A"])
+    names, questions, order = _questions(params, kinds)
+    places = [str(place).strip() for place in params.get("nameservers") or ()]
+    port = _authoritative(places)
+    resolvers = [place for place in places if not _AUTHORITATIVE.fullmatch(place)]
+    servers = servers_of(dict(params, nameservers=resolvers), "nameservers")
+    limits = limits_of({name: value for name, value in params.items() if name != "rate"})
+    _rates(limits, params.get("rate"), servers, port is not None)
+    dnssec, anchors = bool(params.get("dnssec")), [str(line) for line in params.get("trust_anchors") or ()]
+    try:
+        connection.tls_context(params.get("ca") or None)
+    except ValueError as exc:
+        raise Refusal(str(exc)) from exc
+    if dnssec:
+        anchors = _anchors(anchors)
+    elif anchors:
+        raise Refusal("trust_anchors are given, and dnssec is false; set dnssec to true to validate")
+    return Job(names, questions, order, servers, port, limits, dnssec, anchors, params.get("ca") or None)
+
+
+def run(job: Job) -> t.Dict[str, t.Any]:
+    """``answers`` in the order of the input, and ``stats``."""
+    begin = time.monotonic()
+    counts: t.Counter[str] = collections.Counter()
+    found = _by_authority(job, counts) if job.port is not None else _by_servers(job, job.servers, range(len(job.questions)), counts, True)
+    seconds = time.monotonic() - begin
+    texts = {index: [_as_dict(one) for one in given] for index, given in found.items()}
+    listed = [one for index in job.order for one in texts[index]]
+    statuses = collections.Counter(one["status"] for one in listed)
+    answered = sum(statuses[status] for status in answers.ANSWERED)
+    stats = {
+        "names": job.names,
+        "queries": counts["queries"] + counts["streamed"],
+        "resent": counts["resent"],
+        "seconds": round(seconds, 3),
+        "qps": round((counts["queries"] + counts["streamed"]) / max(seconds, 1e-6), 1),
+        "answered": answered,
+        "failed": len(listed) - answered,
+        "statuses": {status: statuses[status] for status in answers.STATUSES if statuses[status]},
+    }
+    return {"answers": listed, "stats": stats}
+
+
+def _as_dict(answer: Answer) -> t.Dict[str, t.Any]:
+    return {
+        "name": answer.name,
+        "type": answer.type,
+        "status": answer.status,
+        "rdata": list(answer.rdata),
+        "ttl": answer.ttl,
+        "nameserver": answer.nameserver,
+        "latency_ms": answer.latency_ms,
+        "chain": list(answer.chain),
+        "message": answer.message,
+        "secure": answer.secure,
+    }
+
+
+# --- the input ---
+
+
+def _kinds(types: t.Sequence[t.Any]) -> t.List[int]:
+    try:
+        return list(dict.fromkeys(rrtypes.number(kind) for kind in types))
+    except ValueError as exc:
+        raise Refusal(f"types: {exc}") from exc
+
+
+def _questions(params: Params, kinds: t.Sequence[int]) -> t.Tuple[int, t.List[wire.Question], t.List[int]]:
+    """How many names, every question once, and the index of each in the order of the input."""
+    found: t.Dict[bytes, int] = {}
+    questions: t.List[wire.Question] = []
+    order: t.List[int] = []
+    count = 0
+    for place, number, name in written_names(params):
+        count += 1
+        for kind in kinds:
+            try:
+                question = wire.question(_reverse(name, kind), kind)
+            except ValueError as exc:
+                raise Refusal(f"{place} {number}: {exc}") from exc
+            if question.tail not in found:
+                found[question.tail] = len(questions)
+                questions.append(question)
+            order.append(found[question.tail])
+    if not count:
+        raise Refusal("there is nothing to ask for: give names, or a names_file with a name on a line")
+    return count, questions, order
+
+
+def _reverse(name: str, kind: int) -> str:
+    """The name that an address has for PTR (RFC 1035 3.5, RFC 3596 2.5); other names as they are."""
+    if not name[-1:].isalnum() or not (":" in name or name[-1:].isdigit()):
+        return name
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return name
+    if kind != _PTR:
+        raise ValueError(f'"{name}" is an address, of which only PTR can be asked, not {rrtypes.text(kind)}')
+    return address.reverse_pointer
+
+
+def _authoritative(places: t.Sequence[str]) -> t.Optional[int]:
+    """The port of authoritative servers where these are wanted."""
+    matches = [match for match in map(_AUTHORITATIVE.fullmatch, places) if match]
+    if not matches:
+        return None
+    if len(matches) > 1:
+        raise Refusal('nameservers: "authoritative" may stand there once')
+    port = int(matches[0].group(1) or 53)
+    if not 1 <= port <= 65535:
+        raise Refusal(f'nameservers: "{matches[0].group()}": a port is a number from 1 to 65535')
+    return port
+
+
+def _rates(limits: Limits, rate: t.Any, servers: t.Sequence[Server], open_end: bool) -> None:
+    """``rate`` is questions a second for every server, or a mapping of name servers; 0 is no limit."""
+    if rate is None:
+        return
+    if isinstance(rate, t.Mapping):
+        limits.rates = {str(key): _number(value, f"rate of {key}") for key, value in rate.items()}
+        for key in limits.rates:
+            if not open_end and not any(dataclasses.replace(limits, rates={key: -1.0}).rate_of(server) == -1.0 for server in servers):
+                raise Refusal(f'rate: "{key}" is none of the nameservers, which are {", ".join(server.label for server in servers)}')
+        return
+    limits.rate = _number(rate, "rate")
+    limits.rates = {server.label: limits.rate for server in servers}
+
+
+def _number(value: t.Any, what: str) -> float:
+    try:
+        number = float(value) if not isinstance(value, bool) else math.nan
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise Refusal(f"{what} is {value!r}; it must be a number of questions a second, 0 for no limit")
+    return number
+
+
+def _anchors(anchors: t.List[str]) -> t.List[str]:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import dnssec, signatures
+
+    signatures.require()
+    try:
+        signatures.read_anchors(anchors)
+    except ValueError as exc:
+        raise Refusal(f"trust_anchors: {exc}") from exc
+    return anchors or list(dnssec.ROOT)
+
+
+# --- asking ---
+
+
+def _by_servers(
+    job: Job, servers: t.Sequence[Server], indexes: t.Sequence[int], counts: t.Counter[str], recursion: bool
+) -> t.Dict[int, t.List[Answer]]:
+    questions = [job.questions[index] for index in indexes]
+    outcome = resolver.ask(questions, servers, job.limits, dnssec=job.dnssec, ca=job.ca, recursion=recursion)
+    if job.dnssec:
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import dnssec
+
+        dnssec.validate(outcome.answers, questions, job.servers, job.limits, job.trust_anchors, job.ca)
+    counts.update(outcome.stats)
+    return {indexes[at]: [answer] for at, answer in outcome.answers.items()}
+
+
+def _by_authority(job: Job, counts: t.Counter[str]) -> t.Dict[int, t.List[Answer]]:
+    """Every authoritative server of each name's zone, one answer from each."""
+    found = authority.find(sorted({question.name for question in job.questions}), job.servers, job.limits, job.port or 53, job.ca)
+    groups: t.Dict[Server, t.List[int]] = {}
+    for index, question in enumerate(job.questions):
+        for server in found[question.name].servers:
+            groups.setdefault(server, []).append(index)
+    heard: t.Dict[Server, t.Dict[int, t.List[Answer]]] = {}
+    waiting = list(groups.items())
+    lock = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with lock:
+                if not waiting:
+                    return
+                server, indexes = waiting.pop()
+            mine: t.Counter[str] = collections.Counter()
+            given = _by_servers(job, [server], indexes, mine, False)
+            with lock:
+                heard[server] = given
+                counts.update(mine)
+
+    threads = [threading.Thread(target=work, daemon=True) for _number in range(min(_MOST_THREADS, len(waiting)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {index: _of_all(question, index, found[question.name], heard) for index, question in enumerate(job.questions)}
+
+
+def _of_all(
+    question: wire.Question, index: int, found: authority.Found, heard: t.Mapping[Server, t.Mapping[int, t.List[Answer]]]
+) -> t.List[Answer]:
+    if not found.servers:
+        return [answers.failed(question, found.status or "network", found.message)]
+    every = []
+    for server in found.servers:
+        every += heard.get(server, {}).get(index) or [answers.failed(question, "network", f"{server.label} could not be asked", server)]
+    return every
