@@ -23,10 +23,9 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.servers impo
 
 PORTS = 4
 BATCH = 256  # questions sent, or replies read, before the other side gets its turn
-GROWTH = 4  # of the wait before a name is asked once more
-LEVELS = 4
+_PATIENCE = 64  # batches; a server that sends more at a stretch does not stop the clock
 
-# (index of the question, when it was sent, id, how often its name was asked before, up to LEVELS - 1)
+# (index of the question, when it was sent, id, how often its name was asked before)
 Try = t.Tuple[int, float, bytes, int]
 
 _ANSWERS = (0, 3)  # NOERROR, NXDOMAIN
@@ -64,7 +63,11 @@ class Port:
         self.send, self.receive = self.socket.send, self.socket.recv
         self.flying: t.Dict[bytes, Try] = {}
         self.parked: t.Dict[bytes, Try] = {}
-        self.behind = False  # more has come than was read
+        self.behind = 0  # batches read at a stretch, with more to come
+
+    def is_behind(self) -> bool:
+        """Whether a reply that is waited for may be among what is still to be read."""
+        return 0 < self.behind < _PATIENCE
 
 
 class Books(t.Protocol):
@@ -86,7 +89,7 @@ class Books(t.Protocol):
         """A reply that is no plain answer to a first try."""
 
     def expired(self, lane: Lane, port: Port, entry: Try, now: float) -> None:
-        """A try was waited for long enough."""
+        """A try was waited for as long as its server needs."""
 
     def unreachable(self, lane: Lane, port: Port, error: OSError, now: float) -> None:
         """The network told of this port that its server is not there."""
@@ -181,13 +184,13 @@ class Lane:
         )
         good = same = 0
         sent = now
-        port.behind = True
+        port.behind += 1
         for _number in range(BATCH):
             try:
                 packet = receive(size)
             except OSError as exc:
                 if exc.errno in NOT_NOW:
-                    port.behind = False
+                    port.behind = 0
                     break
                 keeper.unreachable(self, port, exc, now)
                 continue
@@ -240,16 +243,16 @@ class Lane:
         self.keeper.hear(self, entry, packet, now)
 
     def expire(self, now: float) -> None:
-        """Tell of tries that were waited for long enough."""
+        """Tell of tries that were waited for as long as the server needs. From then on they take no room in the window."""
         rto = self.pace.rto
         if now < self._next_look or not self.flying:
             return
         self._next_look = now + rto / 4
-        limits = [now - min(self.pace.timeout, rto * GROWTH**level) for level in range(LEVELS)]
+        limit = now - rto
         for port in self.ports:
-            if port.behind:
-                continue  # the reply may be among those
-            for entry in [entry for entry in port.flying.values() if entry[1] <= limits[entry[3]]]:
+            if port.is_behind():
+                continue
+            for entry in [entry for entry in port.flying.values() if entry[1] <= limit]:
                 del port.flying[entry[2]]
                 self.flying -= 1
                 port.parked[entry[2]] = entry

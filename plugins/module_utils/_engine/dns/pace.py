@@ -19,7 +19,8 @@ FIRST_RTO = 0.4  # before any reply
 FLOOR_RTO = 0.02  # below this, the scheduler of a busy machine is what is measured
 FIRST_WINDOW = 128
 SMALLEST_WINDOW = 16
-HEAVY_LOSS = 0.15  # of a window's worth of tries; less is bad luck and no sign of too much load
+HEAVY_LOSS = 0.3  # less is bad luck and no sign of too much load
+JUDGED_WINDOWS, JUDGED_TRIES = 4, 400  # time-outs come in bursts, so it is judged over so many windows and tries
 STRAIGHT = 3  # time-outs with nothing between them
 SILENCE = 0.25  # and at least this long, as one pause of a fast server makes many time-outs
 DEAD_FOR = 60.0
@@ -30,7 +31,7 @@ class Limits:
     """How long and how hard to ask; seconds."""
 
     timeout: float = 2.0  # longest wait for the reply to one try, and shortest for a name in all
-    retries: int = 2  # tries after the first
+    retries: int = 3  # tries after the first
     concurrency: int = 1000  # questions on their way to one server
     until: t.Optional[float] = None  # time.monotonic() by which everything ends
     rates: t.Mapping[str, float] = dataclasses.field(default_factory=dict)  # label, host or address: questions a second; 0 is no limit
@@ -110,7 +111,7 @@ class Pace:
         self._good += count
         if self.window < self.top:
             self.window = min(float(self.top), self.window + (count if self._growing else count / self.window))
-        if self._good + self._lost >= self.window:
+        if self._good + self._lost >= max(JUDGED_WINDOWS * self.window, JUDGED_TRIES):
             self._judge()
 
     def expired(self, sent: float, now: float) -> None:
@@ -121,7 +122,7 @@ class Pace:
         self._straight += 1
         if self._straight >= STRAIGHT and now - self._since >= min(SILENCE, self.timeout):
             self.dead_until = now + DEAD_FOR
-        if self._good + self._lost >= self.window:
+        if self._good + self._lost >= max(JUDGED_WINDOWS * self.window, JUDGED_TRIES):
             self._judge()
 
     def refused(self, now: float) -> None:

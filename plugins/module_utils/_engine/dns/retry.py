@@ -11,7 +11,7 @@ import heapq
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import wire
-from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.lane import LEVELS, NOT_NOW, Lane, Odd, Port, Try
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.lane import NOT_NOW, Lane, Odd, Port, Try
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Limits
 
 _FORMERR, _SERVFAIL, _NOTIMP = 1, 2, 4
@@ -50,6 +50,7 @@ class Keeper:
         self.size = 0
         self.hard: t.Dict[int, Hard] = {}
         self.ends: t.List[t.Tuple[float, int]] = []
+        self.due: t.List[t.Tuple[float, int, int, int]] = []  # when to ask again, index, tries so far, number of the last server
 
     # what lanes tell
 
@@ -81,15 +82,19 @@ class Keeper:
         self._bad(hard, index, lane, rcode in _ONCE_MORE or odd.status == "malformed", now)
 
     def expired(self, lane: Lane, port: Port, entry: Try, now: float) -> None:
-        """A try was waited for long enough to ask again; a reply is still taken."""
+        """A try was waited for as long as its server needs; a reply is still taken."""
         index, sent, key, _before = entry
         lane.pace.expired(sent, now)
         hard = self.hard.get(index)
         if hard is None:
             hard = self._hard(lane, entry)
             hard.held.append((lane, port, key))
-        if not self._ask_again(hard, index, lane, True, now) and hard.end is None:
+        if hard.waiting or hard.end is not None:
+            return
+        if hard.tries > self.limits.retries:
             self._last(hard, index, sent)
+        else:
+            heapq.heappush(self.due, (sent + self._wait(hard, lane, now), index, hard.tries, lane.number))
 
     def unreachable(self, lane: Lane, port: Port, error: OSError, now: float) -> None:
         """The network told of this port that its server is not there."""
@@ -125,7 +130,7 @@ class Keeper:
                     lane.again.appendleft((index, hard))
                     break
                 error = exc
-            port.flying[key] = (index, now, key, min(hard.tries - 1, LEVELS - 1))
+            port.flying[key] = (index, now, key, hard.tries - 1)
             hard.held.append((lane, port, key))
             hard.waiting = False
             lane.flying += 1
@@ -142,9 +147,33 @@ class Keeper:
 
     # what becomes of a name
 
+    def ask_due(self, now: float) -> None:
+        """Ask names again whose time for that has come."""
+        while self.due and self.due[0][0] <= now:
+            _when, index, tries, number = heapq.heappop(self.due)
+            hard = self.hard.get(index)
+            if (
+                hard is not None
+                and hard.tries == tries
+                and not hard.waiting
+                and hard.end is None
+                and not self._ask_again(hard, index, self.lanes[number], True, now)
+            ):
+                self._last(hard, index, now)
+
+    def _wait(self, hard: Hard, lane: Lane, now: float) -> float:
+        """Seconds from a try to the next: each twice the one before, and the last try not in the same breath, for what is out for a moment."""
+        timeout, retries = self.limits.timeout, self.limits.retries
+        wait = lane.pace.rto * 2 ** min(hard.tries - 1, 10)
+        if hard.tries == retries > 1:
+            wait = max(wait, timeout / 4)
+        if all(other.broken or other.pace.is_dead(now) for other in self.lanes):
+            wait = max(wait, timeout / (retries + 1))
+        return min(wait, timeout)
+
     def end_names(self, now: float) -> None:
         """Give up names that had their time, unless there are replies still to be read."""
-        if not self.ends or self.ends[0][0] > now or any(port.behind for lane in self.lanes for port in lane.ports):
+        if not self.ends or self.ends[0][0] > now or any(port.is_behind() for lane in self.lanes for port in lane.ports):
             return
         while self.ends and self.ends[0][0] <= now:
             end, index = heapq.heappop(self.ends)

@@ -126,6 +126,7 @@ def _run(keeper: Keeper, until: float) -> None:
                 lane.drain(port, now)
             for lane in keeper.lanes:
                 lane.expire(now)
+            keeper.ask_due(now)
             keeper.end_names(now)
             keeper.leave_the_dead(now)
         if keeper.same + len(keeper.odd) < total:
@@ -138,6 +139,9 @@ def _run(keeper: Keeper, until: float) -> None:
 def _pause(keeper: Keeper, now: float, until: float) -> float:
     """Milliseconds to wait for a packet."""
     longest = min(_LONGEST_POLL, until - now)
+    for times in (keeper.due, keeper.ends):
+        if times:
+            longest = min(longest, times[0][0] - now + 0.001)
     for lane in keeper.lanes:
         if lane.flying:
             longest = min(longest, lane.pace.rto / 4)
