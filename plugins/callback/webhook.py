@@ -123,7 +123,7 @@ options:
         key: deadline
 """
 
-# Everything is imported here, on the main thread: an import in a thread could hold a lock while a worker is forked.
+# What is needed in any run; what sending needs is imported by the teller, on this thread as well, when there is something to send.
 import functools
 import os
 import time

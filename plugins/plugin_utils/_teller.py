@@ -15,12 +15,15 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import LEAST_TIME, Courier, groups
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.registry import groups
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store, Unit, open_store
 from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE
 from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import Courier
 
 T = t.TypeVar("T")
 
@@ -74,9 +77,10 @@ class PatientStore:
 class Sender(threading.Thread):
     """Sends one channel's queue until it is told to finish. It never prints, imports or raises."""
 
-    def __init__(self, courier: Courier) -> None:
+    def __init__(self, courier: Courier, least: float) -> None:
         super().__init__(name="vigil-webhook", daemon=True)
         self.courier = courier
+        self._least = least
         self.failed = ""
         self._work = threading.Event()
         self._until: float | None = None
@@ -118,7 +122,7 @@ class Sender(threading.Thread):
     def _is_over(self, wait: float | None) -> bool:
         if self._until is None:
             return False
-        return wait is None or time.monotonic() + wait > self._until - LEAST_TIME
+        return wait is None or time.monotonic() + wait > self._until - self._least
 
 
 class Teller:
@@ -237,8 +241,12 @@ class Teller:
         for channel in self.channels:
             if channel.key in keys and self._store is not None:
                 if channel.key not in self._senders:
+                    # Not before there is something to send: every worker is a fork of this process, and pays for what it has loaded.
+                    # It is done here, on the main thread, as an import in a thread could hold a lock while a worker is forked.
+                    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import LEAST_TIME, Courier
+
                     store = t.cast(Store, PatientStore(self._store))
-                    self._senders[channel.key] = Sender(Courier(store, channel, GATE, self._names))
+                    self._senders[channel.key] = Sender(Courier(store, channel, GATE, self._names), LEAST_TIME)
                     self._senders[channel.key].start()
                 self._senders[channel.key].nudge()
 

@@ -71,7 +71,7 @@ class Courier:
         if rest > 0:
             return rest
         until = min(until, time.monotonic() + outbox.LEASE)
-        grouped = groups(self.channel)
+        grouped = registry.groups(self.channel)
         with self._store.unit() as unit:
             lease = outbox.LEASE + _BATCH * self.channel.timeout
             messages = outbox.claim(unit, self.channel.key, self._owner, _MOST if grouped else _BATCH, lease, grouped)
@@ -105,7 +105,7 @@ class Courier:
         """What goes as one message each, in the order of what is oldest in it."""
         found: dict[t.Any, list[outbox.Message]] = {}
         for message in messages:
-            by_itself = not groups(self.channel) or message.id in self._apart
+            by_itself = not registry.groups(self.channel) or message.id in self._apart
             key = message.id if by_itself else str(message.event.get("instance")) if self.channel.group == "host" else ""
             found.setdefault(key, []).append(message)
         return list(found.values())
@@ -179,11 +179,6 @@ class Courier:
                     outbox.mark_failed(unit, message.id, unit.now + pause, verdict.code, text, verdict.kind == THROTTLED)
         self.report.sent += len(group) if verdict.kind == SENT else 0
         self.report.dead += len(group) if verdict.kind == DEAD else 0
-
-
-def groups(channel: Channel) -> bool:
-    """Whether several events go in one message there: in chats, unless the channel asks for each by itself."""
-    return channel.group != "none" and registry.load(channel.scheme).digest is not None
 
 
 def _tenths(seconds: float) -> float:

@@ -14,7 +14,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._http import check_header
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._headers import check_header
 
 SHORTEST_SECRET = 6
 _TELLING = re.compile(r"auth|token|key|secret|cookie|passw|credential|sig", re.IGNORECASE)

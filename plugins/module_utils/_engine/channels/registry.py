@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Dialect
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel, Dialect
 
 _DIALECTS = {"http": "webhook", "https": "webhook", "file": "file", "wecom": "wecom"}
 SCHEMES = tuple(sorted(_DIALECTS))
@@ -45,3 +45,8 @@ def load(scheme: str) -> Dialect:
     from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import wecom
 
     return wecom.DIALECT
+
+
+def groups(channel: Channel) -> bool:
+    """Whether several events go in one message there: in chats, unless the channel asks for each by itself."""
+    return channel.group != "none" and load(channel.scheme).digest is not None

@@ -26,7 +26,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
     masked_url,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import SHORTEST_SECRET
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._http import basic
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._headers import basic
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event

@@ -16,9 +16,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import li
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, from_result, new_event
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import Report, deliver
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import looks_secret
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, marks, outbox
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import (
@@ -30,6 +28,10 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store impo
     open_store,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import Report
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate
 
 UNREACHABLE = "reachable"
 FAILED = "inspection"
@@ -176,6 +178,9 @@ def tell(store: Store, channels: t.Sequence[Channel], batch: Batch, seconds: flo
         the counts are of events times channels, ``events`` are those told now, ``notices`` sentences for the user
     :raises StateError: the store cannot be used; nothing was told then
     """
+    # TLS and HTTP are needed here alone: a callback of a run that has nothing to tell does without
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import deliver
+
     bind(channels, store.salt)
     committed = store.run(lambda unit: commit(unit, channels, batch))
     reports = deliver(store, channels, seconds, gate)

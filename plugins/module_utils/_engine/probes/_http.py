@@ -10,20 +10,19 @@ deadline of the stream holds for all of it. The standard client knows no limit f
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 import typing as t
 import urllib.parse
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._headers import TOKEN
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream
 
 _MOST_HEADERS = 200
 _LONGEST_HEADERS = 65536
 _MOST_INTERIM = 20
 _STATUS = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
@@ -85,26 +84,6 @@ def read_url(url: str) -> Target:
         userinfo = (urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or ""))
     host = parts.hostname.replace("%25", "%", 1) if ":" in parts.hostname else parts.hostname
     return Target(scheme, host, port or _PORTS[scheme], path, userinfo)
-
-
-def basic(userinfo: tuple[str, str]) -> str:
-    """The value of an Authorization header (RFC 7617)."""
-    return "Basic " + base64.b64encode(":".join(userinfo).encode("utf-8")).decode("ascii")
-
-
-def check_header(name: str, value: str) -> None:
-    """Refuse a header that would break the request apart.
-
-    :raises ValueError: with a sentence that does not hold the value
-    """
-    if not _TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} cannot be the name of a header")
-    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
-        raise ValueError(f"the value of the header {name} holds a line break or another control character")
-    try:
-        value.encode("latin-1")
-    except UnicodeError as exc:
-        raise ValueError(f"the value of the header {name} holds a character that is not Latin-1") from exc
 
 
 def request(method: str, path: str, headers: t.Mapping[str, str], body: bytes | None) -> bytes:
@@ -173,7 +152,7 @@ def _read_headers(stream: Stream) -> dict[str, str]:
             headers[last] += " " + text.strip()
             continue
         name, colon, value = text.partition(":")
-        if not colon or not _TOKEN.fullmatch(name):
+        if not colon or not TOKEN.fullmatch(name):
             raise NetError("protocol", "a header of the answer cannot be read", "headers")
         last, value = name.lower(), value.strip(" \t")
         if last == "content-length" and headers.get(last, value) != value:

@@ -14,7 +14,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, Option, ProbeFailure, ProbeSpec
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _http
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _headers, _http
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import failure, milliseconds, read_json
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream, ascii_host, connect, resolve
@@ -36,7 +36,7 @@ def _complete(options: dict[str, t.Any]) -> None:
     for name, value in (options["headers"] or {}).items():
         if isinstance(value, (dict, list)):
             raise ValueError(f"http.headers: {name} must be text")
-        _http.check_header(str(name), str(value))
+        _headers.check_header(str(name), str(value))
         if str(name).lower() in _OWN_HEADERS:
             raise ValueError(f"http.headers: {name} is set by the probe itself")
     if options["client_key"] and not options["client_cert"]:
@@ -93,7 +93,7 @@ class _Ask:
         for name, value in (options["headers"] or {}).items():
             self.headers[known.get(str(name).lower(), str(name))] = str(value).strip()
         if self.target.userinfo and "authorization" not in {name.lower() for name in self.headers}:
-            self.headers["Authorization"] = _http.basic(self.target.userinfo)
+            self.headers["Authorization"] = _headers.basic(self.target.userinfo)
 
     def bytes(self) -> bytes:
         headers = dict(self.headers)
