@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -18,6 +19,19 @@ _WORD = re.compile(r"(in|contains|between)\s+(.*)|(exists|absent)", re.DOTALL)
 _ITEM = re.compile(r"\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^,]*?)\s*(?:,|$)")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LONGEST_NUMBER = 100
+# What only somebody has written who meant a matcher: another language's operators, a list or a number behind a word in another case.
+_NEARLY = re.compile(
+    r"=|[≤≥≠＜＞＝]|&[lg]t;|!(?=[<>=])|(?:not\s+)?in\s*[\[({]|between\s*[\[(]|between\s*[-+]?[0-9]|not\s+(?:in|contains|between)\s"
+    r"|(?:less|greater|more)\s+than\s+[-+]?[0-9]|at\s+(?:least|most)\s+[-+]?[0-9]",
+    re.IGNORECASE,
+)
+_POSTFIX = re.compile(r"[-+]?[0-9.]+\s*[%a-zA-Z]*\s*(?:[<>]=?|[=!]=)")  # 90% >
+# Observed as numbers whatever the host, so that a text can never be equal to them.
+_NUMBERS_ALONE = (
+    "latency_ms", "used_percent", "free_bytes", "free", "days_left", "tls.days_left", "body_bytes", "count", "rss_bytes", "cpu_percent",
+    "oldest_seconds", "memory_bytes", "restarts", "per_core1", "per_core5", "per_core15", "size", "age_seconds", "rc", "offset_ms",
+    "phases.dns", "phases.connect", "phases.tls", "phases.first_byte",
+)  # fmt: skip
 FORMS = "<, <=, >, >=, ==, !=, ~ regex, !~ regex, in [a, b], contains x, between a b, exists, absent, or a literal value"
 Bounds = t.Mapping[str, t.Any]
 
@@ -67,9 +81,30 @@ def parse_matcher(value: t.Any, path: str = "") -> Matcher:
     match = _WORD.fullmatch(text)
     if match:
         return _word(match, text, path)
-    if text in ("in", "contains", "between") or re.match(r"=|[≤≥≠]|!(?=[<>=])|(?:in|between)\s*\[|not in\s|not contains\s", text):
-        raise ValueError(f'{value!r} is not a matcher; write one of {FORMS} (to compare with this very text: == "...")')
+    meant = _mistaken(text, path)
+    if meant is not None:
+        raise ValueError(f"{value!r} is not a matcher; {meant} (to compare with this very text: {_quoted(text)})")
     return Matcher("literal", value, _show(value))
+
+
+def _mistaken(text: str, path: str) -> str | None:
+    """What to write in place of a text that was clearly meant as a matcher; None for a literal."""
+    if text in ("in", "contains", "between") or _NEARLY.match(text) or _POSTFIX.fullmatch(text):
+        return f"write one of {FORMS}"
+    negated = re.fullmatch(r"(not|is|!)\s*(exists?|absent)", text, re.IGNORECASE)
+    if negated:
+        holds = (negated.group(2).lower() != "absent") == (negated.group(1).lower() == "is")
+        return f"did you mean {'exists' if holds else 'absent'!r}?"
+    near = difflib.get_close_matches(text.lower(), ("exists", "absent"), 1, 0.85)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    if text and _as_number(text) is None and path in _NUMBERS_ALONE:
+        return f"{path} is a number, so write for example '< 90'"
+    return None
+
+
+def _quoted(text: str) -> str:
+    return "== " + (f"'{text}'" if '"' in text else f'"{text}"')
 
 
 def _octal(value: t.Any) -> t.Any:
@@ -83,13 +118,19 @@ def _operator(kind: str, rest: str, text: str, path: str) -> Matcher:
     if not rest:
         raise ValueError(f"{text!r} has nothing to compare with; write for example {kind + ' 90' if kind in _ORDER else kind + ' text'!r}")
     if kind in ("~", "!~"):
+        if text.startswith(("~=", "!~=")):
+            raise ValueError(f"{text!r} is not a matcher; did you mean {f'{kind} {rest[1:].strip()}'!r}?")
         return Matcher(kind, _regex(rest), text)
     if kind in _ORDER:
         if rest == "baseline":
             return Matcher(kind, rest, text)
         if rest[0] in "<>=":
-            raise ValueError(f"{text!r} is not a matcher; did you mean {rest[0] + kind + rest[1:]!r}?")
+            other = {"<=": "<=", ">=": ">=", "<>": "!="}.get(kind[0] + rest[0], kind)
+            raise ValueError(f"{text!r} is not a matcher; did you mean {f'{other} {rest[1:].strip()}'!r}?")
         return Matcher(kind, _number(rest, text, path), text)
+    if rest == "baseline":
+        order = "only '< baseline' and '> baseline' compare with what is usual here"
+        raise ValueError(f'{text!r} is not a matcher; {order} (for the very word: {kind} "baseline")')
     return Matcher(kind, _scalar(rest), text)
 
 

@@ -13,19 +13,12 @@ MASK = "********"
 _SENSITIVE = re.compile(
     r"auth|token|(?:^|[-_.]|api|access)key(?![a-z])|secret|cookie|passw|vault|credential|signature|\bsig\b", re.IGNORECASE
 )
-_USERINFO = re.compile(r"(?<=://)[^/?#\s@]*@")
 _URL_PASSWORD = re.compile(r"://([^/?#\s:@]*):([^/?#\s@]+)@")
 _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]+)")
 # --password=x, PGPASSWORD=x, "password": "x", password=x&user=y
 _ASSIGNED = re.compile(r"""([\w.-]+)["']?\s*[=:]\s*["']?([^\s"'&;,{}]+)""")
 _SCHEMES = re.compile(r"\b(?:basic|bearer|token)\s+(\S+)", re.IGNORECASE)
 _SHORTEST = 4
-
-
-def mask_url(url: str) -> str:
-    """The URL with user information and the values of telling query parameters replaced."""
-    url = _USERINFO.sub(MASK + "@", url)
-    return _QUERY.sub(lambda m: m.group(0) if not _SENSITIVE.search(m.group(2)) else f"{m.group(1)}{m.group(2)}={MASK}", url)
 
 
 def mask(value: t.Any, secrets: t.Collection[str]) -> t.Any:

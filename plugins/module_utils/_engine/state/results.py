@@ -107,21 +107,6 @@ def scores(unit: Unit, host: str, limit: int = 30) -> list[tuple[float, float]]:
     return [(float(at), float(score)) for at, score in reversed(rows)]
 
 
-def latest(unit: Unit, host: str) -> dict[str, t.Any] | None:
-    """The host's last run ``{time, status, score, summary, results: [...]}``, or None."""
-    run = unit.one("SELECT id, at, status, score, summary FROM runs WHERE host = ? ORDER BY id DESC LIMIT 1", (host,))
-    if run is None:
-        return None
-    rows = unit.all(f"SELECT {_COLUMNS} FROM results WHERE run = ? ORDER BY id", (run[0],))
-    return {
-        "time": rfc3339(run[1]),
-        "status": run[2],
-        "score": run[3],
-        "summary": load(run[4], {}),
-        "results": [_entry(row) for row in rows],
-    }
-
-
 def _entry(row: t.Sequence[t.Any]) -> dict[str, t.Any]:
     entry = dict(zip(("host", "check", "probe", "time", "status", "was", "severity", "summary", "reason", "since", "metrics"), row))
     entry.update(time=rfc3339(entry["time"]), since=rfc3339(entry["since"]), metrics=load(entry["metrics"], {}))

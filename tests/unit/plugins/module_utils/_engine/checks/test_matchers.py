@@ -77,11 +77,68 @@ def test_units_follow_the_key(matcher, path, number):
         ("between 5", "two numbers"),
         ("between 20 10", "can never hold"),
         ("contains", "not a matcher"),
+        ("exist", "did you mean 'exists'"),
+        ("Exists", "did you mean 'exists'"),
+        ("exits", "did you mean 'exists'"),
+        ("absentt", "did you mean 'absent'"),
+        ("Absent", "did you mean 'absent'"),
+        ("not exists", "did you mean 'absent'"),
+        ("!exists", "did you mean 'absent'"),
+        ("is absent", "did you mean 'absent'"),
+        ("not absent", "did you mean 'exists'"),
+        ("== baseline", "only '< baseline'"),
+        ("!= baseline", "only '< baseline'"),
+        ("in[200, 204]", "not a matcher"),
+        ("IN [200, 204]", "not a matcher"),
+        ("in(200, 204)", "not a matcher"),
+        ("Between 10 20", "not a matcher"),
+        ("between10 20", "not a matcher"),
+        ("not between 1 2", "not a matcher"),
+        ("90% >", "not a matcher"),
+        ("90 <=", "not a matcher"),
+        ("&lt; 90", "not a matcher"),
+        ("less than 90%", "not a matcher"),
+        ("at most 90", "not a matcher"),
+        ("< = 90", "did you mean '<= 90'"),
+        ("<> 90", "did you mean '!= 90'"),
+        ("~= up", "did you mean '~ up'"),
+        ("90%", "used_percent is a number"),
+        ("low", "used_percent is a number"),
     ],
 )
 def test_a_wrong_matcher_is_refused(matcher, words):
     with pytest.raises(ValueError, match=words):
         parse_matcher(matcher, "used_percent")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "up",
+        "exit",
+        "sent",
+        "present",
+        "missing",
+        "baseline",
+        "existing",
+        "Contains eggs",
+        "inactive",
+        "index.html",
+        "between",
+        "90%",
+        "10-20",
+        "",
+    ],
+)
+def test_a_literal_stays_one(text):
+    if text != "between":
+        assert parse_matcher(text, "json.state").test(text)
+    assert parse_matcher(f'== "{text}"', "json.state").test(text)
+
+
+@pytest.mark.parametrize("text", ["exist", "absentt", "baseline", "in[a]", "90% <", "~= x", "at most 5"])
+def test_every_text_can_be_written_as_itself(text):
+    assert parse_matcher(f'== "{text}"', "stdout").test(text)
 
 
 def test_a_wrong_unit_is_refused():

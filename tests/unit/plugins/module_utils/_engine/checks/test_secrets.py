@@ -4,13 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, mask_url, secrets_of
-
-
-def test_urls_show_no_user_and_no_token():
-    url = "https://joe:pa%40ss@host/x?page=2&access_token=T0PSECRET&key=K3Y;sig=abc"
-    assert mask_url(url) == "https://********@host/x?page=2&access_token=********&key=********;sig=********"
-    assert mask_url("https://host/x?page=2") == "https://host/x?page=2"
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, secrets_of
 
 
 def test_secrets_are_found_where_options_hold_them():

@@ -72,18 +72,15 @@ def test_series_are_of_sound_runs_only(store):
         assert results.series(unit, "web9", key, "used", 2) == []
 
 
-def test_scores_and_latest(store):
+def test_scores(store):
     with store.unit() as unit:
-        assert results.latest(unit, "web1") is None
         results.record(unit, "web1", run(score=10.0), NOW)
         results.record(unit, "web1", {"unreachable": True, "msg": "no route"}, NOW + 1)
         results.record(unit, "web1", {"failed": True, "msg": "boom"}, NOW + 2)
         results.record(unit, "web1", run(new_result("disk", status="ok"), score=90.0), NOW + 3)
         assert results.scores(unit, "web1") == [(NOW, 10.0), (NOW + 3, 90.0)]
-        last = results.latest(unit, "web1")
         statuses = [row[0] for row in unit.all("SELECT status FROM runs ORDER BY id")]
     assert statuses == ["warning", "unreachable", "failed", "warning"]
-    assert (last["score"], last["results"][0]["check"]) == (90.0, "disk")
 
 
 def test_entries_of_results_and_changes(store):
@@ -138,6 +135,6 @@ def test_names_that_are_no_text(tmp_path, name, kept):
             assert told[0]["was"] == (None, "ok")[number]
         assert len(results.scores(unit, name)) == 2
         key = check_key(name, {name: name})
-        assert len(results.latest(unit, name)["results"]) == len(entries.entries(unit, "results", name)) / 2 == 1
+        assert len(entries.entries(unit, "results", name)) == 2
         assert results.series(unit, name, key, kept, 5) == [1.0, 1.0]
         assert entries.entries(unit, "results")[0]["host"] == kept
