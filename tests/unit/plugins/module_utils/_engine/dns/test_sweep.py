@@ -15,7 +15,7 @@ import typing as t
 import zlib
 
 import pytest
-from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import servers, sweep, wire
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import pace, servers, sweep, wire
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Pace
 
 OPT = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
@@ -41,11 +41,11 @@ def packet_of(
     return head + (question or asked) + answer + OPT
 
 
-def good(_server: "Server", query: bytes, asked: bytes) -> t.Iterable[bytes]:
+def good(_server: Server, query: bytes, asked: bytes) -> t.Iterable[bytes]:
     return [packet_of(query)]
 
 
-def silent(_server: "Server", query: bytes, asked: bytes) -> t.Iterable[bytes]:
+def silent(_server: Server, query: bytes, asked: bytes) -> t.Iterable[bytes]:
     return []
 
 
@@ -115,6 +115,13 @@ def closed():
     return servers.parse(f"127.0.0.1:{port}")
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """For tests that count queries: a pause of this machine must not look like a lost packet."""
+    monkeypatch.setattr(pace, "FIRST_RTO", 20.0)
+    monkeypatch.setattr(pace, "FLOOR_RTO", 20.0)
+
+
 def questions(count: int) -> t.List[wire.Question]:
     return [wire.question(f"host{number}.example.test", 1) for number in range(count)]
 
@@ -163,10 +170,10 @@ def test_what_changed_is_odd_and_others_count_as_the_same(serve):
     assert [odd.index for odd in swept.odd] == [7]
 
 
-def test_queries_are_as_asked_for(serve):
+def test_queries_are_as_asked_for(serve, patient):
     server = serve()
-    sweep.sweep(questions(1), [server.place], limits(), dnssec=True, recursion=False, edns_size=4000)
-    sweep.sweep(questions(1), [server.place], limits(), edns_size=0)
+    sweep.sweep(questions(1), [server.place], limits(timeout=30), dnssec=True, recursion=False, edns_size=4000)
+    sweep.sweep(questions(1), [server.place], limits(timeout=30), edns_size=0)
     one, two = server.queries
     # with DO comes CD: bogus data must come back to be judged
     assert one[2:12] == b"\0\x10\0\1\0\0\0\0\0\1" and one.endswith(b"\0\0\x29\x0f\xa0\0\0\x80\0\0\0")
@@ -207,9 +214,9 @@ def spoofed(_server: Server, query: bytes, asked: bytes) -> t.Iterable[bytes]:
     yield packet_of(query)
 
 
-def test_lies_are_not_listened_to(serve):
+def test_lies_are_not_listened_to(serve, patient):
     server, asked = serve(spoofed), questions(100)
-    swept = sweep.sweep(asked, [server.place], limits(concurrency=20), known_of(asked))
+    swept = sweep.sweep(asked, [server.place], limits(timeout=30, concurrency=20), known_of(asked))
     assert (swept.same, swept.odd) == (100, [])
     assert swept.stats["rejected"] >= 900
     assert swept.stats["resent"] == 0
@@ -238,10 +245,10 @@ def test_duplicates_change_nothing(serve):
     assert swept.stats["late"] > 0
 
 
-def test_truncated_goes_on_to_the_stream(serve):
+def test_truncated_goes_on_to_the_stream(serve, patient):
     asked = questions(3)
     swept = sweep.sweep(
-        asked, [serve(lambda _server, query, _asked: [packet_of(query, answer=b"", flags=0x82)]).place], limits(), known_of(asked)
+        asked, [serve(lambda _server, query, _asked: [packet_of(query, answer=b"", flags=0x82)]).place], limits(timeout=30), known_of(asked)
     )
     check(swept, 3)
     assert statuses(swept) == {"truncated"} and swept.stats["resent"] == 0
@@ -249,7 +256,7 @@ def test_truncated_goes_on_to_the_stream(serve):
 
 
 @pytest.mark.parametrize(("rcode", "times"), [(2, 2), (5, 1), (1, 2), (4, 2), (9, 1)])
-def test_a_bad_code_from_the_only_server_is_what_is_told(serve, rcode, times):
+def test_a_bad_code_from_the_only_server_is_what_is_told(serve, patient, rcode, times):
     server, asked = serve(says(rcode)), questions(3)
     swept = sweep.sweep(asked, [server.place], limits(timeout=30), known_of(asked))
     check(swept, 3)
@@ -259,16 +266,16 @@ def test_a_bad_code_from_the_only_server_is_what_is_told(serve, rcode, times):
 
 
 @pytest.mark.parametrize("rcode", [1, 2, 4, 5])
-def test_a_bad_code_is_asked_of_another_server(serve, rcode):
+def test_a_bad_code_is_asked_of_another_server(serve, patient, rcode):
     bad, right, asked = serve(says(rcode)), serve(), questions(40)
     swept = sweep.sweep(asked, [bad.place, right.place], limits(timeout=30), known_of(asked))
     assert (swept.same, swept.odd) == (40, [])
-    assert len(right.asked) == 40 and bad.asked
+    assert bad.asked and set(bad.asked) <= set(right.asked) and len(right.asked) == 40
 
 
-def test_a_name_that_is_not_there_is_an_answer(serve):
+def test_a_name_that_is_not_there_is_an_answer(serve, patient):
     one, two, asked = serve(says(3)), serve(says(3)), questions(10)
-    swept = sweep.sweep(asked, [one.place, two.place], limits(), known_of(asked))
+    swept = sweep.sweep(asked, [one.place, two.place], limits(timeout=30), known_of(asked))
     check(swept, 10)
     assert swept.stats["queries"] == 10
     assert {odd.packet[3] & 15 for odd in swept.odd} == {3}
@@ -320,16 +327,17 @@ def test_a_silent_server_is_waited_for_and_told(serve):
     assert all(odd.packet is None and odd.seconds >= 0.6 for odd in swept.odd)
 
 
-def test_a_slow_answer_to_the_first_try_is_an_answer(serve):
+@pytest.mark.parametrize("retries", [0, 1, 4])
+def test_a_slow_answer_to_the_first_try_is_an_answer(serve, retries):
     def slow(server: Server, query: bytes, asked: bytes) -> t.Iterable[bytes]:
         if server.asked[asked] == 1:
             threading.Timer(1.2, server.socket.sendto, (packet_of(query), server.peer)).start()
         return []
 
     server, asked = serve(slow), questions(3)
-    swept = sweep.sweep(asked, [server.place], limits(timeout=10, retries=1), known_of(asked))
+    swept = sweep.sweep(asked, [server.place], limits(timeout=10, retries=retries), known_of(asked))
     assert (swept.same, swept.odd) == (3, [])
-    assert swept.stats["resent"] == 3
+    assert swept.stats["resent"] <= 3 * retries
 
 
 def test_one_of_three_is_dead(serve):
@@ -383,16 +391,16 @@ def test_polite_by_default():
     assert sweep.Limits(rates={"[2001:db8::1]": 0}).rate_of(servers.parse("2001:db8::1")) == 0
 
 
-def test_the_name_picks_the_server_and_first_overrules(serve):
+def test_the_name_picks_the_server_and_first_overrules(serve, patient):
     one, two, asked = serve(), serve(), questions(60)
-    sweep.sweep(asked, [one.place, two.place], limits())
+    sweep.sweep(asked, [one.place, two.place], limits(timeout=30))
     picked = set(one.asked)
     assert 10 < len(picked) < 50 and not picked & set(two.asked)
     one.asked.clear()
-    sweep.sweep(asked, [one.place, two.place], limits())
+    sweep.sweep(asked, [one.place, two.place], limits(timeout=30))
     assert set(one.asked) == picked
     one.asked.clear()
-    sweep.sweep(asked, [one.place, two.place], limits(), first={number: 1 for number in range(60)})
+    sweep.sweep(asked, [one.place, two.place], limits(timeout=30), first=dict.fromkeys(range(60), 1))
     assert not one.asked
 
 
