@@ -57,9 +57,19 @@ def test_owners_spelled_out_compressed_and_in_capitals_are_the_same():
 
 @pytest.mark.parametrize(
     ("kind", "before", "after"),
-    [(2, b"", b""), (5, b"", b""), (6, b"", b"\1r\0" + bytes(20)), (12, b"", b""), (15, b"\0\5", b""), (17, b"", b"\1t\0"), (18, b"\0\1", b""), (26, b"\0\1", b"\1x\0"),
-     (33, b"\0\1\0\2\0\3", b""), (35, b"\0\1\0\2\1S\0\3abc", b""), (36, b"\0\1", b""), (39, b"", b""), (46, b"\0\1" + bytes(16), b"signature"), (64, b"\0\1", b"\0\1\0\2h2"), (47, b"", b"\0\1\x40")],
-)  # fmt: skip
+    [
+        *((kind, b"", b"") for kind in (2, 5, 12, 39)),
+        *((kind, b"\0\5", b"") for kind in (15, 18, 36)),
+        (6, b"", b"\1r\0" + bytes(20)),
+        (17, b"", b"\1t\0"),
+        (26, b"\0\1", b"\1x\0"),
+        (33, b"\0\1\0\2\0\3", b""),
+        (35, b"\0\1\0\2\1S\0\3abc", b""),
+        (46, b"\0\1" + bytes(16), b"signature"),
+        (47, b"", b"\0\1\x40"),
+        (64, b"\0\1", b"\0\1\0\2h2"),
+    ],
+)
 def test_names_in_data_are_read(kind, before, after):
     short, long = (
         record(b"\xc0\x0c", kind, before + b"\2mx" + ZONE + after),
