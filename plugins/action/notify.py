@@ -17,6 +17,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_events
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.notify import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE, REQUIRED_BY, REQUIRED_ONE_OF
@@ -67,7 +68,7 @@ class ActionModule(ActionBase):
             return flow.tell(store, channels, batch, seconds)
         except StateError as exc:
             # not being able to tell never fails a play
-            lost = len(batch.events) + len(batch.messages)
+            lost = len(batch.events) + len(batch.messages) + sum(len(one[1]["changes"]) for one in batch.dns)
             notice = f"Nothing could be kept for the channels: {exc}"
             return {"delivered": 0, "queued": 0, "dropped": lost * len(channels), "channels": [], "events": [], "notices": [notice]}
         finally:
@@ -128,6 +129,7 @@ def _batch(args: dict[str, t.Any], results: t.Any, host: str) -> flow.Batch:
     service = args["service"]
     events: list[Event] = []
     messages: list[Event] = []
+    dns: list[tuple[str, t.Mapping[str, t.Any], str, float]] = []
     given = args["event"]
     try:
         for item in given if isinstance(given, list) else [given] if given is not None else []:
@@ -140,7 +142,9 @@ def _batch(args: dict[str, t.Any], results: t.Any, host: str) -> flow.Batch:
     if results is not None:
         if not isinstance(results, dict):
             raise Refused(
-                f"results must be a mapping of host names and what vigil.ops.inspect returned there, not {type(results).__name__}."
+                "results must be a mapping of host names and what vigil.ops.inspect or vigil.ops.dns_diff returned there,"
+                f" not {type(results).__name__}."
             )
-        events += flow.events_of_results(results, service, now)
-    return flow.Batch(events, messages, f"notify:{service}")
+        dns = [(str(host), one, service, now) for host, one in results.items() if dns_events.is_outcome(one)]
+        events += flow.events_of_results({host: one for host, one in results.items() if not dns_events.is_outcome(one)}, service, now)
+    return flow.Batch(events, messages, f"notify:{service}", dns)

@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.servers import Server
 
 AGAINST = ("previous", "expected", "nameservers", "zone")
+_PTR = 12
 _LARGEST_FILE = 256 * 1024 * 1024
 Params = t.Mapping[str, t.Any]
 Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
@@ -90,11 +91,9 @@ def read(params: Params) -> Request:
     """The request in a module's options.
 
     :raises Refusal: one sentence that names the option
+    :raises LibraryMissing: dnspython is not there
     """
-    try:
-        answers.require()
-    except answers.LibraryMissing as exc:
-        raise Refusal(str(exc)) from exc
+    answers.require()
     request = Request(
         against=str(params.get("against") or "previous"), view=str(params.get("view") or ""), batch=str(params.get("batch") or "")
     )
@@ -102,8 +101,9 @@ def read(params: Params) -> Request:
         raise Refusal(f'against is "{request.against}"' + nearest(request.against, AGAINST))
     request.kinds = _kinds(params)
     request.questions = questions_of(written_names(params), sorted(request.kinds or {1}))
-    request.limits = limits_of(params)
+    request.limits = limits_of({name: value for name, value in params.items() if name != "rate"})
     request.servers = servers_of(params, "nameservers")
+    _rates(request.limits, params.get("rate"), request.servers)
     request.dnssec, request.ca = bool(params.get("dnssec")), params.get("ca") or None
     request.trust_anchors = tuple(params.get("trust_anchors") or ())
     request.rotation = bool(params.get("rotation"))
@@ -200,15 +200,24 @@ def questions_of(written: t.Iterable[t.Tuple[str, int, str]], kinds: t.Sequence[
     ends = [(kind, kind.to_bytes(2, "big") + b"\0\1") for kind in kinds]
     found: t.Dict[bytes, wire.Question] = {}
     both = names.both
+    pointers = _PTR in kinds
     for place, number, name in written:
         try:
-            text, packed = both(name)
+            text, packed = both(_reverse(name) if pointers else name)
         except ValueError as exc:
             raise Refusal(f"{place} {number}: {exc}") from exc
         for kind, end in ends:
             tail = packed + end
             found[tail] = wire.Question(text, kind, tail)
     return list(found.values())
+
+
+def _reverse(name: str) -> str:
+    """The name that an address has for PTR (RFC 1035 3.5, RFC 3596 2.5); other names as they are."""
+    try:
+        return ipaddress.ip_address(name).reverse_pointer
+    except ValueError:
+        return name
 
 
 def _kinds(params: Params) -> t.Optional[t.FrozenSet[int]]:
@@ -234,11 +243,11 @@ def servers_of(params: Params, option: str) -> t.List[Server]:
 
 
 def limits_of(params: Params) -> Limits:
-    """timeout, retries, concurrency, deadline and rate."""
+    """timeout, retries, concurrency and deadline."""
     usual = Limits()
     timeout = _duration(params, "timeout", usual.timeout)
     deadline = _duration(params, "deadline", 0.0)
-    for name, least in (("retries", 0), ("concurrency", 1), ("rate", 0)):
+    for name, least in (("retries", 0), ("concurrency", 1)):
         if params.get(name) is not None and params[name] < least:
             raise Refusal(f"{name} is {params[name]}; it must be {least} or more")
     if timeout <= 0:
@@ -246,9 +255,23 @@ def limits_of(params: Params) -> Limits:
     limits = Limits(timeout=timeout, retries=usual.retries if params.get("retries") is None else params["retries"])
     limits.concurrency = params.get("concurrency") or usual.concurrency
     limits.until = time.monotonic() + deadline if deadline else None
-    if params.get("rate") is not None:
-        limits.rate = params["rate"]
     return limits
+
+
+def _rates(limits: Limits, rate: t.Any, listed: t.Sequence[Server]) -> None:
+    """``rate`` is questions a second for every server, or a mapping of name servers; 0 is no limit."""
+    if rate is None:
+        return
+    given = rate if isinstance(rate, t.Mapping) else {server.label: rate for server in listed}
+    try:
+        limits.rates = {str(key): float(value) for key, value in given.items()}
+    except (TypeError, ValueError) as exc:
+        raise Refusal(f"rate is {rate!r}; it must be a number of questions a second, or a mapping of nameservers to numbers") from exc
+    if any(not 0 <= value < float("inf") for value in limits.rates.values()):
+        raise Refusal(f"rate is {rate!r}; a number of questions a second is 0 (no limit) or more")
+    for key in limits.rates:
+        if not any(dataclasses.replace(limits, rates={key: -1.0}).rate_of(server) == -1.0 for server in listed):
+            raise Refusal(f'rate: "{key}" is none of the nameservers, which are {", ".join(server.label for server in listed)}')
 
 
 def _duration(params: Params, name: str, default: float) -> float:

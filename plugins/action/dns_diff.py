@@ -1,0 +1,99 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's part of dns_diff: read a file of expected records, and remember which changes were received.
+
+The host returns a change in every run until it is handed the batch that the change was in, or a later one. So a change is not lost when
+the controller dies before it has kept the result.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+import yaml  # type: ignore[import-untyped]
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import receipts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, default_url, open_store
+from ansible_collections.vigil.ops.plugins.modules.dns_diff import ARGUMENT_SPEC
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain, validated
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        del tmp
+        try:
+            args = validated(self._task.args, ARGUMENT_SPEC, aside=["names"])
+            args["expected"] = self._expected(args["expected"])
+            history = _history_url(args["history_url"])
+        except Refused as exc:
+            result.update(failed=True, changed=False, msg=str(exc))
+            return result
+        keeps = args["against"] == "previous"
+        receipt = receipts.key(
+            str(self._task.delegate_to or task_vars.get("inventory_hostname", "localhost")), args["view"], args["state_url"]
+        )
+        if keeps and not args["batch"]:
+            args["batch"] = _received(history, receipt)
+        given = {name: value for name, value in args.items() if name not in ("history_url", "acknowledge") and value is not None}
+        outcome = self._execute_module(module_name="vigil.ops.dns_diff", module_args=given, task_vars=task_vars)
+        if "changes" in outcome:
+            outcome["receipt"] = receipt
+            if outcome.get("batch") and args["acknowledge"] == "received" and not self._task.check_mode:
+                _receive(history, receipt, str(outcome["batch"]))
+        result.update(outcome)
+        return result
+
+    def _expected(self, given: t.Any) -> t.Any:
+        """A path becomes what is in the file; text that is no path is YAML, as the command line and surveys give it."""
+        given = plain(given)
+        if not isinstance(given, str):
+            return given
+        if "\n" not in given and not given.lstrip().startswith(("[", "{")):
+            try:
+                return plain(self._loader.load_from_file(self._find_needle("files", given)))
+            except AnsibleError as exc:
+                raise Refused(f"expected: {given} cannot be read: {' '.join(str(exc).split())}") from exc
+        try:
+            return yaml.safe_load(given)
+        except yaml.YAMLError as exc:
+            raise Refused(f"expected is text that is not YAML: {' '.join(str(exc).split())[:200]}") from exc
+
+
+def _history_url(url: str | None) -> str:
+    url = url or os.environ.get("VIGIL_STATE_URL") or "default"
+    return default_url() if url == "default" else url
+
+
+def _received(url: str, receipt: str) -> str | None:
+    """The last batch that was received. Where that cannot be known nothing is acknowledged: changes come again, none is lost."""
+    try:
+        with open_store(url, read_only=True) as store, store.view() as unit:
+            return receipts.last(unit, receipt)
+    except StateMissing:
+        return None
+    except StateError as exc:
+        display.warning(f"Changes that were received before may be returned again: {exc}")
+        return None
+
+
+def _receive(url: str, receipt: str, batch: str) -> None:
+    try:
+        with open_store(url) as store, store.unit() as unit:
+            receipts.receive(unit, receipt, batch)
+            notices = list(store.notices)
+    except StateError as exc:
+        notices = [f"The same changes are returned again by the next run: {exc}"]
+    for notice in notices:
+        display.warning(notice)
