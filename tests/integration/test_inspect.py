@@ -148,6 +148,8 @@ def test_a_host_that_cannot_be_reached_is_in_the_report_and_counts_as_critical(i
 def test_limit_serial_and_tags(inspect, inventory):
     place = inventory(["a", "b", "c"], [{"name": "cpu", "cpu": {}, "expect": {}}])
     assert sorted(entry["name"] for entry in inspect(place, "-e", "vigil_serial=1").report["hosts"]) == ["a", "b", "c"]
+    shares = json.dumps({"vigil_serial": [1, "50%"]})
+    assert sorted(entry["name"] for entry in inspect(place, "-e", shares).report["hosts"]) == ["a", "b", "c"]
     assert sorted(entry["name"] for entry in inspect(place, "--limit", "b,c").report["hosts"]) == ["b", "c"]
     assert inspect(place, "--tags", "inspect").rc == 0
 
@@ -240,6 +242,8 @@ def test_bad_checks_are_refused_before_the_host_is_touched(inspect, inventory, c
         ({"vigil_report_formats": ["htlm"]}, "html"),
         ({"vigil_channels": ["wecm://KEY-THAT-IS-SECRET"]}, "wecom"),
         ({"vigil_state_url": "sqlite:////proc/nowhere/state.db"}, "/proc/nowhere"),
+        ({"vigil_serial": "abc"}, "vigil_serial is 'abc'; it must be a number of hosts"),
+        ({"vigil_serial": [1, "half"]}, "or a list of these"),
     ],
 )
 def test_what_cannot_be_written_or_told_is_refused_before_any_work(inspect, inventory, variables, sentence):
