@@ -14,6 +14,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
+import sys
 import typing as t
 from collections import deque
 
@@ -34,6 +36,13 @@ _RECEIVE_BUFFER = 4 << 20
 NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ENOBUFS)
 
 
+# Linux 4.18 cuts one large send into packets of one size. It is most of what a question costs: loopback 2.6 against 0.5 microseconds of CPU.
+SEGMENTS = 64
+_UDP_SEGMENT = 103
+_SIZE = struct.Struct("=H").pack
+_UNCUT = (errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE)
+
+
 class Odd(t.NamedTuple):
     """A question whose answer somebody has to look at."""
 
@@ -48,7 +57,7 @@ class Odd(t.NamedTuple):
 class Port:
     """One socket, and its tries by their id: those that are waited for, and those that were, for which a reply is still taken."""
 
-    __slots__ = ("behind", "flying", "parked", "receive", "send", "socket")
+    __slots__ = ("behind", "flying", "most", "parked", "receive", "send", "socket")
 
     def __init__(self, server: Server) -> None:
         self.socket = socket.socket(server.family, socket.SOCK_DGRAM)
@@ -61,13 +70,39 @@ class Port:
             self.socket.close()
             raise
         self.send, self.receive = self.socket.send, self.socket.recv
+        self.most = SEGMENTS if _cuts(self.socket) else 1
         self.flying: t.Dict[bytes, Try] = {}
         self.parked: t.Dict[bytes, Try] = {}
         self.behind = 0  # batches read at a stretch, with more to come
 
+    def send_all(self, packets: t.Sequence[bytes]) -> t.Optional[OSError]:
+        """Send packets of one size. All go or, with an error, none."""
+        try:
+            if len(packets) == 1:
+                self.send(packets[0])
+            else:
+                self.socket.sendmsg(packets, [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SIZE(len(packets[0])))])
+        except OSError as exc:
+            if len(packets) == 1 or exc.errno not in _UNCUT:
+                return exc
+            self.most = 1  # not on this way out: one by one from now on
+            return BlockingIOError(errno.EAGAIN, "")
+        return None
+
     def is_behind(self) -> bool:
         """Whether a reply that is waited for may be among what is still to be read."""
         return 0 < self.behind < _PATIENCE
+
+
+def _cuts(sock: socket.socket) -> bool:
+    """Whether the kernel knows the option. An older one would ignore it and send everything as one packet."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        sock.setsockopt(socket.IPPROTO_UDP, _UDP_SEGMENT, 0)
+    except OSError:
+        return False
+    return True
 
 
 class Books(t.Protocol):
@@ -145,31 +180,43 @@ class Lane:
             self._ask(self.port(), min(room, BATCH), now)
 
     def _ask(self, port: Port, room: int, now: float) -> None:
-        keeper, flying, parked, send, draw, keys = self.keeper, port.flying, port.parked, port.send, self.queue.popleft, self.keys()
-        questions, head, options = keeper.questions, keeper.head, keeper.options
-        sent = 0
+        before = len(port.flying)
         error: t.Optional[OSError] = None
-        for _number in range(min(room, len(self.queue), len(keys))):
+        while error is None and self.queue and room > 0:
+            tries, packets = self._run(port, min(room, port.most), now)
+            room -= len(tries) or 1
+            error = port.send_all(packets) if packets else None
+            if error is not None:
+                # nothing of it went out: all waits again, but the first if the network told that nobody is there
+                for entry in reversed(tries if error.errno in NOT_NOW else tries[1:]):
+                    del port.flying[entry[2]]
+                    self.queue.appendleft(entry[0])
+        sent = len(port.flying) - before
+        self.flying += sent
+        self.keeper.queries += sent
+        self.pace.spend(sent)
+        if error is not None and error.errno not in NOT_NOW:
+            self.keeper.unreachable(self, port, error, now)
+
+    def _run(self, port: Port, most: int, now: float) -> t.Tuple[t.List[Try], t.List[bytes]]:
+        """The next questions of one length, as tries that fly and as packets."""
+        questions, head, options = self.keeper.questions, self.keeper.head, self.keeper.options
+        queue, draw, keys, flying, parked = self.queue, self.queue.popleft, self.keys(), port.flying, port.parked
+        length = len(questions[queue[0]][2])
+        tries, packets = [], []
+        for _number in range(min(most, len(queue), len(keys))):
             key = keys.pop()
             if key in flying or key in parked:
                 continue  # some other id another time
-            index = draw()
-            try:
-                send(key + head + questions[index][2] + options)
-            except OSError as exc:
-                if exc.errno in NOT_NOW:
-                    self.queue.appendleft(index)
-                    break
-                error = exc
-            flying[key] = (index, now, key, 0)
-            sent += 1
-            if error is not None:
+            index = queue[0]
+            tail = questions[index][2]
+            if len(tail) != length:
                 break
-        self.flying += sent
-        keeper.queries += sent
-        self.pace.spend(sent)
-        if error is not None:
-            keeper.unreachable(self, port, error, now)
+            draw()
+            flying[key] = entry = (index, now, key, 0)
+            tries.append(entry)
+            packets.append(key + head + tail + options)
+        return tries, packets
 
     def drain(self, port: Port, now: float) -> None:
         """Read what came. What says the same as before is done with here, and what is new is only handed on."""

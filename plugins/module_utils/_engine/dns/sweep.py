@@ -90,13 +90,16 @@ def sweep(
 
 
 def _share_out(keeper: Keeper, first: t.Mapping[int, int]) -> None:
-    """Each question into the queue of the server that it is asked of first."""
+    """Each question into the queue of the server that it is asked of first; those of one length together, as they can be sent together."""
     count = len(keeper.lanes)
     queues = [lane.queue for lane in keeper.lanes]
+    lengths = [len(question[2]) for question in keeper.questions]
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
     if count == 1:
-        queues[0].extend(range(len(keeper.questions)))
+        queues[0].extend(order)
         return
-    for index, question in enumerate(keeper.questions):
+    for index in order:
+        question = keeper.questions[index]
         number = first.get(index) if first else None
         queues[crc32(question.tail) % count if number is None else number].append(index)
 
