@@ -175,11 +175,23 @@ class Keeper:
         """Give up names that had their time, unless there are replies still to be read."""
         if not self.ends or self.ends[0][0] > now or any(port.is_behind() for lane in self.lanes for port in lane.ports):
             return
+        in_vain = False
         while self.ends and self.ends[0][0] <= now:
             end, index = heapq.heappop(self.ends)
             hard = self.hard.get(index)
             if hard is not None and hard.end == end:
+                in_vain = in_vain or hard.seen is None
                 self._settle(index, hard.seen or self._timeout(hard, index, now))
+        if in_vain and all(lane.broken or lane.pace.is_dead(now) for lane in self.lanes):
+            self._leave_unasked()
+
+    def _leave_unasked(self) -> None:
+        """Every server kept silent for all the time that a name has: the names that were not asked yet would each pay for it again."""
+        labels = ", ".join(lane.server.label for lane in self.lanes)
+        for lane in self.lanes:
+            for index in lane.queue:
+                self.odd.append(Odd(index, None, lane.number, 0.0, "timeout", f"not asked, as there was no answer from {labels}"))
+            lane.queue.clear()
 
     def leave_the_dead(self, now: float) -> None:
         """What waits for a server that is silent goes to the others."""

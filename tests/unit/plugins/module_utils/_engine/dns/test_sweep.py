@@ -365,6 +365,15 @@ def test_the_total_limit_holds_and_names_are_told(serve):
     assert messages == {"not asked before the total time limit", f"no answer from {server.place.label} before the total time limit"}
 
 
+def test_names_do_not_each_pay_for_servers_that_are_all_silent(serve):
+    servers, asked = [serve(silent), serve(silent)], questions(20000)
+    swept = sweep.sweep(asked, [server.place for server in servers], limits(timeout=0.5, retries=1, concurrency=500))
+    check(swept, 20000)
+    assert statuses(swept) == {"timeout"}
+    assert any(odd.message.startswith("not asked, as there was no answer from ") for odd in swept.odd)
+    assert sum(len(server.asked) for server in servers) < 10000
+
+
 def test_no_time_at_all(serve):
     swept = sweep.sweep(questions(5), [serve().place], limits(until=time.monotonic() - 1))
     assert [odd.message for odd in swept.odd] == ["not asked before the total time limit"] * 5
