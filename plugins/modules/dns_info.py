@@ -104,7 +104,7 @@ options:
         the system.
     type: path
 requirements:
-  - dnspython 1.16 or newer on the host that runs the task; 2.1 or newer for O(dnssec)
+  - dnspython 1.16 or newer on the host that runs the task; 2.0 or newer for O(dnssec), 2.1 or newer for the text of V(SVCB) and V(HTTPS)
 notes:
   - Records are in canonical text. Names in them are absolute and in lower case, they are sorted, and none is there twice.
 seealso:

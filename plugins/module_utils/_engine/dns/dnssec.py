@@ -232,7 +232,7 @@ class Validator:
         import dns.rdataset
 
         verify(rrset, signatures, Zone(name, "secure", dns.rdataset.from_rdata_list(0, trusted)))
-        return Zone(name, "secure", rrset.to_rdataset())
+        return Zone(name, "secure", dns.rdataset.from_rdata_list(0, list(rrset)[: 4 * MOST_KEYS]))
 
     # what is asked
 
@@ -269,15 +269,13 @@ def _end(owner: t.Any, answer: Answer) -> t.Any:
 
 
 def _signers(packet: bytes) -> t.Set[t.Any]:
-    """Who signed something in a packet."""
+    """Who signed something in a packet, as far as they may; not more than anybody needs."""
+    found: t.Set[t.Any] = set()
     try:
         message = _message(packet)
-        return {
-            rdata.signer
-            for section in (message.answer, message.authority)
-            for rrset in section
-            if int(rrset.rdtype) == _RRSIG
-            for rdata in rrset
-        }
+        for rrset in [*message.answer, *message.authority]:
+            if int(rrset.rdtype) == _RRSIG:
+                found.update([rdata.signer for rdata in rrset if rrset.name.is_subdomain(rdata.signer)][:MOST_SIGNATURES])
     except Exception:  # noqa: BLE001 - bytes of strangers; the judge says so
         return set()
+    return set(sorted(found)[:MOST_SIGNATURES])

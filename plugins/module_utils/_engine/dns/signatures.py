@@ -57,7 +57,7 @@ def require() -> None:
             "the Python library cryptography is needed to validate DNSSEC; install python3-cryptography", "cryptography"
         ) from exc
     if not hasattr(dns.dnssec, "ValidationFailure") or not hasattr(dns.rdata.Rdata, "replace"):
-        raise answers.LibraryMissing("dnspython is too old to validate DNSSEC; 2.1 or newer is needed")
+        raise answers.LibraryMissing("dnspython is too old to validate DNSSEC; 2.0 or newer is needed")
 
 
 def read_anchors(lines: t.Sequence[str]) -> t.Dict[t.Any, t.List[t.Any]]:
@@ -77,7 +77,10 @@ def read_anchors(lines: t.Sequence[str]) -> t.Dict[t.Any, t.List[t.Any]]:
             if not place:
                 raise ValueError
             name = dns.name.from_text(words[0]).canonicalize()
-            anchors.setdefault(name, []).append(dns.rdata.from_text("IN", words[place].upper(), " ".join(words[place + 1 :])))
+            anchor: t.Any = dns.rdata.from_text("IN", words[place].upper(), " ".join(words[place + 1 :]))
+            if not (anchor.digest if int(anchor.rdtype) != _DNSKEY else anchor.key):
+                raise ValueError
+            anchors.setdefault(name, []).append(anchor)
         except (dns.exception.DNSException, ValueError) as exc:
             raise ValueError(
                 f'"{line}" is not a trust anchor; write for example ". DS 20326 8 2 E06D..." or "example.com. DNSKEY 257 3 13 ..."'

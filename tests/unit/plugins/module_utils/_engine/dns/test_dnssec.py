@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import time
 
@@ -18,6 +19,7 @@ pytest.importorskip("cryptography", reason="signatures need it")
 
 import dns.flags
 import dns.message
+import dns.rdatatype
 
 PLAIN = "  qname-minimisation: no\n"
 
@@ -218,3 +220,97 @@ def test_without_cryptography_it_says_so(monkeypatch):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(answer.LibraryMissing, match="python3-cryptography"):
         signatures.require()
+
+
+@pytest.mark.parametrize("nsec3", [False, True])
+def test_true_proofs_of_something_else(fake_dns, nsd, zone_key, nsec3):
+    """Records with good signatures, for the wrong question: each claims that something is not there that is."""
+    from dns_proxies import ask_tcp
+
+    key = zone_key("example.test")
+    text = ZONE + "real.wild A 192.0.2.8\nzz A 192.0.2.7\nsigned NS ns.unsigned\n" + zone_key("signed.example.test").ds + "\n"
+    server = nsd({"example.test": key.sign(text, nsec3=nsec3)})
+
+    def other(name, kind):
+        query = dns.message.make_query(name, kind, want_dnssec=True)
+        return dns.message.from_wire(ask_tcp((server.host, server.port), query.to_wire()))
+
+    def lie(asked, kind, told):
+        def handler(query, transport):
+            message = dns.message.from_wire(query)
+            if (message.question[0].name.to_text(True), message.question[0].rdtype) != (asked, dns.rdatatype.from_text(kind)):
+                return ask_tcp((server.host, server.port), query)
+            made = dns.message.make_response(message)
+            made.set_rcode(told.rcode())
+            made.answer, made.authority = list(told.answer), list(told.authority)
+            if told.answer and told.question[0].rdtype == message.question[0].rdtype:
+                for rrset in made.answer:
+                    rrset.name = message.question[0].name
+            return made.to_wire()
+
+        return fake_dns(handler)
+
+    absent = [
+        ("www.example.test", "A", other("none.example.test", "A")),
+        ("zz.example.test", "A", other("a.b.none.example.test", "A")),
+        ("www.example.test", "A", other("zz.example.test", "MX")),
+        ("www.example.test", "A", other("www.example.test", "MX")),
+        ("x.wild.example.test", "A", other("x.wild.example.test", "MX")),
+        ("x.wild.example.test", "A", other("none.example.test", "A")),
+        ("real.wild.example.test", "A", other("x.wild.example.test", "A")),
+        ("alias.example.test", "A", other("alias.example.test", "MX")),
+    ]
+    for name, kind, told in absent:
+        place = lie(name, kind, told).address
+        (found,) = judged(place, [(name, kind)], key.ds, through=server.address)
+        assert found.secure == "bogus", (name, kind, told.to_text())
+    # a delegation with a DS record must not be made an unsigned one
+    for told in (other("unsigned.example.test", "DS"), other("none.example.test", "DS"), other("signed.example.test", "A")):
+        place = lie("signed.example.test", "DS", told).address
+        unsigned = fake_dns(GOOD_A)
+        (found,) = judged(unsigned.address, [("www.signed.example.test", "A")], key.ds, through=place)
+        assert found.status in ("bogus", "lame") and found.rdata == (), told.to_text()
+
+
+def GOOD_A(query, transport):
+    import dns.rrset
+
+    made = dns.message.make_response(dns.message.from_wire(query))
+    made.answer.append(dns.rrset.from_text(made.question[0].name, 60, "IN", "A", "192.0.2.66"))
+    return made.to_wire()
+
+
+@pytest.mark.parametrize("nsec3", [False, True])
+def test_changed_packets_are_never_secure(nsd, zone_key, nsec3):
+    key = zone_key("example.test")
+    server = nsd({"example.test": key.sign(ZONE, nsec3=nsec3)})
+    place = [servers.parse(server.address)]
+    wanted = [
+        ("www.example.test", 1),
+        ("alias.example.test", 1),
+        ("x.wild.example.test", 1),
+        ("none.example.test", 1),
+        ("www.example.test", 16),
+    ]
+    questions = [wire.question(name, kind) for name, kind in wanted]
+    found = resolver.ask(questions, place, limits(), dnssec=True).answers
+    validator = dnssec.Validator(place, Limits(3.0, 2, until=time.monotonic() + 60), [key.ds])
+    packets = {}
+    for index, question in enumerate(questions):
+        packets[index] = found[index].packet
+        validator.judge(found[index], question)
+        assert found[index].secure == "secure"
+    numbers = random.Random(5)
+    kept = 0
+    for number in range(1500):
+        index = number % len(questions)
+        data = bytearray(packets[index])
+        for _change in range(numbers.randrange(1, 4)):
+            data[numbers.randrange(2, len(data))] = numbers.randrange(256)
+        one = answer.decode(bytes(data), questions[index], place[0], 0.1, keep=True)
+        if one.status in answer.ANSWERED:
+            validator.judge(one, questions[index])
+        if one.secure == "secure":  # a TTL, a flag or the letter case of a name
+            kept += 1
+            assert (one.status, one.rdata, one.chain) == (found[index].status, found[index].rdata, found[index].chain)
+    assert kept

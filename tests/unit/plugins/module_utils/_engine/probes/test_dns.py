@@ -134,3 +134,34 @@ def test_bad_options_are_refused(look):
         look("dns", name="x", nameservers=["dns.example.com"])
     with pytest.raises(ValueError, match="MX"):
         look("dns", name="x", type="MXX")
+
+
+def test_every_status_is_of_the_closed_list(look, name_server):
+    pytest.importorskip("dns")
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import STATUSES
+
+    for rcode in range(16):
+        if rcode:
+            failure = failure_of(look, name="example.test", nameservers=[name_server(reply(rcode))], timeout=3)
+            assert failure.observed["status"] in STATUSES and failure.observed["rdata"] == []
+
+
+def test_what_does_not_fit_into_a_datagram(look, nsd):
+    pytest.importorskip("dns")
+    server = nsd({"example.test": 'big TXT "' + '" "'.join(["x" * 200] * 20) + '"\n'})
+    seen = look("dns", name="big.example.test", type="TXT", nameservers=[server.address])
+    assert (seen["status"], seen["nameserver"], seen["ttl"]) == ("noerror", server.address, 300)
+    assert len(seen["rdata"][0]) > 4000
+
+
+def test_a_name_in_other_letters_and_a_chain(look, nsd):
+    pytest.importorskip("dns")
+    server = nsd({"example.test": "xn--bcher-kva CNAME www\nwww A 192.0.2.1\n"})
+    assert look("dns", name="B\u00fccher.Example.test", nameservers=[server.address])["rdata"] == ["192.0.2.1"]
+
+
+def test_all_servers_together_have_the_time(look, name_server):
+    pytest.importorskip("dns")
+    silent = name_server(lambda data: None)
+    servers = [silent, name_server(lambda data: None), name_server(reply(0, ("A", "192.0.2.1")))]
+    assert look("dns", name="example.test", nameservers=servers, timeout=3)["rdata"] == ["192.0.2.1"]
