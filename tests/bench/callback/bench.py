@@ -27,7 +27,8 @@ import time
 import typing as t
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "inspect"), str(Path(__file__).resolve().parents[2])]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "inspect"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import receivers
 from measure import BenchError, Side, compare
@@ -83,7 +84,9 @@ class Bench:
         }
         a = self.side("callback off", fails, {}, lambda: None)
         b = self.side("callback on", fails, settings, functools.partial(self.none_lost, store, self.hosts if fails else 0))
-        title = f"{part}: {self.hosts} hosts x 5 tasks, {self.hosts if fails else 0} events, receiver over TLS that takes {DELAY * 1000:g} ms"
+        title = (
+            f"{part}: {self.hosts} hosts x 5 tasks, {self.hosts if fails else 0} events, receiver over TLS that takes {DELAY * 1000:g} ms"
+        )
         found = compare(title, a, b, self.env, self.rounds)
         print(f"aim: B/A <= {AIM} cpu; {'met' if found['cpu_ratio'] <= AIM else 'missed'}")
         return found

@@ -20,7 +20,7 @@ import urllib.parse
 import urllib.request
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Answer, Channel, Request
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _http, _net, _tls
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _headers, _http, _net, _tls
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError, closed_by_peer, ended, explain
 
 BODY_LIMIT = 65536
@@ -253,4 +253,4 @@ def _proxy_authorization(proxy: urllib.parse.SplitResult) -> dict[str, str]:
     if proxy.username is None:
         return {}
     userinfo = (urllib.parse.unquote(proxy.username), urllib.parse.unquote(proxy.password or ""))
-    return {"Proxy-Authorization": _http.basic(userinfo)}
+    return {"Proxy-Authorization": _headers.basic(userinfo)}
