@@ -18,6 +18,7 @@ LONGEST_NAME = 255  # bytes on the wire, lengths and final zero included (RFC 10
 
 # what needs no thought: printable ASCII without dot, backslash, white space and what master files give a meaning
 _PLAIN = re.compile(r"(?:[!#%&'*+,/0-:<-?A-Z\[\]^_`a-z{|}~-]{1,63}\.)*[!#%&'*+,/0-:<-?A-Z\[\]^_`a-z{|}~-]{1,63}\.?").fullmatch
+_LABEL = re.compile(r"[!#%&'*+,0-9<-?A-Z\[\]^_`a-z{|}~-]{1,63}").fullmatch
 _LENGTH = [bytes((number,)) for number in range(LONGEST_LABEL + 1)]
 _PIECE = re.compile(r"\\([0-9]{3})|\\([^0-9])|([^\\])", re.DOTALL)
 _OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")  # written as dots between labels in East Asia (RFC 3490 3.1)
@@ -25,18 +26,31 @@ _SPECIAL = frozenset(b'"().;\\@$')
 _SHOWN = ["\\" + chr(code) if code in _SPECIAL else chr(code) if 0x21 <= code <= 0x7E else f"\\{code:03d}" for code in range(256)]
 
 
+# what stands behind the first dot, as written: canonical text from that dot on, and wire form. Names of one list mostly have few parents.
+_PARENTS: t.Dict[str, t.Tuple[str, bytes]] = {}
+_MOST_PARENTS = 10_000
+
+
 def both(text: str) -> t.Tuple[str, bytes]:
     """Canonical text and wire form of a name.
 
     :raises ValueError: what is wrong with it, in one sentence
     """
+    head, _dot, rest = text.partition(".")
+    parent = _PARENTS.get(rest)
+    if parent is not None and _LABEL(head) and len(head) + len(parent[1]) < LONGEST_NAME:
+        head = head.lower()
+        return head + parent[0], _LENGTH[len(head)] + head.encode("ascii") + parent[1]
     if _PLAIN(text) and "://" not in text:
         text = text.lower()
         if text[-1] == ".":
             text = text[:-1]
         if len(text) > LONGEST_NAME - 2:
             raise _too_long(text)
-        return text, b"".join([_LENGTH[len(label)] + label for label in text.encode("ascii").split(b".")]) + b"\0"
+        wire = b"".join([_LENGTH[len(label)] + label for label in text.encode("ascii").split(b".")]) + b"\0"
+        if rest not in ("", ".") and len(_PARENTS) < _MOST_PARENTS:
+            _PARENTS[rest] = (text[len(head) :], wire[len(head) + 1 :])
+        return text, wire
     wire = _slowly(text)
     return to_text(wire), wire
 

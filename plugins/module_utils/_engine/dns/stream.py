@@ -17,7 +17,7 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import connection, doh
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import connection
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.connection import StreamError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Pace
 
@@ -31,6 +31,13 @@ _PER_CONNECTION = {"tcp": 50, "tls": 50, "https": 4}  # a further connection pay
 _STRIKES = 4  # connections in a row that brought nothing
 _LOST = 3  # connections that ended under one question and brought nothing else
 _SILENT = 500  # questions without an answer on one connection, then a new one is used
+
+
+def _doh() -> t.Any:
+    """HTTP, which takes as long to import as everything else together, where it is needed."""
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import doh
+
+    return doh
 
 
 @dataclasses.dataclass
@@ -107,7 +114,7 @@ class _Asking:
         self._lock = threading.Lock()
         self._pace = Pace(manner.timeout, max(1, manner.concurrency), manner.rate_of(server))
         self._window = manner.concurrency
-        self._protocols = doh.protocols() if server.transport == "https" else ()
+        self._protocols = _doh().protocols() if server.transport == "https" else ()
         self._context = connection.tls_context(manner.ca, self._protocols) if server.transport in ("tls", "https") else None
         most = min(_CONNECTIONS[server.transport], max(1, manner.concurrency))
         self.connections = max(1, min(most, len(indexes) // _PER_CONNECTION[server.transport]))
@@ -130,7 +137,7 @@ class _Asking:
         end = min(time.monotonic() + self._manner.timeout, self._manner.until)
         sock = connection.connect(self._server, end, self._context)
         if self._server.transport == "https":
-            return doh.open_channel(sock, self._server, self._build, end)
+            return _doh().open_channel(sock, self._server, self._build, end)
         return connection.Framed(sock, self._server, self._build)
 
     def _build(self, ident: int, index: int) -> bytes:
