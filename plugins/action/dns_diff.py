@@ -10,17 +10,25 @@ the controller dies before it has kept the result.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
 import typing as t
 
 import yaml  # type: ignore[import-untyped]
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_table import table
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import receipts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.dns_diff import ARGUMENT_SPEC
+from ansible_collections.vigil.ops.plugins.plugin_utils import _announce
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain, validated
+
+# This class is loaded in the main process before workers are forked, so this is the place for what they share with it.
+_announce.prepare()
 
 display = Display()
 
@@ -46,14 +54,33 @@ class ActionModule(ActionBase):
         )
         if keeps and not args["batch"]:
             args["batch"] = _received(history, receipt)
-        given = {name: value for name, value in args.items() if name not in ("history_url", "acknowledge") and value is not None}
+        given = {name: value for name, value in args.items() if name not in ("history_url", "acknowledge", "show") and value is not None}
         outcome = self._execute_module(module_name="vigil.ops.dns_diff", module_args=given, task_vars=task_vars)
         if "changes" in outcome:
-            outcome["receipt"] = receipt
+            outcome.update(receipt=receipt, scope=self._scope(args, task_vars))
+            if args["show"]:
+                self._show(outcome, args)
             if outcome.get("batch") and args["acknowledge"] == "received" and not self._task.check_mode:
                 _receive(history, receipt, str(outcome["batch"]))
         result.update(outcome)
         return result
+
+    def _show(self, outcome: dict[str, t.Any], args: dict[str, t.Any]) -> None:
+        what = {"previous": "DNS changes", "expected": "DNS as expected", "nameservers": "DNS name servers", "zone": "DNS zone"}[
+            args["against"]
+        ]
+        title = " ".join(part for part in (what, args["zone"] or "", f"(view {args['view']})" if args["view"] else "") if part)
+        if self._task.check_mode:
+            title += ", nothing is stored in check mode"
+        text = table(outcome, title, shutil.get_terminal_size((120, 24)).columns) + "\n"
+        if not _announce.leave(text):
+            display.display(text)
+
+    def _scope(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> str:
+        """What tells this watch from others with the same view, and stays when its names change: alerts are resolved by the same watch alone."""
+        item = plain(task_vars.get(str(task_vars.get("ansible_loop_var", "item"))))
+        parts = [plain(self._task.get_name()), args["names_file"], args["zone"], args["zone_file"], args["types"], item]
+        return hashlib.sha256(json.dumps(parts, default=str).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def _expected(self, given: t.Any) -> t.Any:
         """A path becomes what is in the file; text that is no path is YAML, as the command line and surveys give it."""

@@ -145,6 +145,7 @@ def _batch(args: dict[str, t.Any], results: t.Any, host: str) -> flow.Batch:
                 "results must be a mapping of host names and what vigil.ops.inspect or vigil.ops.dns_diff returned there,"
                 f" not {type(results).__name__}."
             )
-        dns = [(str(host), one, service, now) for host, one in results.items() if dns_events.is_outcome(one)]
+        every = [(host, one) for host, given in results.items() for one in (given if isinstance(given, list) else [given])]
+        dns = [(str(host), one, service, now) for host, one in every if dns_events.is_outcome(one)]
         events += flow.events_of_results({host: one for host, one in results.items() if not dns_events.is_outcome(one)}, service, now)
     return flow.Batch(events, messages, f"notify:{service}", dns)

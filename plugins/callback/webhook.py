@@ -10,7 +10,8 @@ type: notification
 short_description: Tell chat robots, webhooks and files what a run finds, so that nothing is lost
 version_added: 1.0.0
 description:
-  - Turns the results of P(vigil.ops.inspect#module) tasks, failed tasks and unreachable hosts into alerts, without a change to any playbook.
+  - Turns the results of P(vigil.ops.inspect#module) and P(vigil.ops.dns_diff#module) tasks, failed tasks and unreachable hosts into alerts,
+    without a change to any playbook.
   - What is not ok is kept in the store on the controller as it is seen, and sent by a thread in the background. At the end of the run what
     is left is sent for at most O(deadline); what could not be sent goes out with the next run or with M(vigil.ops.notify) and O(vigil.ops.notify#module:flush).
   - An alert is told once when it begins, again after four hours while it lasts, and once when it is resolved. The alert of a failed task is
@@ -56,7 +57,8 @@ options:
   events:
     description:
       - What is told.
-      - V(results) are the checks of C(vigil.ops.inspect), V(failures) failed tasks and plays without hosts, V(unreachable) hosts that cannot
+      - V(results) are the checks of C(vigil.ops.inspect) and what C(vigil.ops.dns_diff) found (see C(results) of M(vigil.ops.notify)).
+      - V(failures) are failed tasks and plays without hosts, V(unreachable) hosts that cannot
         be reached. V(changes) tells at the end which tasks changed something, V(stats) how the run ended.
     type: list
     elements: str
@@ -141,6 +143,7 @@ from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
 from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
 
 _INSPECT = ("vigil.ops.inspect",)
+_DNS = ("vigil.ops.dns_diff",)
 _SEVERITIES = ("info", "warning", "error", "critical")
 _EVENTS = ("results", "failures", "unreachable", "changes", "stats")
 
@@ -261,6 +264,8 @@ class CallbackModule(CallbackBase):
         self._run.good(result)
         if _run_events.action_of(task) in _INSPECT:
             self._inspected(result)
+        elif _run_events.action_of(task) in _DNS and "results" in self._events:
+            self._keep(self._run.compared(result, time.time()))
         if "changes" in self._events and result.is_changed():
             self._run.changed(_run_events.host_of(result), plain(task.get_name()))
 
@@ -312,7 +317,7 @@ class CallbackModule(CallbackBase):
         self._keep(self._run.batch(events))
 
     def _keep(self, batch: t.Any) -> None:
-        if self._teller is None or not batch.events:
+        if self._teller is None or not (batch.events or batch.dns):
             return
         why = self._teller.tell(batch, last=False)
         if why:

@@ -205,6 +205,11 @@ options:
     type: str
     choices: [received, told]
     default: received
+  show:
+    description:
+      - Print a short table of changes and failures at the end of the run.
+    type: bool
+    default: false
   batch:
     description:
       - Set by the action part, the last RV(batch) that was received.
@@ -321,7 +326,12 @@ receipt:
   description: Where the controller keeps RV(batch).
   returned: success
   type: str
-  sample: web1
+  sample: web1:6bf4faf0aa82d7b2
+scope:
+  description: Tells this watch from others, so that alerts are resolved by the watch that raised them.
+  returned: success
+  type: str
+  sample: 1c0ffee5a1ad
 """
 
 from ansible.module_utils.basic import missing_required_lib
@@ -360,6 +370,7 @@ ARGUMENT_SPEC = {
     "state_url": {"type": "str", "default": "default"},
     "history_url": {"type": "str"},
     "acknowledge": {"type": "str", "choices": ["received", "told"], "default": "received"},
+    "show": {"type": "bool", "default": False},
     "batch": {"type": "str"},
 }
 

@@ -195,7 +195,7 @@ class Teller:
         :arg seconds: how long to wait for the store; by default a moment, and not at all soon after it failed
         :arg last: what chats are told of this play is complete with it and may be sent; else it is held for those channels that group
         """
-        if batch.events or batch.messages:
+        if batch.events or batch.messages or batch.dns:
             self._unkept.append(batch)
         if not seconds and time.monotonic() < self._not_before:
             return self._why
@@ -258,7 +258,7 @@ class Teller:
         for sender in senders:
             sender.join(max(until - time.monotonic(), 0.0))
         sentences = []
-        lost = sum(len(batch.events) + len(batch.messages) for batch in self._unkept)
+        lost = sum(len(batch.events) + len(batch.messages) + len(batch.dns) for batch in self._unkept)
         if lost:
             sentences.append(f"{lost} event{'s' if lost != 1 else ''} could not be kept, and nobody is told of them: {self._why}")
         if GATE.is_free(0.5):

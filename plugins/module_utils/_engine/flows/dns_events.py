@@ -39,7 +39,7 @@ def is_outcome(outcome: t.Any) -> bool:
 
 def source_of(host: str, outcome: Outcome) -> str:
     """Who observes these alerts: only the same comparison may resolve them."""
-    return "dns:" + ":".join((host, str(outcome.get("against")), str(outcome.get("view") or "")))
+    return "dns:" + ":".join((host, str(outcome.get("against")), str(outcome.get("view") or ""), str(outcome.get("scope") or "")))
 
 
 def events_of(unit: t.Optional[Unit], host: str, outcome: Outcome, service: str, now: float) -> Told:

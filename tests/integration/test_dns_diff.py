@@ -1,0 +1,255 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""dns_diff and the playbook dns_watch, run by ansible-playbook on a real nsd that changes its zone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+ZONE = "example.test"
+TEXT = "www A 192.0.2.1\nwww A 192.0.2.2\nmail A 192.0.2.3\n"
+NAMES = ["www.example.test", "mail.example.test", "none.example.test"]
+
+
+@pytest.fixture
+def diff(run_playbook, ansible_env, tmp_path):
+    """diff(server, *args, tasks=..., **options) -> (result of the task, Outcome)."""
+
+    def run(server, *args, env=None, rc=0, **options):
+        given = {"nameservers": [server.address], "timeout": "1s", "state_url": f"sqlite:///{tmp_path}/node.db", "names": NAMES, **options}
+        given = {key: value for key, value in given.items() if value is not None}
+        place = tmp_path / "result.json"
+        place.unlink(missing_ok=True)
+        tasks = [
+            {"name": "Compare", "vigil.ops.dns_diff": given, "register": "found", "ignore_errors": True},
+            {"ansible.builtin.copy": {"dest": str(place), "content": "{{ found | to_json }}", "mode": "0600"}, "check_mode": False, "diff": False},
+        ]
+        outcome = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], *args, env=env)
+        assert outcome.rc == rc, outcome.output
+        return json.loads(place.read_text()), outcome
+
+    return run
+
+
+def brief(result):
+    return [(one["name"], one["kind"], one["before"], one["after"]) for one in result["changes"]]
+
+
+def test_learn_change_and_be_told_once(nsd, diff):
+    server = nsd({ZONE: TEXT})
+    first, _out = diff(server)
+    assert not first["changed"] and first["stats"]["learned"] == 3
+    server.set_zone(ZONE, "WWW 9 A 192.0.2.2\nwww A 192.0.2.1\nmail A 192.0.2.9\n")
+    checked, out = diff(server, "--check", "--diff")
+    assert checked["changed"] and brief(checked) == [("mail.example.test", "changed", ["192.0.2.3"], ["192.0.2.9"])]
+    assert "-mail.example.test A 192.0.2.3\n+mail.example.test A 192.0.2.9\n" in out.stdout
+    found, _out = diff(server)
+    assert found["changed"] and brief(found) == brief(checked) and "diff" not in found
+    again, _out = diff(server)
+    assert not again["changed"] and again["stats"]["unchanged"] == 3
+
+
+def test_a_result_that_never_arrived_is_returned_again(nsd, diff, ansible_env, tmp_path):
+    """The controller's store cannot be written when the result comes, as if the controller had died at that moment."""
+    server = nsd({ZONE: TEXT})
+    diff(server)
+    server.set_zone(ZONE, "www A 192.0.2.7\nmail A 192.0.2.3\n")
+    found, _out = diff(server, acknowledge="told")
+    again, _out = diff(server, acknowledge="told")
+    assert found["changes"] == again["changes"] and again["stats"]["returned_again"] == 1
+    received, _out = diff(server)
+    assert received["changes"] == found["changes"]
+    assert not diff(server)[0]["changed"]
+
+
+def test_a_notify_task_acknowledges_what_it_keeps(nsd, diff, run_playbook, tmp_path):
+    server = nsd({ZONE: TEXT})
+    diff(server)
+    server.set_zone(ZONE, "www A 192.0.2.7\nmail A 192.0.2.3\n")
+    found, _out = diff(server, acknowledge="told")
+    told = tmp_path / "told.jsonl"
+    task = {"vigil.ops.notify": {"channels": [f"file://{told}"], "results": {"localhost": found}}}
+    for _time in range(2):
+        assert run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]).rc == 0
+    events = [json.loads(line) for line in told.read_text().splitlines()]
+    assert [event["check"] for event in events] == ["dns www.example.test A"]
+    assert not diff(server, acknowledge="told")[0]["changed"]
+
+
+def test_killed_runs_lose_nothing(nsd, diff, ansible_env, tmp_path):
+    """kill -9 of the whole run at many moments; afterwards every change was returned, and each with one name."""
+    server = nsd({ZONE: "".join(f"n{number} A 10.0.0.1\n" for number in range(300))})
+    names = [f"n{number}.example.test" for number in range(300)]
+    options = {"names": names, "max_change_percent": 100, "max_results": 10000}
+    diff(server, **options)
+    results = tmp_path / "results"
+    given = {"nameservers": [server.address], "timeout": "1s", "state_url": f"sqlite:///{tmp_path}/node.db", **options}
+    tasks = [
+        {"vigil.ops.dns_diff": given, "register": "found"},
+        {"ansible.builtin.copy": {"dest": f"{results}.{{{{ lookup('pipe', 'date +%s%N') }}}}", "content": "{{ found | to_json }}", "mode": "0600"}},
+    ]
+    play = tmp_path / "kill.json"
+    play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    inventory = ansible_env.home / "inventory.yml"
+    command = [str(ansible_env.bin / "ansible-playbook"), "-i", str(inventory), str(play)]
+    wanted = set()
+    for round_ in range(8):
+        changed = range(round_ * 30, round_ * 30 + 20)
+        server.set_zone(ZONE, "".join(f"n{number} A 10.0.{round_ + 1 if number in changed else 0}.1\n" for number in range(300)))
+        wanted |= {f"n{number}.example.test" for number in changed}
+        run = subprocess.Popen(command, env=ansible_env.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(0.8 + 0.15 * round_)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    last, _out = diff(server, **options)
+    every = list(last["changes"])
+    for place in tmp_path.glob("results.*"):
+        text = place.read_text()
+        every += json.loads(text)["changes"] if text.endswith("}") else []
+    identities = {}
+    for one in every:
+        identities.setdefault((one["name"], one["time"], tuple(one["after"])), set()).add(one["id"])
+    assert all(len(ids) == 1 for ids in identities.values())
+    now = {one["name"]: one["after"] for one in sorted(every, key=lambda one: one["time"])}
+    still = {f"n{number}.example.test" for number in range(7 * 30, 7 * 30 + 20)}
+    assert still <= set(now)
+    assert not diff(server, **options)[0]["changed"]
+
+
+def test_names_file_of_a_hundred_thousand(nsd, diff, tmp_path):
+    from dns_zones import many
+
+    text, names = many(100_000, ZONE) if many.__code__.co_argcount > 1 else many(100_000)
+    zone = names[0].split(".", 1)[1]
+    server = nsd({zone: text})
+    place = tmp_path / "names.txt"
+    place.write_text("# a hundred thousand\n" + "\n".join(names) + "\n")
+    options = {"names": None, "names_file": str(place), "timeout": "5s"}
+    first, _out = diff(server, **options)
+    assert first["stats"]["learned"] == 100_000 and not first["changed"]
+    again, _out = diff(server, **options)
+    assert again["stats"]["unchanged"] == 100_000 and not again["changed"] and again["failures"] == []
+
+
+def test_expected_from_a_file_on_the_controller(nsd, diff, tmp_path):
+    server = nsd({ZONE: TEXT})
+    place = tmp_path / "zone.yml"
+    place.write_text("zone: example.test\nwww:\n  type: A\n  values: [192.0.2.2, 192.0.2.1]\nmail:\n  - {type: A, value: 192.0.2.8}\n")
+    found, _out = diff(server, names=None, against="expected", expected=str(place))
+    assert brief(found) == [("mail.example.test", "changed", ["192.0.2.8"], ["192.0.2.3"])]
+
+
+def test_bad_options_are_one_sentence(nsd, diff, tmp_path):
+    server = nsd({ZONE: TEXT})
+    for options, words in (
+        ({"names": ["a..b"]}, "names, item 1: "),
+        ({"namse": ["a"]}, 'did you mean "names"'),
+        ({"types": ["AAA"]}, "did you mean"),
+        ({"against": "expected", "names": None, "expected": "/nowhere.yml"}, "expected: /nowhere.yml cannot be read"),
+        ({"zone": ZONE, "tsig": {"name": "k", "secret": "c2VjcmV0"}}, "6 bytes"),
+        ({"state_url": "mysql://x"}, "unknown scheme"),
+    ):
+        found, out = diff(server, **options)
+        assert found["failed"] and words in found["msg"], found
+        assert "Traceback" not in out.output and "c2VjcmV0" not in found["msg"]
+
+
+@pytest.fixture
+def watch(run_playbook, tmp_path):
+    """watch(server, *args, inventory=None, **variables) -> (Outcome, events told so far)."""
+    told = tmp_path / "events.jsonl"
+
+    def run(server, *args, inventory=None, **variables):
+        given = {"vigil_dns_nameservers": [server.address], "vigil_channels": [f"file://{told}"], "vigil_dns_confirm": 1, **variables}
+        outcome = run_playbook("vigil.ops.dns_watch", "-e", json.dumps(given), *args, inventory=inventory)
+        events = [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+        return outcome, events
+
+    return run
+
+
+def test_watch_tells_a_change_once(nsd, watch):
+    server = nsd({ZONE: TEXT})
+    out, events = watch(server, vigil_dns_names=NAMES)
+    assert out.rc == 0 and events == [], out.output
+    assert "3 names: 3 learned" in out.stdout.rstrip().splitlines()[-1]
+    server.set_zone(ZONE, "www A 192.0.2.1\nwww A 192.0.2.9\nmail A 192.0.2.3\n")
+    out, events = watch(server, vigil_dns_names=NAMES, vigil_fail_on="change")
+    assert out.rc == 2, out.output
+    assert [event["message"] for event in events] == ["www.example.test A has changed from 192.0.2.1, 192.0.2.2 to 192.0.2.1, 192.0.2.9"]
+    assert "changed  www.example.test A" in out.stdout
+    out, events = watch(server, vigil_dns_names=NAMES, vigil_fail_on="change")
+    assert out.rc == 0 and len(events) == 1, out.output
+
+
+def test_watch_resolves_failures_and_a_mass(nsd, watch):
+    names = [f"n{number}.example.test" for number in range(20)]
+    server = nsd({ZONE: "".join(f"n{number} A 10.0.0.1\n" for number in range(20)), "other.test": "www A 192.0.2.1\n"})
+    every = [*names, "www.other.test"]
+    assert watch(server, vigil_dns_names=every)[1] == []
+    server.remove_zone("other.test")
+    out, events = watch(server, vigil_dns_names=every)
+    assert out.rc == 0 and [(event["check"], event["status"]) for event in events] == [("dns www.other.test A fails", "firing")], out.output
+    server.set_zone("other.test", "www A 192.0.2.1\n")
+    server.set_zone(ZONE, "".join(f"n{number} A 10.0.0.2\n" for number in range(20)))
+    _out, events = watch(server, vigil_dns_names=every)
+    assert {(event["check"], event["status"]) for event in events[1:]} == {
+        ("dns www.other.test A fails", "resolved"),
+        ("dns mass change", "firing"),
+    }
+    _out, events = watch(server, vigil_dns_names=every, vigil_dns_max_change_percent=100)
+    assert {(event["check"], event["status"]) for event in events[3:]} == {("dns mass change", "resolved")} | {
+        (f"dns {name} A", "firing") for name in names
+    }
+
+
+def test_watch_compares_the_inventory(nsd, watch):
+    server = nsd({ZONE: TEXT})
+    hosts = {
+        "www.example.test": {"ansible_host": "192.0.2.1"},
+        "mail.example.test": {"ansible_host": "192.0.2.99"},
+        "none.example.test": {},
+        "short": {"ansible_host": "192.0.2.50"},
+    }
+    inventory = {"all": {"hosts": hosts}}
+    out, events = watch(server, inventory=inventory, vigil_dns_inventory=True)
+    assert out.rc == 0, out.output
+    assert [(event["check"], event["status"]) for event in events] == [("dns mail.example.test A differs", "firing")]
+    hosts["mail.example.test"]["ansible_host"] = "192.0.2.3"
+    _out, events = watch(server, inventory=inventory, vigil_dns_inventory=True)
+    assert [(event["check"], event["status"]) for event in events[1:]] == [("dns mail.example.test A differs", "resolved")]
+
+
+def test_watch_of_a_zone_and_without_anything(nsd, watch):
+    server = nsd({ZONE: TEXT}, transfer="NOKEY")
+    out, _events = watch(server, vigil_dns_zone=ZONE)
+    assert out.rc == 0 and "learned" in out.stdout, out.output
+    server.set_zone(ZONE, "www A 192.0.2.1\nwww A 192.0.2.2\n")
+    _out, events = watch(server, vigil_dns_zone=ZONE)
+    assert [event["message"] for event in events] == ["mail.example.test A is gone, it was 192.0.2.3 (nxdomain)"]
+    out, _events = watch(server)
+    assert out.rc == 2 and "There is nothing to watch" in out.output
+    out, _events = watch(server, vigil_dns_names=NAMES, vigil_fail_on="sometimes")
+    assert out.rc == 2 and "known are never, change, failure, any" in out.output
+    out, events = watch(server, vigil_dns_names=["a..b"])
+    assert out.rc == 2 and events[-1]["check"] == "dns watch" and "names, item 1" in events[-1]["message"], out.output
+
+
+def test_callback_tells_changes(nsd, diff, tmp_path):
+    server = nsd({ZONE: TEXT})
+    told = tmp_path / "told.jsonl"
+    env = {"ANSIBLE_CALLBACKS_ENABLED": "vigil.ops.webhook", "VIGIL_CHANNELS": f"file://{told}"}
+    diff(server, env=env)
+    server.set_zone(ZONE, "www A 192.0.2.7\nmail A 192.0.2.3\n")
+    for _run in range(2):
+        diff(server, env=env)
+    events = [json.loads(line) for line in told.read_text().splitlines()]
+    assert [event["message"] for event in events] == ["www.example.test A has changed from 192.0.2.1, 192.0.2.2 to 192.0.2.7"]
