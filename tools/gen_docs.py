@@ -35,6 +35,7 @@ _TYPES: t.Dict[str, t.Dict[str, t.Any]] = {
     "number": {"type": ["number", "string"]},
     "bool": {"type": ["boolean", "string"]},
     "duration": {"$ref": "#/$defs/duration"},
+    "period": {"$ref": "#/$defs/duration"},
     "size": {"type": ["integer", "string"]},
     "list": {"type": "array"},
     "dict": {"type": "object"},
@@ -72,7 +73,7 @@ def _default(option: Option) -> str:
         return "required"
     if option.default is None:
         return ""
-    if option.type == "duration":
+    if option.type in ("duration", "period"):
         return f"`{format_duration(option.default)}`"
     return f"`{json.dumps(option.default)}`"
 

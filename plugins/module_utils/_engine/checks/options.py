@@ -14,6 +14,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration, parse_size
 
 _LONGEST = 86400.0
+_LONGEST_PERIOD = 3660 * 86400.0
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -69,6 +70,8 @@ def _read(where: str, option: Option, value: t.Any) -> t.Any:
         value = read_value(option.type, value)
         if option.type == "duration" and not 0 < value <= _LONGEST:
             raise ValueError(f"{value:g} s is no time to wait; it must be more than 0 and at most a day")
+        if option.type == "period" and not 0 < value <= _LONGEST_PERIOD:
+            raise ValueError(f"{value:g} s is no length of time; it must be more than 0 and at most ten years")
     except ValueError as exc:
         raise ValueError(f"{where}: {exc}") from exc
     if option.choices and value not in option.choices:
@@ -186,6 +189,7 @@ _READERS: dict[str, t.Callable[[t.Any], t.Any]] = {
     "number": _number,
     "bool": _boolean,
     "duration": parse_duration,
+    "period": parse_duration,
     "size": parse_size,
     "list": _list,
     "dict": _mapping,

@@ -54,7 +54,8 @@ class CommandMissing(Exception):
 class Option:
     """One option of a probe.
 
-    :arg type: str, int, number, bool, duration (float seconds in the probe), size (int bytes), list, dict, port, url, regex,
+    :arg type: str, int, number, bool, duration (float seconds in the probe, up to a day: a time to wait),
+        period (the same, up to ten years), size (int bytes), list, dict, port, url, regex,
         path (absolute) or any
     :arg elements: type of the elements of a list
     :arg secret: the value is masked wherever it could be shown

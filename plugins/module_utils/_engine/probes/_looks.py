@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 import json
@@ -109,7 +110,55 @@ def search_texts(pattern: str, texts: list[str]) -> dict[str, t.Any]:
     return {"found": [place for place, text in enumerate(texts) if search(text)]}
 
 
-GUARD = Guard({"filesystem": read_filesystem, "file": read_file, "search": search_texts})
+def read_bytes(path: str, most: int) -> dict[str, t.Any]:
+    """The first bytes of a regular file in base64; null where it is none."""
+    name = os.fsencode(path)
+    if not stat.S_ISREG(os.stat(name).st_mode):
+        return {"data": None}
+    with open(name, "rb") as source:
+        return {"data": base64.b64encode(source.read(most)).decode("ascii")}
+
+
+def read_user(name: str) -> dict[str, t.Any]:
+    """What the system knows of a user; empty where there is none."""
+    import pwd
+
+    try:
+        found = pwd.getpwnam(name)
+    except (KeyError, ValueError):
+        return {}
+    return {
+        "uid": found.pw_uid,
+        "gid": found.pw_gid,
+        "group": _name_of("group", found.pw_gid),
+        "groups": sorted({_name_of("group", number) for number in os.getgrouplist(name, found.pw_gid)}),
+        "home": found.pw_dir,
+        "shell": found.pw_shell,
+        "comment": found.pw_gecos,
+    }
+
+
+def read_group(name: str) -> dict[str, t.Any]:
+    """What the system knows of a group; empty where there is none."""
+    import grp
+
+    try:
+        found = grp.getgrnam(name)
+    except (KeyError, ValueError):
+        return {}
+    return {"gid": found.gr_gid, "members": sorted(set(found.gr_mem))}
+
+
+GUARD = Guard(
+    {
+        "filesystem": read_filesystem,
+        "file": read_file,
+        "bytes": read_bytes,
+        "search": search_texts,
+        "user": read_user,
+        "group": read_group,
+    }
+)
 
 
 def start_guard() -> None:
@@ -145,6 +194,21 @@ def guarded(name: str, path: str, seconds: float, **arguments: t.Any) -> dict[st
         if exc.errno == errno.ESTALE:
             raise CannotSee(f"{path} is a stale mount (stale file handle); mount it again", "unseen") from exc
         raise CannotSee(f"{path} could not be looked at: {(exc.strerror or 'error').lower()}", "unseen") from exc
+
+
+def account(kind: str, name: str, seconds: float) -> dict[str, t.Any]:
+    """A user or a group; empty where there is none.
+
+    :raises CannotSee: a directory service did not answer
+    """
+    try:
+        return GUARD.call(kind, {"name": name}, seconds)
+    except GuardTimeout as exc:
+        raise CannotSee(
+            f"{kind} {name} was not answered within {seconds:g} s; a directory service (sssd, ldap) may be down", "timeout"
+        ) from exc
+    except (GuardLost, OSError) as exc:
+        raise CannotSee(f"{kind} {name} could not be looked up: {exc}", "unseen") from exc
 
 
 def found_in(pattern: str, texts: t.Sequence[str], seconds: float) -> list[bool]:

@@ -27,6 +27,23 @@ PROBES = (
     "file",
     "command",
     "time_sync",
+    "port",
+    "udp",
+    "icmp",
+    "ssh",
+    "cert_file",
+    "processes",
+    "cgroup",
+    "mount",
+    "package",
+    "user",
+    "group",
+    "kernel",
+    "interface",
+    "journal",
+    "heartbeat",
+    "reboot",
+    "smart",
 )
 
 
@@ -144,6 +161,108 @@ def _time_sync() -> t.Any:
     return time_sync
 
 
+def _port() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import port
+
+    return port
+
+
+def _udp() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import udp
+
+    return udp
+
+
+def _icmp() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import icmp
+
+    return icmp
+
+
+def _ssh() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import ssh
+
+    return ssh
+
+
+def _cert_file() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import cert_file
+
+    return cert_file
+
+
+def _processes() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import processes
+
+    return processes
+
+
+def _cgroup() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import cgroup
+
+    return cgroup
+
+
+def _mount() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import mount
+
+    return mount
+
+
+def _package() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import package
+
+    return package
+
+
+def _user() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import user
+
+    return user
+
+
+def _group() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import group
+
+    return group
+
+
+def _kernel() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import kernel
+
+    return kernel
+
+
+def _interface() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import interface
+
+    return interface
+
+
+def _journal() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import journal
+
+    return journal
+
+
+def _heartbeat() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import heartbeat
+
+    return heartbeat
+
+
+def _reboot() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import reboot
+
+    return reboot
+
+
+def _smart() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import smart
+
+    return smart
+
+
 _LOADERS: dict[str, t.Callable[[], t.Any]] = {
     "http": _http,
     "tcp": _tcp,
@@ -160,4 +279,21 @@ _LOADERS: dict[str, t.Callable[[], t.Any]] = {
     "file": _file,
     "command": _command,
     "time_sync": _time_sync,
+    "port": _port,
+    "udp": _udp,
+    "icmp": _icmp,
+    "ssh": _ssh,
+    "cert_file": _cert_file,
+    "processes": _processes,
+    "cgroup": _cgroup,
+    "mount": _mount,
+    "package": _package,
+    "user": _user,
+    "group": _group,
+    "kernel": _kernel,
+    "interface": _interface,
+    "journal": _journal,
+    "heartbeat": _heartbeat,
+    "reboot": _reboot,
+    "smart": _smart,
 }
