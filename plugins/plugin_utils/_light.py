@@ -7,7 +7,8 @@
 """Sends a module to its host without AnsibleModule, whose import alone takes longer there than twenty checks.
 
 Ansible does all but the module's text: connection, become, environment, interpreter, temporary files where it needs them, reading the
-result. Where it hands the text over in another way than the known ones, its own is left as it is.
+result. Where it hands the text over in another way than the known ones, its own is left as it is. Only the probes that the checks of a
+task use are sent, and the store only where one is used on the host.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import base64
 import dataclasses
 import functools
 import json
+import re
 import typing as t
 import zlib
 from pathlib import Path
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes.registry import PROBES
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 
 ROOT = "ansible_collections.vigil.ops.plugins."
@@ -28,6 +31,14 @@ START = ROOT + "module_utils._start"
 LIGHT = ROOT + "module_utils._light"
 # What imports AnsibleModule; the light module stands in for it.
 LEFT_OUT = ROOT + "module_utils._module"
+_PROBE = ROOT + "module_utils._engine.probes."
+_REGISTRY = _PROBE + "registry"
+_STATE = ROOT + "module_utils._engine.state."
+_STATE_ERRORS = _STATE + "errors"
+# What a task may need or not: the probes by their names, and the store.
+_STORE = "<store>"
+_EVERYTHING = frozenset(PROBES) | {_STORE}
+_IMPORT = re.compile(r"^[ \t]*from (" + re.escape(ROOT) + r"[\w.]+) import (\([^()]*\)|[^\n(#]+)", re.MULTILINE)
 _PLUGINS = Path(__file__).resolve().parent.parent
 # Must parse on every Python, to say which one is needed. The data are on lines of their own: a traceback that quoted the call would
 # quote the options, too. Modules in the present directory must not be taken for those of Python.
@@ -42,8 +53,10 @@ _here = (globals().get("__file__") or "").rpartition("/")[0]
 sys.path[:] = [_place for _place in sys.path if _place not in ("", ".", _here)]
 import base64, json, zlib
 ARGS = {args!r}
-TEXTS = "{packed}"
-TEXTS = json.loads(zlib.decompress(base64.b64decode(TEXTS)).decode("utf-8"))
+TEXTS = "{core}"
+MORE = "{more}"
+TEXTS, MORE = (json.loads(zlib.decompress(base64.b64decode(_part)).decode("utf-8")) for _part in (TEXTS, MORE))
+TEXTS.update(MORE)
 _names = {{"__name__": "_start"}}
 exec(compile(TEXTS["{start}"], "<vigil.ops>/_start.py", "exec", dont_inherit=True), _names)
 _names["start"](TEXTS, "{module}", ARGS)
@@ -68,8 +81,9 @@ def lightened(built: tuple[t.Any, ...], module: str, args: t.Mapping[str, t.Any]
 
 
 def prepare(module: str) -> None:
-    """Pack a module before workers are forked, which would each do it again."""
-    _packed(module)
+    """Read everything and pack what every task needs before workers are forked, which would each do it again."""
+    _closure(module, _EVERYTHING)
+    _core(module)
 
 
 def _is_python(shebang: str | None) -> bool:
@@ -78,21 +92,68 @@ def _is_python(shebang: str | None) -> bool:
 
 def script(module: str, args: t.Mapping[str, t.Any], shebang: str) -> bytes:
     """The text to run on the host, with the options in it."""
-    options = json.dumps(plain(args))
-    return _SCRIPT.format(shebang=str(shebang).strip(), args=options, packed=_packed(module), start=START, module=module).encode("utf-8")
+    given = plain(args)
+    parts = {"core": _core(module), "more": _more(module, _needs(given)), "start": START, "module": module}
+    return _SCRIPT.format(shebang=str(shebang).strip(), args=json.dumps(given), **parts).encode("utf-8")
+
+
+def _needs(args: t.Mapping[str, t.Any]) -> frozenset[str]:
+    """What the options of a task ask for; what cannot be a check is refused on the host with what is there."""
+    checks = args.get("checks")
+    names = {key for check in checks if isinstance(check, dict) for key in check} if isinstance(checks, list) else set()
+    return frozenset(names & set(PROBES)) | ({_STORE} if args.get("state_url") else frozenset())
 
 
 @functools.cache
-def _packed(module: str) -> str:
-    texts: dict[str, str] = {}
+def _core(module: str) -> str:
+    return _packed(_closure(module, frozenset()), 9)
+
+
+@functools.cache
+def _more(module: str, needs: frozenset[str]) -> str:
+    """What is needed beyond the core: little, so a worker packs it by itself."""
+    core = _closure(module, frozenset())
+    return _packed([name for name in _closure(module, needs) if name not in core], 6)
+
+
+def _packed(names: list[str], level: int) -> str:
+    data = json.dumps({name: _source(name).code for name in names}).encode("utf-8")
+    return base64.b64encode(zlib.compress(data, level)).decode("ascii")
+
+
+@functools.cache
+def _closure(module: str, needs: frozenset[str]) -> list[str]:
+    """The names of the modules of the collection that a module imports, directly or not, as far as they are needed."""
+    found: dict[str, None] = {}
     wanted = [ROOT + "modules." + module, LIGHT, START]
     while wanted:
         name = wanted.pop()
-        if name not in texts and name != LEFT_OUT:
-            texts[name] = _file(name).read_text(encoding="utf-8")
-            wanted += _imports(texts[name])
-    data = json.dumps({name: _code(text) for name, text in texts.items()}).encode("utf-8")
-    return base64.b64encode(zlib.compress(data, 9)).decode("ascii")
+        if name not in found and name != LEFT_OUT:
+            found[name] = None
+            wanted += [other for other in _source(name).imports if _need(name, other) in needs | {None}]
+    return list(found)
+
+
+def _need(importer: str, imported: str) -> str | None:
+    """For what an import is made: a probe that the registry loads, or the store; None when it is always made."""
+    if importer == _REGISTRY and imported.startswith(_PROBE):
+        return imported[len(_PROBE) :]
+    if imported.startswith(_STATE) and imported != _STATE_ERRORS and not importer.startswith(_STATE):
+        return _STORE
+    return None
+
+
+class _Source(t.NamedTuple):
+    """A file of the collection: its code, and what it imports of the collection."""
+
+    code: str
+    imports: list[str]
+
+
+@functools.cache
+def _source(name: str) -> _Source:
+    text = _file(name).read_text(encoding="utf-8")
+    return _Source(_code(text) if name.startswith(ROOT + "modules.") else text, _imports(text))
 
 
 def _file(name: str) -> Path:
@@ -100,12 +161,11 @@ def _file(name: str) -> Path:
 
 
 def _imports(text: str) -> list[str]:
-    """The modules of the collection that a text imports, wherever in it."""
+    """The modules of the collection that a file imports, wherever in it. Parsing them all would take a second before each play."""
     found = []
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(ROOT):
-            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-            found += [name for name in names if _file(name).is_file()]
+    for place, names in _IMPORT.findall(text):
+        targets = [place] + [f"{place}.{name.split()[0]}" for name in names.strip("()").split(",") if name.strip()]
+        found += [target for target in targets if _file(target).is_file()]
     return found
 
 

@@ -6,14 +6,20 @@
 
 from __future__ import annotations
 
+import ast
+import base64
 import dataclasses
 import json
 import subprocess
 import sys
+import zlib
+from pathlib import Path
 
 import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
 from ansible_collections.vigil.ops.plugins.plugin_utils import _light
 
+UTILS = Path(_light.__file__).resolve().parent.parent / "module_utils"
 OPTIONS = {"checks": [], "baselines": {}, "concurrency": 64, "timeout": "30", "fail_on": "never", "state_url": None, "history_url": None}
 LOAD = {"name": "load", "load": {}, "expect": {"per_core1": ">= 0"}}
 
@@ -120,3 +126,83 @@ def test_the_texts_of_both_hand_overs_are_replaced():
 )
 def test_what_is_not_known_is_left_as_it_is(built):
     assert _light.lightened(built, "inspect", OPTIONS) is built
+
+
+def texts_of(*checks, **options):
+    """What is sent, by name."""
+    found = {}
+    for line in made(*checks, **options).decode().splitlines():
+        if line.startswith(('TEXTS = "', 'MORE = "')):
+            found.update(json.loads(zlib.decompress(base64.b64decode(line.split('"')[1]))))
+    return found
+
+
+def test_imports_are_found_as_python_finds_them():
+    """They are not parsed for the sake of time; so here is what parsing finds."""
+    for path in sorted(UTILS.rglob("*.py")) + sorted(UTILS.parent.glob("modules/*.py")):
+        text, wanted = path.read_text(encoding="utf-8"), set()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_light.ROOT):
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                wanted |= {name for name in names if _light._file(name).is_file()}
+        assert set(_light._imports(text)) == wanted, path
+
+
+def test_only_what_the_checks_use_is_sent():
+    probe = _light.ROOT + "module_utils._engine.probes."
+    sent = texts_of(LOAD)
+    assert {name for name in sent if name.startswith(probe)} == {probe + "registry", probe + "load"}
+    assert not any("_engine.dns." in name or "_engine.channels." in name for name in sent)
+    assert [name for name in sent if "_engine.state." in name] == [_light.ROOT + "module_utils._engine.state.errors"]
+    more = texts_of(LOAD, {"name": "page", "http": {"url": "http://127.0.0.1:9/"}})
+    assert probe + "http" in more
+    assert probe + "load" in more
+    assert any(name.endswith("state.store") for name in texts_of(LOAD, state_url="sqlite:///x"))
+
+
+@pytest.mark.parametrize("checks", [None, "text", [1, None, "x", {1: 2}], [{}]])
+def test_what_is_no_check_is_left_to_the_host(checks):
+    assert _light._needs({"checks": checks, "state_url": None}) == frozenset()
+
+
+ALONE = {
+    "http": {"url": "http://127.0.0.1:9/", "timeout": 2},
+    "tcp": {"port": 9, "expect": "x"},
+    "tls": {"host": "127.0.0.1", "port": 9},
+    "dns": {"name": "localhost"},
+    "process": {"pattern": "."},
+    "service": {"name": "ssh"},
+    "file": {"path": "/etc/passwd", "sha256": True},
+    "command": {"argv": ["true"]},
+    "port": {"port": 9},
+    "udp": {"port": 9, "send": "x", "expect": "x", "timeout": 2},
+    "icmp": {"host": "127.0.0.1"},
+    "ssh": {"port": 9},
+    "cert_file": {"path": "/no/such"},
+    "mount": {"path": "/proc"},
+    "package": {"name": "bash"},
+    "user": {"name": "root"},
+    "group": {"name": "root"},
+    "kernel": {"name": "kernel.ostype"},
+    "interface": {"name": "lo"},
+    "heartbeat": {"path": "/no/such", "every": "1h"},
+    "smart": {"device": "/dev/null"},
+}
+
+
+@pytest.mark.parametrize("probe", registry.PROBES)
+def test_every_probe_works_in_a_payload_that_holds_it_alone(tmp_path, probe):
+    check = {"name": "it", probe: ALONE.get(probe, {})}
+    rc, out, err = ran(made(check), tmp_path, "-I", "-S")
+    (found,) = json.loads(out)["results"]
+    assert (rc, err) == (0, "")
+    assert (found["probe"], found["reason"]) != (probe, "internal"), found["summary"]
+    assert "No module named 'ansible_collections" not in out
+
+
+def test_the_store_works_on_the_host_where_it_is_used(tmp_path):
+    place = tmp_path / "state.db"
+    for _run in range(2):
+        rc, out, _err = ran(made(LOAD, state_url=f"sqlite:///{place}"), tmp_path)
+        assert rc == 0, out
+    assert json.loads(out)["results"][0]["was"] == "ok"
