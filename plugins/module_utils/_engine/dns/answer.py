@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import socket
 import typing as t
 
@@ -109,10 +110,13 @@ def require() -> None:
     :raises LibraryMissing: it is not, or it is too old
     """
     try:
-        import dns.message
         import dns.version
-    except ImportError as exc:
-        raise LibraryMissing("the Python library dnspython is needed; install python3-dnspython or dnspython", "dnspython") from exc
+
+        found = importlib.util.find_spec("dns.message")  # found and not imported, which takes as long as asking for 10,000 names
+    except ImportError:
+        found = None
+    if found is None:
+        raise LibraryMissing("the Python library dnspython is needed; install python3-dnspython or dnspython", "dnspython")
     if (dns.version.MAJOR, dns.version.MINOR) < _OLDEST:
         raise LibraryMissing(f"dnspython {dns.version.version} is too old; 1.16 or newer is needed")
 
