@@ -30,7 +30,11 @@ def diff(run_playbook, ansible_env, tmp_path):
         place.unlink(missing_ok=True)
         tasks = [
             {"name": "Compare", "vigil.ops.dns_diff": given, "register": "found", "ignore_errors": True},
-            {"ansible.builtin.copy": {"dest": str(place), "content": "{{ found | to_json }}", "mode": "0600"}, "check_mode": False, "diff": False},
+            {
+                "ansible.builtin.copy": {"dest": str(place), "content": "{{ found | to_json }}", "mode": "0600"},
+                "check_mode": False,
+                "diff": False,
+            },
         ]
         outcome = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], *args, env=env)
         assert outcome.rc == rc, outcome.output
@@ -94,7 +98,13 @@ def test_killed_runs_lose_nothing(nsd, diff, ansible_env, tmp_path):
     given = {"nameservers": [server.address], "timeout": "1s", "state_url": f"sqlite:///{tmp_path}/node.db", **options}
     tasks = [
         {"vigil.ops.dns_diff": given, "register": "found"},
-        {"ansible.builtin.copy": {"dest": f"{results}.{{{{ lookup('pipe', 'date +%s%N') }}}}", "content": "{{ found | to_json }}", "mode": "0600"}},
+        {
+            "ansible.builtin.copy": {
+                "dest": f"{results}.{{{{ lookup('pipe', 'date +%s%N') }}}}",
+                "content": "{{ found | to_json }}",
+                "mode": "0600",
+            }
+        },
     ]
     play = tmp_path / "kill.json"
     play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What dns_diff returned, as events in a real store."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.diff import change
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_events
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_table import table
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, receipts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store
+
+NOW = 1_800_000_000.0
+STATS = {"names": 30, "seconds": 0.1, "changed": 0, "failed": 0}
+
+
+@pytest.fixture
+def tell(tmp_path):
+    """tell(changes, failures, ...) -> the (check, status) that are told; each call is a minute later."""
+    clock = [NOW]
+    with open_store(f"sqlite:///{tmp_path}/state.db", lambda: clock[0]) as store:
+
+        def run(changes=(), failures=(), dry=False, **more):
+            clock[0] += 60
+            outcome = {"changes": changes, "failures": failures, "stats": STATS, "against": "previous", "view": "", **more}
+            with store.unit() as unit:
+                steps = dns_events.commit(unit, ("web1", outcome, "vigil", clock[0]), [Route("ops")], lambda event: event, dry)
+            return [(step.event["check"], step.event["status"]) for step in steps if step.event is not None and step.channels]
+
+        run.store = store
+        yield run
+
+
+def changed(name, number=2, **more):
+    found = change(name, "A", ["192.0.2.1"], [f"192.0.2.{number}"], nameserver="ns", time="2027-01-15T08:00:00Z", **more)
+    return dict(found, id=f"{name}-{number}")
+
+
+def failed(name, status="servfail"):
+    return {"name": name, "type": "A", "status": status, "nameserver": "ns", "message": f"{name} failed"}
+
+
+def test_a_change_is_told_once_whoever_brings_it_again(tell):
+    assert tell([changed("www.test")]) == [("dns www.test A", "firing")]
+    assert tell([changed("www.test")]) == []
+    assert tell([changed("www.test", 3)]) == [("dns www.test A", "firing")]
+
+
+def test_very_many_changes_of_one_run_are_one_event(tell):
+    changes = [changed(f"n{number}.test") for number in range(25)]
+    assert tell(changes) == [("dns changes", "firing")]
+    later = dict(changed("later.test"), time="2027-01-15T08:05:00Z")
+    assert tell([*changes, later]) == [("dns later.test A", "firing")]
+
+
+def test_failures_are_alerts_until_the_name_answers(tell):
+    assert tell(failures=[failed("www.test")]) == [("dns www.test A fails", "firing")]
+    assert tell(failures=[failed("www.test", "timeout")]) == []
+    assert tell(truncated=True) == []
+    assert tell() == [("dns www.test A fails", "resolved")]
+
+
+def test_very_many_failures_are_one_alert(tell):
+    tell(failures=[failed("www.test")])
+    many = [failed(f"n{number}.test") for number in range(30)] + [failed("www.test")]
+    assert tell(failures=many) == [("dns names", "firing")]
+    assert sorted(tell(failures=[failed("www.test")])) == [("dns names", "resolved")]
+    assert tell() == [("dns www.test A fails", "resolved")]
+
+
+def test_a_mass_is_an_alert(tell):
+    mass = change("*", "*", (), (), kind="mass", message="40 of 50")
+    assert tell([mass]) == [("dns mass change", "firing")] and tell([mass]) == []
+    assert tell() == [("dns mass change", "resolved")]
+
+
+def test_differences_are_alerts_while_they_last(tell):
+    assert tell([changed("www.test")], against="zone") == [("dns www.test A differs", "firing")]
+    assert tell() == []  # another comparison says nothing about it
+    assert tell(against="zone") == [("dns www.test A differs", "resolved")]
+
+
+def test_what_is_kept_is_received_in_the_same_unit(tell):
+    tell([changed("www.test")], dry=True, batch="b1", receipt="web1:x")
+    with tell.store.view() as unit:
+        assert receipts.last(unit, "web1:x") is None and outbox.events(unit, None, 0, 9) == []
+    tell([changed("www.test")], batch="b1", receipt="web1:x")
+    with tell.store.view() as unit:
+        assert receipts.last(unit, "web1:x") == "b1"
+
+
+def test_table_is_short_and_printable():
+    outcome = {
+        "changes": [changed(f"n{number}.test") for number in range(30)],
+        "failures": [failed("bad\x1b.test")],
+        "stats": dict(STATS, changed=30),
+    }
+    lines = table(outcome, "DNS changes", 80).splitlines()
+    assert lines[0] == "DNS changes" and len(lines) == 23 and lines[-1] == "  30 names: 30 changed (0.1 s)"
+    assert lines[1].split() == ["changed", "n0.test", "A", "has", "changed", "from", "192.0.2.1", "to", "192.0.2.2"]
+    assert "\x1b" not in table(dict(outcome, changes=[]), "DNS")
