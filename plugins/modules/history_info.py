@@ -21,7 +21,8 @@ extends_documentation_fragment:
 options:
   kind:
     description:
-      - V(results) are the results of checks, V(changes) those whose status differs from the run before.
+      - V(results) are the results of checks, V(changes) those whose status differs from the run before, and every change of a DNS name that
+        M(vigil.ops.dns_diff) found.
       - V(events) are the alerts and messages that were to be told.
       - V(outbox) are messages that wait to be sent, V(dead) those that a receiver refused for good, or that nobody
         served the channel of for a week (C(code) is V(expired)).
@@ -30,7 +31,7 @@ options:
     default: results
   name:
     description:
-      - Only entries of this host (instance) or this check. C(*) and C(?) stand for any characters, upper and lower case are alike.
+      - Only entries of this host (instance), this check, or this DNS name or view. C(*) and C(?) stand for any characters, upper and lower case are alike.
     type: str
   since:
     description:
@@ -75,6 +76,7 @@ entries:
   description:
     - The entries, newest first.
     - Of results C(time), C(host), C(check), C(probe), C(status), C(was), C(severity), C(summary), C(reason), C(since) and C(metrics).
+    - Of DNS changes what RV(vigil.ops.dns_diff#module:changes) has, and C(view).
     - Events have the format of C(docs/schema/event.schema.json).
     - Of messages C(event_id), C(alert_id), C(channel) (its name, never its URL), C(state), C(time), C(updated), C(next), C(attempts), C(code),
       C(message) (why it is still here), C(status), C(severity), C(service), C(instance), C(check) and C(event).
