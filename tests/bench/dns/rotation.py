@@ -84,9 +84,9 @@ def simulate(names: int, seed: int = 7) -> t.Dict[str, t.Any]:
             for _name in range(names):
                 watch = Watch(Name(chance, size, count, spread))
                 for _sweep in range(SWEEPS_A_DAY * DAYS - SWEEPS_A_DAY // 2):
-                    alarms = watch.sweep()
-                    own += "pool" in alarms
-                    for way in alarms:
+                    raised = watch.sweep()
+                    own += "pool" in raised
+                    for way in raised:
                         total[way] += 1
                 watch.name.hijacked = True
                 hijacks += 1
