@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import dns.flags
 import dns.message
 import dns.rcode
@@ -266,6 +268,27 @@ def test_views_do_not_mix(nsd, look):
     for _run in range(2):
         assert not look(inside, names=["www.example.test"], view="inside")["changed"]
         assert not look(outside, names=["www.example.test"], view="outside")["changed"]
+
+
+def test_two_runs_at_once_report_a_change_once(nsd, look, store, tmp_path):
+    server = nsd({ZONE: TEXT})
+    look(server)
+    for number in range(5, 11):
+        server.set_zone(ZONE, f"www A 192.0.2.{number}\nmail A 192.0.2.3\n")
+
+        def run():
+            with open_store(store.url) as own:
+                dns_diff(read({"names": NAMES, "nameservers": [server.address]}), own)
+
+        threads = [threading.Thread(target=run) for _run in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    with store.view() as unit:
+        told = [(one["before"], one["after"]) for one in state.pending(unit, "")]
+    assert [after for _before, after in told] == [[f"192.0.2.{number}"] for number in range(5, 11)]
+    assert [before for before, _after in told[1:]] == [after for _before, after in told[:-1]]
 
 
 def test_tolerated_addresses_are_no_change(fake_dns, look):
