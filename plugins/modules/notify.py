@@ -81,8 +81,8 @@ options:
   results:
     description:
       - What M(vigil.ops.inspect) returned, as a mapping of host names. Each check that is not ok is an alert, and resolved when it is ok again.
-      - What M(vigil.ops.dns_diff) returned is taken as well, or a list of such results. A change is told once, a name that cannot be looked at is an alert until it answers
-        again, and so is a mass of changes that is held back. More than 20 of a kind are told as one.
+      - What M(vigil.ops.dns_diff) returned is taken as well, or a list of such results. A change is told once, a name that cannot be looked at is
+        an alert until it answers again, and so is a mass of changes that is held back. More than 20 of a kind are told as one.
       - A host that was unreachable is an alert of the check C(reachable), one whose task failed of the check C(inspection).
     type: raw
   service:

@@ -160,11 +160,12 @@ def test_failed_digest_is_sent_with_the_next_run(run_playbook, world):
 
 def begin(ansible_env, world, names):
     """A run that waits after the checks of its hosts are kept; the process."""
-    place = ansible_env.home / "long.yml"
+    place, hosts = ansible_env.home / "long.yml", ansible_env.home / "hosts.yml"
+    hosts.write_text(json.dumps(inventory(*names)), encoding="utf-8")
     wait = {"name": "wait", "ansible.builtin.wait_for": {"timeout": 60}}
     place.write_text(json.dumps([dict(PLAYS[0], tasks=[PLAYS[0]["tasks"][0], wait])]), encoding="utf-8")
     process = subprocess.Popen(
-        [str(ansible_env.bin / "ansible-playbook"), "-i", ",".join(names) + ",", "-c", "local", str(place)],
+        [str(ansible_env.bin / "ansible-playbook"), "-i", str(hosts), str(place)],
         env={**ansible_env.env, **world.env("play")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

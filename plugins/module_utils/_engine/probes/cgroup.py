@@ -73,7 +73,8 @@ def look(options: dict[str, t.Any], ctx: Context, groups: Groups) -> dict[str, t
     folders = {controller: groups.folder(controller, _of(groups, controller, name)) for controller in ("memory", "cpu", "pids")}
     if not any(folders.values()):
         raise ProbeFailure("not_found", f"there is no control group {group}")
-    seen = {**_memory(groups, folders["memory"]), **_cpu(groups, folders["cpu"]), **_pids(groups, folders["pids"]), "path": group}
+    root = _of(groups, "memory", name) == "/"
+    seen = {**_memory(groups, folders["memory"], root), **_cpu(groups, folders["cpu"]), **_pids(groups, folders["pids"]), "path": group}
     if seen["used_bytes"] is None and seen["pids"] is None and name is not None:
         raise CannotSee(
             f"control group {group} counts neither memory nor processes; turn on MemoryAccounting and TasksAccounting", "unsupported"
@@ -101,7 +102,7 @@ def _of_unit(unit: str, ctx: Context) -> str:
     return found["ControlGroup"]
 
 
-def _memory(groups: Groups, folder: str | None) -> dict[str, t.Any]:
+def _memory(groups: Groups, folder: str | None, root: bool) -> dict[str, t.Any]:
     used, limits, kills = None, [], None
     if folder is not None:
         used = groups.memory(folder)[0]
@@ -109,7 +110,7 @@ def _memory(groups: Groups, folder: str | None) -> dict[str, t.Any]:
         kills = groups.table(f"{folder}/memory.{'events' if groups.is_new('memory') else 'oom_control'}").get("oom_kill")
     limit = min(limits) if limits else None
     total = limit if limit is not None else read_memory()["total"]
-    if folder is not None and used is None:  # the root of all groups counts nothing
+    if folder is not None and used is None and root:  # the kernel counts nothing there: it is the node itself
         found = read_memory()
         used = found["total"] - found["available"]
     percent = round(100.0 * used / total, 2) if used is not None and total else None
