@@ -118,6 +118,8 @@ def canonical(packet):
     st.randoms(use_true_random=False),
 )
 def test_equal_for_us_is_equal_for_dnspython(one, two, rcode, edns, chance):
+    # of records that differ in letters only, dnspython packs the first one alone where the type compares them alike
+    one = list({(owner, kind, data.lower()): (owner, kind, data) for owner, kind, data in one}.values())
     first, second = packet_of(one, rcode=rcode, edns=edns), packet_of(two, rcode=rcode)
     ours, theirs = fingerprint(first), fingerprint(second)
     unread = any(kind in UNREAD for _owner, kind, _data in one)
