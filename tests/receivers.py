@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,9 @@ import pytest
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    server: _Server
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         receiver = self.server.receiver
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         receiver.connections.add(self.client_address)
@@ -55,28 +57,29 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_POST
 
-    def log_message(self, *unused):
+    def log_message(self, *unused: t.Any) -> None:
         pass
 
 
 class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 128
+    receiver: Receiver
 
-    def handle_error(self, *unused):
+    def handle_error(self, *unused: t.Any) -> None:
         pass
 
 
 class Receiver:
     """`mode`: an HTTP status, "silent", "drip", or a function (path, body) -> (status, headers, body)."""
 
-    def __init__(self, mode=200, tls=None, port=0):
+    def __init__(self, mode: t.Any = 200, tls: tuple[str, str] | None = None, port: int = 0) -> None:
         self.mode = mode
         self.delay = 0.0
         self.hangs_up = False  # closes after each answer without saying so
         self.lock = threading.Lock()
-        self.requests = []
-        self.connections = set()
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.connections: set[t.Any] = set()
         self.released = threading.Event()
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.receiver = self
@@ -91,22 +94,22 @@ class Receiver:
         self._thread.start()
 
     @property
-    def url(self):
+    def url(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
-    def bodies(self):
+    def bodies(self) -> list[t.Any]:
         with self.lock:
             return [json.loads(body) for _path, _headers, body in self.requests]
 
-    def answer(self, path, body):
+    def answer(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         if callable(self.mode):
             return self.mode(path, body)
         if self.mode == "drip":
             return 200, {}, b"x" * 1000
         return self.mode, {"Location": "http://127.0.0.1:9/else"} if 300 <= self.mode < 400 else {}, b"{}"
 
-    def close(self):
+    def close(self) -> None:
         self.released.set()
         self._server.shutdown()
         self._server.server_close()
@@ -115,19 +118,19 @@ class Receiver:
 class Robot:
     """A WeCom robot as the documents describe it: the key, the sizes and the rate are checked, the verdict is in the body."""
 
-    def __init__(self, key, limit=20, seconds=60.0):
+    def __init__(self, key: str, limit: int = 20, seconds: float = 60.0) -> None:
         self.key = key
         self.limit = limit
         self.seconds = seconds
-        self.taken = []
-        self.contents = []
-        self.force = None
+        self.taken: list[float] = []
+        self.contents: list[str] = []
+        self.force: int | None = None
 
-    def __call__(self, path, body):
+    def __call__(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         code = self._judge(path, body)
         return 200, {"Content-Type": "application/json"}, json.dumps({"errcode": code, "errmsg": "ok" if not code else "no"}).encode()
 
-    def _judge(self, path, body):
+    def _judge(self, path: str, body: bytes) -> int:
         if self.force is not None:
             return self.force
         if path != f"/cgi-bin/webhook/send?key={self.key}":
@@ -146,21 +149,21 @@ class Robot:
         return 0
 
 
-def dead_port():
+def dead_port() -> int:
     """A port on which nobody listens."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
 
 
-def make_certificates(place):
+def make_certificates(place: Path | str) -> tuple[str, str, str]:
     """(ca, certificate, key): a CA of its own and a certificate for 127.0.0.1, made with openssl."""
     place = Path(place)
     ca, ca_key, certificate, key, request, more = (
         place / name for name in ("ca.pem", "ca.key", "cert.pem", "cert.key", "cert.csr", "ext.txt")
     )
     more.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\nauthorityKeyIdentifier=keyid\n")
-    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    new: list[t.Any] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     for command in (
         [
             "req",
@@ -201,17 +204,17 @@ def make_certificates(place):
 
 
 @pytest.fixture
-def receivers():
+def receivers() -> t.Any:
     """This module."""
     return sys.modules[__name__]
 
 
 @pytest.fixture
-def listen():
+def listen() -> t.Iterator[t.Callable[..., Receiver]]:
     """`listen(mode, tls)` starts a Receiver that is closed after the test."""
-    started = []
+    started: list[Receiver] = []
 
-    def start(*args, **options):
+    def start(*args: t.Any, **options: t.Any) -> Receiver:
         started.append(Receiver(*args, **options))
         return started[-1]
 

@@ -218,7 +218,7 @@ def chosen(arguments: argparse.Namespace) -> t.List[str]:
     if arguments.format:
         return ["formatters"]
     asked = os.environ.get("LEGS", "").split()
-    legs = [leg for name in asked for leg in GROUPS.get(name, (name,))] or list(LEGS)
+    legs = list(dict.fromkeys(leg for name in asked for leg in GROUPS.get(name, (name,)))) or list(LEGS)
     unknown = [leg for leg in legs if leg not in LEGS]
     if unknown:
         raise Missing(f"LEGS: no leg {', '.join(unknown)}; there are {', '.join((*GROUPS, *LEGS))}")

@@ -49,4 +49,4 @@ class LightModule:
         # Half of a surrogate pair is no UTF-8; nobody could print or store it.
         sys.stdout.buffer.write(b"\n" + text.encode("utf-8", "replace") + b"\n")
         sys.stdout.buffer.flush()
-        sys.exit(code)
+        raise SystemExit(code)

@@ -13,7 +13,7 @@ description:
   - Asks name servers for one name or a hundred thousand, over UDP, TCP, TLS (DoT) or HTTPS (DoH), and says for each what came of it, with one
     status of a closed list.
   - Every name and type has an answer in the result. What was not reached before O(deadline) has the status V(timeout), nothing is left out.
-  - A failed name does not fail the task; see RV(stats.failed) and RV(answers[].status).
+  - A failed name does not fail the task; see RV(stats) and RV(answers[].status).
   - All input is checked before a query is sent.
 author:
   - vigil.ops contributors (@vigil-ops)

@@ -48,7 +48,8 @@ class Server:
 
 
 def parse(text: str, transport: str = "udp") -> Server:
-    """A server from ``host``, ``host:port``, ``[v6]:port``, a bare IPv6 address, ``udp://``, ``tcp://``, ``tls://host:port#name`` or ``https://host:port/path``.
+    """A server from ``host``, ``host:port``, ``[v6]:port``, a bare IPv6 address, ``udp://``, ``tcp://``, ``tls://host:port#name``,
+    ``https://host:port/path``.
 
     A host that is a name is looked up once, here, in the way of the system.
 

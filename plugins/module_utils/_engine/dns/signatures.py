@@ -71,7 +71,7 @@ def read_anchors(lines: t.Sequence[str]) -> t.Dict[t.Any, t.List[t.Any]]:
 
     anchors: t.Dict[t.Any, t.List[t.Any]] = {}
     for line in lines:
-        words = str(line).split(";")[0].split()
+        words = str(line).split(";", 1)[0].split()
         place = next((at for at, word in enumerate(words[:4]) if at and word.upper() in ("DS", "DNSKEY")), 0)
         try:
             if not place:

@@ -190,7 +190,7 @@ def test_the_quick_way_and_the_library_agree():
                         bytes(size - 4) + bytes(numbers.randrange(256) for _byte in range(4)),
                     ]
                 )
-                for _ in range(numbers.randrange(1, 5))
+                for _address in range(numbers.randrange(1, 5))
             }
             texts = sorted(dns.ipv4.inet_ntoa(value) if size == 4 else dns.ipv6.inet_ntoa(value) for value in values)
             data = packet("x.test.", kind, [("x.test.", numbers.randrange(1000), kind, *texts)])

@@ -53,7 +53,8 @@ def reply(query, rcode=0, records=(), flags=0):
     return made.to_wire()
 
 
-GOOD = lambda query, transport: reply(query, 0, [("A", "192.0.2.1")])  # noqa: E731
+def well(query, transport):
+    return reply(query, 0, [("A", "192.0.2.1")])
 
 
 @pytest.fixture(name="zone")
@@ -139,13 +140,13 @@ def test_https_that_is_not_well(zone, doh_server, dns_certificates):
 
 
 def test_certificates_are_verified(fake_dns, dns_certificates):
-    fake = fake_dns(GOOD, certificates=dns_certificates)
+    fake = fake_dns(well, certificates=dns_certificates)
     assert one([fake.tls], ca=dns_certificates[0]).status == "noerror"
     unknown = one([fake.tls])
     assert unknown.status == "tls" and "chain" in unknown.message
     other = one([f"tls://{fake.address}#dns.example.test"], ca=dns_certificates[0])
     assert other.status == "tls" and "name" in other.message
-    plain = fake_dns(GOOD)
+    plain = fake_dns(well)
     assert one([plain.tls], ca=dns_certificates[0], limits=limits(5, 1)).status in ("tls", "network", "timeout")
     with pytest.raises(ValueError, match="/not/here"):
         one([fake.tls], ca="/not/here")
@@ -158,7 +159,7 @@ def test_answers_in_any_order_on_one_connection(fake_dns):
         held.append(query)
         if len(held) < 40:
             return None
-        return [GOOD(one, transport) for one in reversed(held)]
+        return [well(one, transport) for one in reversed(held)]
 
     fake = fake_dns(backwards)
     found = ask([fake.address], [(f"n{number}.test", "A") for number in range(40)], "tcp").answers
@@ -184,7 +185,7 @@ def impolite(after):
                 for _number in range(after):
                     head = stream.read(2)
                     if len(head) == 2:
-                        answer = GOOD(stream.read(int.from_bytes(head, "big")), "tcp")
+                        answer = well(stream.read(int.from_bytes(head, "big")), "tcp")
                         client.sendall(len(answer).to_bytes(2, "big") + answer)
 
     threading.Thread(target=serve, daemon=True).start()
@@ -256,7 +257,7 @@ def test_a_trickle_is_not_waited_for(dns_certificates):
 
 
 def test_bad_answers_are_asked_of_another_server(fake_dns):
-    good = fake_dns(GOOD)
+    good = fake_dns(well)
     for rcode in (2, 5):
         bad = fake_dns(lambda query, transport: reply(query, rcode))
         for places in (
@@ -276,14 +277,14 @@ def test_a_lame_server_is_not_believed(fake_dns):
         made.authority.append(dns.rrset.from_text("test.", 60, "IN", "NS", "ns.test."))
         return made.to_wire()
 
-    bad, good = fake_dns(lame), fake_dns(GOOD)
+    bad, good = fake_dns(lame), fake_dns(well)
     assert one([bad.address]).status == "lame"
     assert one([bad.address, good.address], first={0: 0}).rdata == ("192.0.2.1",)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_server_that_knows_no_edns(fake_dns, transport):
-    fake = fake_dns(lambda query, _transport: reply(query, 1) if query[11] else GOOD(query, _transport))
+    fake = fake_dns(lambda query, _transport: reply(query, 1) if query[11] else well(query, _transport))
     assert one([fake.address], transport=transport).rdata == ("192.0.2.1",)
 
 
@@ -291,7 +292,7 @@ def test_truncated_and_no_tcp(fake_dns, zone):
     fake = fake_dns(lambda query, transport: reply(query, flags=dns.flags.TC) if transport == "udp" else None)
     found = one([fake.address], limits=limits(6, 0.5, 0))
     assert (found.status, "TCP" in found.message) == ("truncated", True)
-    fits = fake_dns(lambda query, transport: reply(query, flags=dns.flags.TC) if transport == "udp" else GOOD(query, transport))
+    fits = fake_dns(lambda query, transport: reply(query, flags=dns.flags.TC) if transport == "udp" else well(query, transport))
     assert one([fits.address]).rdata == ("192.0.2.1",)
 
 
@@ -303,14 +304,14 @@ def test_a_dead_server_among_three(zone, udp_proxy):
 
 
 def test_no_time_at_all(fake_dns):
-    fake = fake_dns(GOOD)
+    fake = fake_dns(well)
     for transport in ("udp", "tcp"):
         found = ask([fake.address], [("a.test", "A"), ("b.test", "A")], transport, limits=Limits(until=time.monotonic() - 1)).answers
         assert {answer.status for answer in found.values()} == {"timeout"}
 
 
 def test_rates_hold_for_streams(fake_dns):
-    fake = fake_dns(GOOD)
+    fake = fake_dns(well)
     given = limits(1.0, 1.0, 0, rates={f"tcp://{fake.address}": 20.0})
     found = ask([fake.address], [(f"n{number}.test", "A") for number in range(200)], "tcp", limits=given).answers
     statuses = [answer.status for answer in found.values()]

@@ -22,17 +22,18 @@ STATS = {"names": 30, "seconds": 0.1, "changed": 0, "failed": 0}
 def tell(tmp_path):
     """tell(changes, failures, ...) -> the (check, status) that are told; each call is a minute later."""
     clock = [NOW]
-    with open_store(f"sqlite:///{tmp_path}/state.db", lambda: clock[0]) as store:
+    store = open_store(f"sqlite:///{tmp_path}/state.db", lambda: clock[0])
 
-        def run(changes=(), failures=(), dry=False, **more):
-            clock[0] += 60
-            outcome = {"changes": changes, "failures": failures, "stats": STATS, "against": "previous", "view": "", **more}
-            with store.unit() as unit:
-                steps = dns_events.commit(unit, ("web1", outcome, "vigil", clock[0]), [Route("ops")], lambda event: event, dry)
-            return [(step.event["check"], step.event["status"]) for step in steps if step.event is not None and step.channels]
+    def run(changes=(), failures=(), dry=False, **more):
+        clock[0] += 60
+        outcome = {"changes": changes, "failures": failures, "stats": STATS, "against": "previous", "view": "", **more}
+        with store.unit() as unit:
+            steps = dns_events.commit(unit, ("web1", outcome, "vigil", clock[0]), [Route("ops")], lambda event: event, dry)
+        return [(step.event["check"], step.event["status"]) for step in steps if step.event is not None and step.channels]
 
-        run.store = store
-        yield run
+    run.store = store
+    yield run
+    store.close()
 
 
 def changed(name, number=2, **more):
