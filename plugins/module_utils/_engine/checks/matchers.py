@@ -19,6 +19,9 @@ _WORD = re.compile(r"(in|contains|between)\s+(.*)|(exists|absent)", re.DOTALL)
 _ITEM = re.compile(r"\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^,]*?)\s*(?:,|$)")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LONGEST_NUMBER = 100
+# Thresholds of the Nagios plugins' guidelines: [@]start:end, start: alone, end alone, ~ for minus infinity.
+_RANGE = re.compile(r"(@?)(?:(~|[^:@~\s][^:@\s]*)?:)?([^:@~\s][^:@\s]*)?")
+_RANGE_LIKE = re.compile(r"@[-+~.0-9:]\S*|(?:~|[-+]?[0-9.]+[%a-zA-Z]*)?:[-+0-9.]*[%a-zA-Z]*")
 # What only somebody has written who meant a matcher: another language's operators, a list or a number behind a word in another case.
 _NEARLY = re.compile(
     r"=|[≤≥≠＜＞＝]|&[lg]t;|!(?=[<>=])|(?:not\s+)?in\s*[\[({]|between\s*[\[(]|between\s*[-+]?[0-9]|not\s+(?:in|contains|between)\s"
@@ -32,7 +35,7 @@ _NUMBERS_ALONE = (
     "oldest_seconds", "memory_bytes", "restarts", "per_core1", "per_core5", "per_core15", "size", "age_seconds", "rc", "offset_ms",
     "phases.dns", "phases.connect", "phases.tls", "phases.first_byte",
 )  # fmt: skip
-FORMS = "<, <=, >, >=, ==, !=, ~ regex, !~ regex, in [a, b], contains x, between a b, exists, absent, or a literal value"
+FORMS = "<, <=, >, >=, ==, !=, ~ regex, !~ regex, in [a, b], contains x, between a b, exists, absent, @10:20 or nagios 10:20, or a literal value"
 Bounds = t.Mapping[str, t.Any]
 
 
@@ -75,6 +78,9 @@ def parse_matcher(value: t.Any, path: str = "") -> Matcher:
     if not isinstance(value, str):
         return Matcher("literal", value, _show(value))
     text = value.strip()
+    threshold = _threshold(text, path)
+    if threshold:
+        return Matcher("range", _range(threshold, text, path), text)
     match = _OPERATOR.fullmatch(text)
     if match:
         return _operator(match.group(1), match.group(2), text, path)
@@ -87,9 +93,34 @@ def parse_matcher(value: t.Any, path: str = "") -> Matcher:
     return Matcher("literal", value, _show(value))
 
 
+def _threshold(text: str, path: str) -> str | None:
+    """The range in a text that is one: ``@10:20`` and ``nagios ...`` everywhere, the other forms where a text can never be observed."""
+    if text.startswith("nagios "):
+        return text[len("nagios ") :].strip()
+    if _RANGE_LIKE.fullmatch(text) and (text[0] == "@" or path in _NUMBERS_ALONE):
+        return text
+    return None
+
+
+def _range(text: str, whole: str, path: str) -> tuple[float, float, bool]:
+    """(low, high, inverted) of a range; it alerts outside of low..high, or with @ inside, both bounds included.
+
+    Source: https://nagios-plugins.org/doc/guidelines.html#THRESHOLDFORMAT
+    """
+    match = _RANGE.fullmatch(text)
+    if match is None or not (match.group(2) or match.group(3)):
+        raise ValueError(f"{whole!r} is not a range; write one of 10, 10:, ~:10, 10:20 or @10:20")
+    inverted, start, end = match.groups()
+    low = -math.inf if start == "~" else _number(start, whole, path) if start else 0.0
+    high = _number(end, whole, path) if end else math.inf
+    if low > high:
+        raise ValueError(f"{whole!r} is not a range: its start is above its end")
+    return low, high, bool(inverted)
+
+
 def _mistaken(text: str, path: str) -> str | None:
     """What to write in place of a text that was clearly meant as a matcher; None for a literal."""
-    if text in ("in", "contains", "between") or _NEARLY.match(text) or _POSTFIX.fullmatch(text):
+    if text in ("in", "contains", "between", "nagios") or _NEARLY.match(text) or _POSTFIX.fullmatch(text):
         return f"write one of {FORMS}"
     negated = re.fullmatch(r"(not|is|!)\s*(exists?|absent)", text, re.IGNORECASE)
     if negated:
@@ -259,6 +290,12 @@ def _search(value: t.Any, operand: re.Pattern[str]) -> bool:
     return value is not None and operand.search(_show(value)) is not None
 
 
+def _within(value: t.Any, operand: tuple[float, float, bool]) -> bool:
+    """Whether a threshold does not alert; what is no number cannot be well."""
+    number = _as_number(value)
+    return number is not None and (operand[0] <= number <= operand[1]) != operand[2]
+
+
 def _ordered(compare: t.Callable[[float, float], bool]) -> t.Callable[[t.Any, t.Any], bool]:
     def test(value: t.Any, operand: t.Any) -> bool:
         number = _as_number(value)
@@ -284,6 +321,7 @@ _TESTS: dict[str, t.Callable[[t.Any, t.Any], bool]] = dict(
         "in": lambda value, operand: any(_equal(value, item) for item in operand),
         "contains": _contains,
         "between": lambda value, operand: _ORDER[">="](value, operand[0]) and _ORDER["<="](value, operand[1]),
+        "range": _within,
         "exists": lambda value, operand: value is not None,
         "absent": lambda value, operand: value is None,
     },

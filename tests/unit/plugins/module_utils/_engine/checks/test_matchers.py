@@ -164,3 +164,69 @@ def test_permissions_are_octal(value):
 
 def test_phases_are_milliseconds():
     assert parse_matcher("< 1s", "phases.tls").operand == 1000
+
+
+@pytest.mark.parametrize(
+    ("matcher", "good", "bad"),
+    [
+        # the examples of the guidelines: what alerts there does not hold here
+        ("nagios 10", [0, 5, 10, "10"], [-1, 10.1, None, "x", True]),
+        ("nagios 10:", [10, 1e9], [9, -10, None]),
+        ("nagios ~:10", [-1e9, 10], [11]),
+        ("nagios 10:20", [10, 15, 20], [9, 21]),
+        ("nagios @10:20", [9, 21], [10, 20, None]),
+        ("nagios :10", [0, 10], [-1, 11]),
+        ("nagios -20:-10", [-15], [-21, -9, 15]),
+        ("@10:20", [9, 21], [10, 20, None, "x"]),
+        ("@10", [11, -1], [0, 10]),
+        ("@10:", [9], [10, 1e9]),
+        ("@~:10", [11], [10, -1e9]),
+        ("@0.5:1.5", [0.4, 1.6], [1]),
+    ],
+)
+@pytest.mark.parametrize("path", ["used_percent", "json.a"])
+def test_thresholds_of_nagios(matcher, path, good, bad):
+    parsed = parse_matcher(matcher, path)
+    assert [value for value in good if not parsed.test(value)] == []
+    assert [value for value in bad if parsed.test(value)] == []
+    assert parsed.shown() == matcher
+
+
+@pytest.mark.parametrize(("matcher", "good", "bad"), [("10:", 10, 9), ("~:10", -5, 11), ("10:20", 20, 21), (":10", 0, -1)])
+def test_a_key_that_is_a_number_takes_thresholds_as_they_are(matcher, good, bad):
+    parsed = parse_matcher(matcher, "latency_ms")
+    assert parsed.kind == "range" and parsed.test(good) and not parsed.test(bad)
+
+
+def test_other_keys_keep_texts_and_expressions():
+    assert parse_matcher("10:20", "json.time").test("10:20")
+    assert parse_matcher("~:10", "stdout").test("at 12:10")
+    assert parse_matcher("10", "count").test(10) and not parse_matcher("10", "count").test(9)
+    assert parse_matcher("@here", "stdout").test("@here")
+    assert parse_matcher("== @10:20", "stdout").test("@10:20")
+
+
+def test_thresholds_carry_the_unit_of_the_key():
+    assert parse_matcher("100ms:2s", "latency_ms").operand == (100, 2000, False)
+    assert parse_matcher("@1GiB:2GiB", "free_bytes").operand == (1024**3, 2 * 1024**3, True)
+    assert parse_matcher("80%:90%", "used_percent").operand == (80, 90, False)
+
+
+@pytest.mark.parametrize(
+    ("matcher", "words"),
+    [
+        ("nagios", "not a matcher"),
+        ("nagios :", "not a range"),
+        ("nagios 1:2:3", "not a range"),
+        ("nagios 20:10", "start is above its end"),
+        ("nagios ten", "needs a number"),
+        ("@20:10", "start is above its end"),
+        ("@10:x", "needs a number"),
+        ("@1:2:3", "not a range"),
+        ("@~:~", "not a range"),
+        ("20:10", "start is above its end"),
+    ],
+)
+def test_a_wrong_threshold_is_refused(matcher, words):
+    with pytest.raises(ValueError, match=words):
+        parse_matcher(matcher, "used_percent")
