@@ -157,10 +157,17 @@ summary:
   type: dict
   sample: {"ok": 11, "warning": 1, "critical": 0, "unknown": 0, "skipped": 0}
 score:
-  description: From 0 to 100 over the weights; C(ok) counts whole, C(warning) half. Null when nothing counts.
+  description:
+    - From 0 to 100 over the weights; C(ok) counts whole, C(warning) half. At most 49 while a check of severity C(critical) fails.
+    - Null when nothing counts.
   returned: when the checks were valid
   type: float
   sample: 95.8
+coverage:
+  description: How much of what was asked could be seen, from 0 to 100 over the weights; C(unknown) results could not. Null when nothing counts.
+  returned: when the checks were valid
+  type: float
+  sample: 100.0
 status:
   description: The worst status, V(critical) before V(unknown) before V(warning).
   returned: when the checks were valid

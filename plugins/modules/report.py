@@ -126,7 +126,9 @@ host_counts:
   type: dict
   sample: {"ok": 9, "warning": 2, "critical": 1, "unknown": 0, "unreachable": 1}
 score:
-  description: Mean of the scores of all hosts, 0 to 100; an unreachable host counts 0. Null when no host has a score.
+  description:
+    - Mean of the scores of all hosts, 0 to 100; an unreachable host counts 0. At most 49 while a check of severity C(critical) fails.
+    - Null when no host has a score.
   returned: when O(results) is given
   type: float
   sample: 93.4

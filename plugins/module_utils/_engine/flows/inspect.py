@@ -15,7 +15,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, parse_checks
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import trace_causes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.runner import Runner
-from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import score
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import coverage, score
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -46,13 +46,14 @@ def inspect(
     :arg run: runs a program: (argv, timeout) -> (rc, out, err)
     :arg timeout: seconds for everything together; what has not ended by then is unknown
     :arg baselines: {check key: {expression: {low, high, n}}}
-    :return: {results, summary, score, status, root_causes}; no secret of the checks is in it
+    :return: {results, summary, score, coverage, status, root_causes}; no secret of the checks is in it
     """
     context = Context(run, check_mode, time.monotonic() + timeout)
     results = Runner(checks, registry.load, context, concurrency, baselines or {}).run()
     causes = trace_causes(checks, results)
     summary = count(results)
-    outcome = {"results": results, "summary": summary, "score": score(results), "status": overall(summary), "root_causes": causes}
+    numbers = {"score": score(results), "coverage": coverage(results)}
+    outcome = {"results": results, "summary": summary, **numbers, "status": overall(summary), "root_causes": causes}
     return hide(outcome, check_secrets(checks))
 
 

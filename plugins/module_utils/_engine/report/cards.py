@@ -26,6 +26,8 @@ def card(index: int, host: Host, is_open: bool, now: float, words: Words) -> str
     status = host["status"]
     counts = [(one, host["summary"][one]) for one in ("critical", "unknown", "warning", "ok", "skipped")]
     chips = "".join(f'<span class="n t-{one}">{count}&nbsp;{esc(words(one))}</span>' for one, count in counts if count)
+    if host["coverage"] is not None and host["coverage"] < 100 and host["results"]:
+        chips += '<span class="n t-unknown">{}</span>'.format(esc(words("coverage", share=number(host["coverage"]))))
     who = '<span class="who">{}<span class="name"><bdi>{}</bdi></span></span>'.format(sign(status), breakable(host["name"]))
     word = f'<span class="w t-{status}">{esc(words.label(status))}</span>'
     end = f'<span class="end">{trend(host, words)}{_score(host)}</span>'

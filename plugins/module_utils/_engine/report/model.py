@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import type_name
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES, STATUSES
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import CAP, coverage, is_capped
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.text import cut, oneline, plain, visible
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.values import epoch_of, stamp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.words import Words
@@ -44,17 +45,28 @@ def build(results: t.Any, title: str, generated: float, histories: t.Mapping[str
     summary = {status: sum(host["summary"][status] for host in hosts) for status in STATUSES}
     counts = {status: sum(1 for host in hosts if host["status"] == status) for status in HOST_STATUSES}
     summary["unreachable"] = counts["unreachable"]
-    scores = [host["score"] for host in hosts if host["score"] is not None]
     return {
         "schema": SCHEMA,
         "title": oneline(title),
         "generated": stamp(generated),
         "summary": summary,
         "host_counts": counts,
-        "score": round(sum(scores) / len(scores), 1) if scores else None,
+        "score": _fleet_score(hosts),
+        "coverage": _mean([host["coverage"] for host in hosts]),
         "status": fleet_status(hosts),
         "hosts": hosts,
     }
+
+
+def _fleet_score(hosts: t.Sequence[Host]) -> t.Optional[float]:
+    """The mean of the hosts' scores; like theirs it is held down while a check of severity critical fails."""
+    score = _mean([host["score"] for host in hosts])
+    return score if score is None or not any(is_capped(host["results"]) for host in hosts) else min(score, CAP)
+
+
+def _mean(numbers: t.Sequence[t.Optional[float]]) -> t.Optional[float]:
+    known = [number for number in numbers if number is not None]
+    return round(sum(known) / len(known), 1) if known else None
 
 
 def pairs(results: t.Any) -> t.List[t.Tuple[str, t.Any]]:
@@ -125,7 +137,8 @@ def _host(name: str, outcome: t.Any, history: History, words: Words) -> Host:
             host["status"] = "critical" if outcome.get("failed") else host["status"]
     else:
         _without_results(host, outcome, words)
-    return {key: host[key] for key in ("name", "status", "score", "summary", "message", "results", "root_causes", "history")}
+    host["coverage"] = coverage(results) if results else 0.0 if host["score"] == 0 else None
+    return {key: host[key] for key in ("name", "status", "score", "coverage", "summary", "message", "results", "root_causes", "history")}
 
 
 def _without_results(host: Host, outcome: t.Any, words: Words) -> None:

@@ -19,11 +19,13 @@ CODES = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3, "skipped": 4}
 
 _HELP = {
     "vigil_inspection_timestamp_seconds": "When the inspection was reported, seconds since 1970.",
-    "vigil_fleet_score": "Mean of the host scores, 0 to 100.",
+    "vigil_fleet_score": "Mean of the host scores, 0 to 100; at most 49 while a check of severity critical fails.",
+    "vigil_fleet_coverage": "How much of what was asked could be seen, 0 to 100.",
     "vigil_fleet_hosts": "Hosts by status.",
     "vigil_fleet_checks": "Checks by status.",
     "vigil_host_up": "1 if the host was inspected, 0 if it could not be.",
     "vigil_host_score": "Weighted score of the checks of a host, 0 to 100.",
+    "vigil_host_coverage": "How much of what was asked of a host could be seen, 0 to 100.",
     "vigil_check_status": "Verdict on a check: 0 ok, 1 warning, 2 critical, 3 unknown, 4 skipped.",
     "vigil_check_duration_seconds": "How long a check took.",
     "vigil_check_value": "A number that a check measured, in the unit its name ends in.",
@@ -62,6 +64,7 @@ def render(doc: Doc, words: Words) -> str:
     out = _Families()
     out.add("vigil_inspection_timestamp_seconds", {}, epoch_of(doc["generated"]))
     out.add("vigil_fleet_score", {}, doc["score"])
+    out.add("vigil_fleet_coverage", {}, doc["coverage"])
     for status in HOST_STATUSES:
         out.add("vigil_fleet_hosts", {"status": status}, doc["host_counts"][status])
     for status in STATUSES:
@@ -69,6 +72,7 @@ def render(doc: Doc, words: Words) -> str:
     for host in doc["hosts"]:
         out.add("vigil_host_up", {"host": host["name"]}, 1 if host["results"] or host["status"] == "ok" else 0)
         out.add("vigil_host_score", {"host": host["name"]}, host["score"])
+        out.add("vigil_host_coverage", {"host": host["name"]}, host["coverage"])
         for result in sorted(host["results"], key=lambda result: -RANK[result["status"]]):
             _check(out, host["name"], result)
     return out.text()

@@ -39,8 +39,12 @@ def totals(doc: Doc, words: Words) -> t.List[str]:
     hosts = _counts(doc["host_counts"], HOST_STATUSES, words)
     checks = _counts(doc["summary"], STATUSES, words)
     score = number(doc["score"])
+    seen = (
+        words("comma") + words("coverage", share=number(doc["coverage"])) if doc["coverage"] is not None and doc["coverage"] < 100 else ""
+    )
+    status = words(doc["status"]) + seen
     return [
-        words("totals_hosts", hosts=words.count("n_hosts", len(doc["hosts"])), counts=hosts, score=score, status=words(doc["status"])),
+        words("totals_hosts", hosts=words.count("n_hosts", len(doc["hosts"])), counts=hosts, score=score, status=status),
         words("totals_checks", checks=words.count("n_checks", sum(doc["summary"][status] for status in STATUSES)), counts=checks),
     ]
 

@@ -88,6 +88,7 @@ _WORDS: t.Dict[str, t.Tuple[str, str]] = {
     "left_out": ("The host was skipped, nothing was inspected.", "该主机被跳过,没有巡检。"),
     "no_result": ("There is no result of this host, the inspection did not run there.", "没有该主机的结果,巡检未执行。"),
     "no_summary": ("no message", "无说明"),
+    "coverage": ("{share}% could be seen", "可见 {share}%"),
     "share": ("{status}: {n} of {total}", "{status}:{n} / {total}"),
     "ok_short": ("OK", "正常"),
     "warning_short": ("Warn", "警告"),

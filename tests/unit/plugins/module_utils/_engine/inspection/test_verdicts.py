@@ -11,7 +11,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result im
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import parse_checks
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.baseline import LEARNED_FROM, bounds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import trace_causes
-from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import score
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import CAP, coverage, score
 
 SPEC = ProbeSpec("cpu", {}, {"used_percent": ""}, {})
 
@@ -71,3 +71,43 @@ def test_a_baseline_needs_enough_and_forgets_outages():
 def test_a_number_that_never_moved_has_room_to_stir():
     assert bounds([10.0] * 50, "used_percent")["high"] == 16.0
     assert bounds([0] * 50)["high"] > 0
+
+
+def test_a_failed_critical_check_holds_the_score_down():
+    good = [new_result(str(number), status="ok") for number in range(99)]
+    dead = new_result("database", status="critical", severity="critical")
+    assert score([*good, dead]) == CAP
+    assert score([*good, dict(dead, severity="error")]) == 99.0
+    assert score([*good, dict(dead, status="ok")]) == 100.0
+    assert score([*good, dict(dead, status="warning", severity="warning")]) == 99.5
+    assert score([*good, dict(dead, weight=0)]) == 100.0
+    # it fails along with its parent, or it is a command that check mode does not run
+    assert score([*good, dict(dead, status="skipped", caused_by="disk")]) == CAP
+    assert score([*good, dict(dead, status="skipped")]) == 100.0
+    assert score([dead, dead]) == 0.0
+
+
+def test_coverage_is_what_could_be_seen():
+    results = [new_result("a", status="ok", weight=3), new_result("b", status="unknown"), new_result("c", status="skipped", weight=9)]
+    assert coverage(results) == 75.0 and score(results) == 75.0
+    assert coverage([]) is None and coverage([new_result("a", weight=0)]) is None
+
+
+def test_scores_stay_in_their_bounds_and_better_is_never_less():
+    chance = random.Random(11)
+    order = ("critical", "unknown", "warning", "ok")
+    for _round in range(500):
+        results = [
+            new_result(
+                str(number),
+                status=chance.choice(order),
+                severity=chance.choice(("info", "error", "critical")),
+                weight=chance.choice((0, 1, 2.5)),
+            )
+            for number in range(chance.randrange(1, 12))
+        ]
+        before = score(results)
+        one = chance.choice(results)
+        one["status"] = order[min(order.index(one["status"]) + 1, 3)]
+        after = score(results)
+        assert before is None or 0 <= before <= after <= 100

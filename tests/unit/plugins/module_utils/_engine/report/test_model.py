@@ -162,3 +162,19 @@ def test_history_leaves_out_what_is_no_score(make):
         {"time": "1970-01-01T00:00:00Z", "score": 90.0},
         {"time": "2026-11-21T02:00:00Z", "score": 80},
     ]
+
+
+def test_a_dead_database_is_not_hidden_by_good_hosts_and_unknowns_lower_the_coverage(make, results):
+    fleet = {f"web{number}": {"results": [results["good"]()], "score": 100.0, "status": "ok"} for number in range(99)}
+    dead = {"results": [results["good"](), results["bad"](severity="critical")], "score": 49.0, "status": "critical"}
+    assert make(fleet)[0]["score"] == make(fleet)[0]["coverage"] == 100.0
+    doc, words = make(dict(fleet, db1=dead))
+    assert (doc["score"], doc["coverage"]) == (49.0, 100.0)
+    doc, words = make(
+        {"a": fleet["web1"], "b": {"results": [results["good"](status="unknown")], "score": 0, "status": "unknown"}, "c": None}
+    )
+    assert [host["coverage"] for host in doc["hosts"]] == [0.0, 0.0, 100.0]
+    assert doc["coverage"] == 33.3
+    assert "33.3% could be seen" in formats.render("md", doc, words)
+    assert "0% could be seen" in formats.render("html", doc, words)
+    assert "vigil_fleet_coverage 33.3" in formats.render("prometheus", doc, words)

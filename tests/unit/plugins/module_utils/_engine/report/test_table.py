@@ -35,7 +35,7 @@ def test_worst_finding_and_totals(make):
     assert lines[0].split()[:3] == ["Host", "Status", "Score"]
     assert lines[2].startswith("gone ") and "No route to host" in lines[2]
     assert "root disk: used_percent is 93.1" in next(line for line in lines if line.startswith("db1"))
-    assert lines[-2] == "9 hosts: 1 unreachable, 3 critical, 3 unknown, 2 ok; fleet score 42.2, critical"
+    assert lines[-2] == "9 hosts: 1 unreachable, 3 critical, 3 unknown, 2 ok; fleet score 42.2, critical, 56.2% could be seen"
     assert lines[-1] == "12 checks: 3 critical, 1 unknown, 1 warning, 6 ok, 1 skipped"
 
 
