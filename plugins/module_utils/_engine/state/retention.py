@@ -12,6 +12,7 @@ from __future__ import annotations
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import (
     dns,
     episodes,
+    guard,
     outbox,
     results,
 )
@@ -30,7 +31,8 @@ def is_due(unit: Unit) -> bool:
 def step(unit: Unit, days: float = DAYS) -> bool:
     """Delete one portion of what is too old; returns True when nothing is left to delete."""
     before = unit.now - days * _DAY
-    deleted = results.prune(unit, before) + outbox.prune(unit, before) + episodes.prune(unit, before) + dns.prune(unit, before)
+    rooms = (results, outbox, episodes, dns, guard)
+    deleted = sum(room.prune(unit, before) for room in rooms)
     if deleted:
         return False
     unit.execute(

@@ -64,5 +64,15 @@ STEP_2 = (
     "CREATE TABLE dns_batches (id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, view TEXT NOT NULL, at REAL NOT NULL)",
 )
 
-STEPS = (STEP_1, STEP_2)
+STEP_3 = (
+    # What a guard remembers of a service, as JSON.
+    "CREATE TABLE guards (service TEXT PRIMARY KEY, memory TEXT NOT NULL, at REAL NOT NULL)",
+    # What a guard has to tell; `open` until the one who asked has it. AUTOINCREMENT: a number is never used again.
+    "CREATE TABLE guard_events (id INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL, at REAL NOT NULL, open INTEGER NOT NULL,"
+    " body TEXT NOT NULL)",
+    "CREATE INDEX guard_events_open ON guard_events (id) WHERE open = 1",
+    "CREATE INDEX guard_events_at ON guard_events (at)",
+)
+
+STEPS = (STEP_1, STEP_2, STEP_3)
 VERSION = len(STEPS)
