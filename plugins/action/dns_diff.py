@@ -43,6 +43,7 @@ class ActionModule(ActionBase):
         del tmp
         try:
             args = validated(self._task.args, ARGUMENT_SPEC, aside=["names"])
+            _check_names(args["names"])
             args["expected"] = self._expected(args["expected"])
             history = _history_url(args["history_url"])
         except Refused as exc:
@@ -96,6 +97,13 @@ class ActionModule(ActionBase):
             return yaml.safe_load(given)
         except yaml.YAMLError as exc:
             raise Refused(f"expected is text that is not YAML: {' '.join(str(exc).split())[:200]}") from exc
+
+
+def _check_names(names: t.Any) -> None:
+    """Ansible would turn what is no text into the names ``None`` and ``True``."""
+    for number, name in enumerate(names if isinstance(names, list) else (), 1):
+        if not isinstance(name, (str, int, float)) or isinstance(name, bool):
+            raise Refused(f"names, item {number}: {name!r} is not a name; put quotes around a name that is a word of YAML")
 
 
 def _history_url(url: str | None) -> str:

@@ -29,6 +29,9 @@ _PARTS: t.Dict[str, t.Tuple[t.Tuple[str, ...], ...]] = {
     "NAPTR": (("order",), ("preference",), ("flags",), ("service",), ("regexp",), ("replacement",)),
     "LOC": (),
 }
+_USUAL = {"CAA flags": "0"}
+# what octoDNS has beyond DNS, which nobody can be asked for
+_NO_TYPES = ("ALIAS", "URLFWD")
 _QUOTED = frozenset(("CAA value", "NAPTR flags", "NAPTR service", "NAPTR regexp"))
 
 
@@ -96,7 +99,7 @@ def _of_item(item: t.Any) -> Expectation:
     raw = item["values"] if "values" in item else [item["value"]]
     if not isinstance(raw, (list, tuple)):
         raw = [raw]
-    return Expectation(name, kind, match, _values(kind, match, raw))
+    return Expectation(name, kind, match, _values(kind, match, [_text(rrtypes.text(kind), value) for value in raw]))
 
 
 def _values(kind: int, match: str, raw: t.Sequence[t.Any]) -> t.Tuple[str, ...]:
@@ -142,13 +145,19 @@ def _of_zone(given: t.Mapping[t.Any, t.Any]) -> t.List[Expectation]:
     """octoDNS: names below the zone ('' is the zone itself), each a record or a list of them."""
     if not given.get("zone"):
         raise ValueError("expected is a mapping without zone; name the zone that the records are in, or write a list of records")
-    zone = names.to_text(names.to_wire(str(given["zone"])))
-    records = given["records"] if isinstance(given.get("records"), t.Mapping) else {key: given[key] for key in given if key != "zone"}
+    if not isinstance(given["zone"], str):
+        raise ValueError("expected: zone is the name of the zone; where a record has that name, put all records below records")
+    zone = names.to_text(names.to_wire(given["zone"]))
+    records = given.get("records")
+    if not isinstance(records, t.Mapping) or isinstance(records.get("type"), str):  # else it is the record of a name "records"
+        records = {key: given[key] for key in given if key != "zone"}
     found = []
     for label, entry in records.items():
         written = "" if label is None else str(label)
         for record in entry if isinstance(entry, (list, tuple)) else [entry]:
             try:
+                if isinstance(label, bool):
+                    raise ValueError("this is a word of YAML (such as on, off, yes or no), not a name; put it into quotes")
                 found.append(_of_record(written, zone, record))
             except ValueError as exc:
                 raise ValueError(f'expected, "{written}" of the zone {zone}: {exc}') from exc
@@ -160,6 +169,8 @@ def _of_record(label: str, zone: str, record: t.Any) -> Expectation:
         raise ValueError("a record is a mapping with type and value or values")
     name = names.to_text(names.to_wire(f"{label}.{zone}" if label not in ("", "@") else zone))
     type_ = str(record["type"]).upper()
+    if type_ in _NO_TYPES:
+        raise ValueError(f"{type_} is made by the provider and no type of DNS; write what the name answers, or leave the record out")
     kind = rrtypes.number(type_)
     raw = record["values"] if "values" in record else record.get("value")
     if raw is None:
@@ -169,13 +180,17 @@ def _of_record(label: str, zone: str, record: t.Any) -> Expectation:
 
 
 def _text(type_: str, value: t.Any) -> str:
+    if value is None or isinstance(value, bool):
+        raise ValueError(
+            f"a value is {'empty' if value is None else 'a word of YAML, which is read as ' + str(value).lower()}; put it into quotes"
+        )
     if not isinstance(value, t.Mapping):
         return str(value)
     if not _PARTS.get(type_):
         raise ValueError(f"a value of type {type_} must be written as text")
     words = []
     for choices in _PARTS[type_]:
-        part = next((value[key] for key in choices if key in value), None)
+        part = next((value[key] for key in choices if key in value), _USUAL.get(f"{type_} {choices[0]}"))
         if part is None:
             raise ValueError(f"a value of type {type_} needs {choices[0]}")
         text = str(part)

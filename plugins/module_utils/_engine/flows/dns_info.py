@@ -9,7 +9,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import ipaddress
-import math
 import re
 import threading
 import time
@@ -18,7 +17,14 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import answer as answers
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import authority, connection, resolver, rrtypes, wire
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Limits
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_request import Refusal, limits_of, servers_of, written_names
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_options import (
+    Refusal,
+    anchors_of,
+    limits_of,
+    rates_of,
+    servers_of,
+    written_names,
+)
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import Answer
@@ -60,17 +66,14 @@ def read(params: Params) -> Job:
     port = _authoritative(places)
     resolvers = [place for place in places if not _AUTHORITATIVE.fullmatch(place)]
     servers = servers_of(dict(params, nameservers=resolvers), "nameservers")
-    limits = limits_of({name: value for name, value in params.items() if name != "rate"})
-    _rates(limits, params.get("rate"), servers, port is not None)
-    dnssec, anchors = bool(params.get("dnssec")), [str(line) for line in params.get("trust_anchors") or ()]
+    limits = limits_of(params)
+    rates_of(limits, params.get("rate"), servers, open_end=port is not None)
+    dnssec = bool(params.get("dnssec"))
     try:
         connection.tls_context(params.get("ca") or None)
     except ValueError as exc:
         raise Refusal(str(exc)) from exc
-    if dnssec:
-        anchors = _anchors(anchors)
-    elif anchors:
-        raise Refusal("trust_anchors are given, and dnssec is false; set dnssec to true to validate")
+    anchors = anchors_of(params.get("trust_anchors"), dnssec)
     return Job(names, questions, order, servers, port, limits, dnssec, anchors, params.get("ca") or None)
 
 
@@ -168,41 +171,6 @@ def _authoritative(places: t.Sequence[str]) -> t.Optional[int]:
     if not 1 <= port <= 65535:
         raise Refusal(f'nameservers: "{matches[0].group()}": a port is a number from 1 to 65535')
     return port
-
-
-def _rates(limits: Limits, rate: t.Any, servers: t.Sequence[Server], open_end: bool) -> None:
-    """``rate`` is questions a second for every server, or a mapping of name servers; 0 is no limit."""
-    if rate is None:
-        return
-    if isinstance(rate, t.Mapping):
-        limits.rates = {str(key): _number(value, f"rate of {key}") for key, value in rate.items()}
-        for key in limits.rates:
-            if not open_end and not any(dataclasses.replace(limits, rates={key: -1.0}).rate_of(server) == -1.0 for server in servers):
-                raise Refusal(f'rate: "{key}" is none of the nameservers, which are {", ".join(server.label for server in servers)}')
-        return
-    limits.rate = _number(rate, "rate")
-    limits.rates = {server.label: limits.rate for server in servers}
-
-
-def _number(value: t.Any, what: str) -> float:
-    try:
-        number = float(value) if not isinstance(value, bool) else math.nan
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise Refusal(f"{what} is {value!r}; it must be a number of questions a second, 0 for no limit")
-    return number
-
-
-def _anchors(anchors: t.List[str]) -> t.List[str]:
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import dnssec, signatures
-
-    signatures.require()
-    try:
-        signatures.read_anchors(anchors)
-    except ValueError as exc:
-        raise Refusal(f"trust_anchors: {exc}") from exc
-    return anchors or list(dnssec.ROOT)
 
 
 # --- asking ---

@@ -9,30 +9,30 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import ipaddress
-import os
 import re
-import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import answer as answers
-from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import expected, names, rotation, rrtypes, servers, wire
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import expected, names, rotation, rrtypes, wire
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Limits
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.zone import Key, read_key
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_options import (
+    Params,
+    Refusal,
+    anchors_of,
+    limits_of,
+    rates_of,
+    servers_of,
+    written_names,
+)
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.servers import Server
 
 AGAINST = ("previous", "expected", "nameservers", "zone")
 _PTR = 12
-_LARGEST_FILE = 256 * 1024 * 1024
-Params = t.Mapping[str, t.Any]
 Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
-
-
-class Refusal(Exception):
-    """The options cannot be used; the text is one sentence."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,16 +101,27 @@ def read(params: Params) -> Request:
         raise Refusal(f'against is "{request.against}"' + nearest(request.against, AGAINST))
     request.kinds = _kinds(params)
     request.questions = questions_of(written_names(params), sorted(request.kinds or {1}))
-    request.limits = limits_of({name: value for name, value in params.items() if name != "rate"})
+    request.limits = limits_of(params)
     request.servers = servers_of(params, "nameservers")
-    _rates(request.limits, params.get("rate"), request.servers)
     request.dnssec, request.ca = bool(params.get("dnssec")), params.get("ca") or None
-    request.trust_anchors = tuple(params.get("trust_anchors") or ())
+    request.trust_anchors = tuple(anchors_of(params.get("trust_anchors"), request.dnssec))
+    _check_ca(request.ca)
     request.rotation = bool(params.get("rotation"))
     request.tolerance = tuple(_tolerance(number, item) for number, item in enumerate(params.get("tolerance") or (), 1))
     _numbers(request, params)
     _sources(request, params)
+    rates_of(request.limits, params.get("rate"), [*request.servers, *request.reference])
     return request
+
+
+def _check_ca(ca: t.Optional[str]) -> None:
+    if ca:
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import connection  # TLS takes its time to import
+
+        try:
+            connection.tls_context(ca)
+        except ValueError as exc:
+            raise Refusal(str(exc)) from exc
 
 
 def _numbers(request: Request, params: Params) -> None:
@@ -144,10 +155,10 @@ def _sources(request: Request, params: Params) -> None:
     except ValueError as exc:
         raise Refusal(str(exc)) from exc
     if not request.questions and not request.zone:
-        raise Refusal(
-            "there is nothing to ask for: "
-            + ("expected is empty" if request.expectations == [] and "expected" in given else "give names or names_file")
-        )
+        empty = "expected is empty" if "expected" in given else ""
+        if not empty and params.get("names_file"):
+            empty = f"there is no name in {params['names_file']}"
+        raise Refusal("there is nothing to ask for: " + (empty or "give names or names_file"))
 
 
 def _zone(request: Request, params: Params, given: t.Collection[str]) -> None:
@@ -165,31 +176,6 @@ def _zone(request: Request, params: Params, given: t.Collection[str]) -> None:
     request.key = read_key(params.get("tsig"))
     if not request.zone_file and not params.get("nameservers") and not request.reference:
         raise ValueError("the zone has to come from somewhere: give zone_file, or nameservers that hand it out")
-
-
-Written = t.Iterator[t.Tuple[str, int, str]]
-
-
-def written_names(params: Params) -> Written:
-    """(where it stands, in two parts, and name) of the options names and names_file."""
-    for number, name in enumerate(params.get("names") or (), 1):
-        yield "names, item", number, str(name)
-    path = params.get("names_file")
-    if not path:
-        return
-    where = f"names_file: {path} line"
-    try:
-        if os.path.getsize(path) > _LARGEST_FILE:
-            raise Refusal(f"names_file: {path} is larger than {_LARGEST_FILE // 1024**2} MiB")
-        with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                text = line.partition("#")[0].strip() if "#" in line else line.strip()
-                if text:
-                    yield where, number, text
-    except OSError as exc:
-        raise Refusal(f"names_file: {path} cannot be read ({(exc.strerror or str(exc)).lower()})") from exc
-    except UnicodeDecodeError as exc:
-        raise Refusal(f"names_file: {path} is not UTF-8 text") from exc
 
 
 def questions_of(written: t.Iterable[t.Tuple[str, int, str]], kinds: t.Sequence[int]) -> t.List[wire.Question]:
@@ -228,59 +214,6 @@ def _kinds(params: Params) -> t.Optional[t.FrozenSet[int]]:
         raise Refusal(f"types: {exc}") from exc
 
 
-def servers_of(params: Params, option: str) -> t.List[Server]:
-    """The name servers of an option, those of the system where it is left out.
-
-    :raises Refusal: one cannot be used
-    """
-    transport = str(params.get("transport") or "udp")
-    try:
-        if not params.get(option):
-            return servers.system() if option == "nameservers" else []
-        return list(dict.fromkeys(servers.parse(str(text), transport) for text in params[option]))
-    except ValueError as exc:
-        raise Refusal(f"{option}: {exc}") from exc
-
-
-def limits_of(params: Params) -> Limits:
-    """timeout, retries, concurrency and deadline."""
-    usual = Limits()
-    timeout = _duration(params, "timeout", usual.timeout)
-    deadline = _duration(params, "deadline", 0.0)
-    for name, least in (("retries", 0), ("concurrency", 1)):
-        if params.get(name) is not None and params[name] < least:
-            raise Refusal(f"{name} is {params[name]}; it must be {least} or more")
-    if timeout <= 0:
-        raise Refusal(f"timeout is {params['timeout']}; it must be more than 0")
-    limits = Limits(timeout=timeout, retries=usual.retries if params.get("retries") is None else params["retries"])
-    limits.concurrency = params.get("concurrency") or usual.concurrency
-    limits.until = time.monotonic() + deadline if deadline else None
-    return limits
-
-
-def _rates(limits: Limits, rate: t.Any, listed: t.Sequence[Server]) -> None:
-    """``rate`` is questions a second for every server, or a mapping of name servers; 0 is no limit."""
-    if rate is None:
-        return
-    given = rate if isinstance(rate, t.Mapping) else {server.label: rate for server in listed}
-    try:
-        limits.rates = {str(key): float(value) for key, value in given.items()}
-    except (TypeError, ValueError) as exc:
-        raise Refusal(f"rate is {rate!r}; it must be a number of questions a second, or a mapping of nameservers to numbers") from exc
-    if any(not 0 <= value < float("inf") for value in limits.rates.values()):
-        raise Refusal(f"rate is {rate!r}; a number of questions a second is 0 (no limit) or more")
-    for key in limits.rates:
-        if not any(dataclasses.replace(limits, rates={key: -1.0}).rate_of(server) == -1.0 for server in listed):
-            raise Refusal(f'rate: "{key}" is none of the nameservers, which are {", ".join(server.label for server in listed)}')
-
-
-def _duration(params: Params, name: str, default: float) -> float:
-    try:
-        return default if params.get(name) is None else parse_duration(params[name])
-    except ValueError as exc:
-        raise Refusal(f"{name}: {exc}") from exc
-
-
 def _tolerance(number: int, item: t.Any) -> Tolerance:
     where = f"item {number} of tolerance"
     if not isinstance(item, t.Mapping):
@@ -288,7 +221,11 @@ def _tolerance(number: int, item: t.Any) -> Tolerance:
     for key in item:
         if key not in ("names", "networks", "prefix", "prefix6"):
             raise Refusal(f'{where} has no key "{key}"' + nearest(str(key), ("names", "networks", "prefix", "prefix6")))
+    if not item:
+        raise Refusal(f"{where} is empty; it must have names, and networks or prefix")
     globs, networks = _texts(item.get("names", "*")), []
+    if not globs:
+        raise Refusal(f"{where} has no names, so it is for nothing; leave names out for all, or write for example *.example.com")
     for text in _texts(item.get("networks")):
         try:
             networks.append(ipaddress.ip_network(text))
@@ -297,11 +234,20 @@ def _tolerance(number: int, item: t.Any) -> Tolerance:
     sizes = []
     for key, usual, most in (("prefix", rotation.PREFIX4, 32), ("prefix6", rotation.PREFIX6, 128)):
         size = item.get(key, 0 if networks and "prefix" not in item and "prefix6" not in item else usual)
-        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= most:
+        if isinstance(size, bool) or not isinstance(size, int) or not (key not in item or 1 <= size <= most):
             raise Refusal(f"{where}: {key} is {size!r}; it must be a number from 1 to {most}")
         sizes.append(size)
-    patterns = tuple(re.compile(fnmatch.translate(glob.lower().rstrip(".") or ".")) for glob in globs)
+    patterns = tuple(re.compile(fnmatch.translate(_pattern(glob))) for glob in globs)
     return Tolerance(patterns, tuple(networks), sizes[0], sizes[1])
+
+
+def _pattern(glob: str) -> str:
+    """A pattern as names are compared: lower case, A-labels, no final dot."""
+    labels = glob.lower().rstrip(".").split(".")
+    try:
+        return ".".join(label if label.isascii() else names.to_text(names.to_wire(label)) for label in labels) or "."
+    except ValueError as exc:
+        raise Refusal(f"tolerance: {exc}") from exc
 
 
 def _texts(value: t.Any) -> t.List[str]:
