@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long `vigil.ops.inspect` takes against a playbook that sees the same with the builtin modules. Everything on loopback.
 
-    python3 tests/bench/inspect/bench.py [--only one,ten,fleet,lab,endpoints,payload] [--rounds 3] [--hosts 50] [--json FILE]
+    python3 tests/bench/inspect/bench.py [--only one,ten,fleet,lab,endpoints,payload,all] [--rounds 3] [--hosts 50] [--json FILE]
 
 Ansible is the one in VIGIL_TEST_BIN (default: beside this Python), the collection the one below VIGIL_TEST_COLLECTIONS or
 ANSIBLE_COLLECTIONS_PATH. Facts are off, pipelining is on and forks is 25 on both sides. The two sides take turns.
@@ -35,6 +35,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 FORKS = "25"
 PARTS = ("one", "ten", "fleet", "lab", "endpoints", "payload")
+SLOW = ("all",)  # minutes a round: only when asked for
 CHECKS = 20
 
 
@@ -103,6 +104,12 @@ def ten(bench: Bench) -> dict[str, t.Any]:
     return compare("ten: 20 checks on 10 local hosts (aim: B/A >= 15 wall)", a, b, bench.env, bench.rounds)
 
 
+def every(bench: Bench) -> dict[str, t.Any]:
+    inventory = bench.local(bench.hosts)
+    a, b = bench.inspect(inventory, "extra_local.yml", bench.hosts), bench.builtin(inventory, "local")
+    return compare(f"all: 20 checks on {bench.hosts} local hosts (aim: B/A >= 15 wall)", a, b, bench.env, bench.rounds)
+
+
 def fleet(bench: Bench) -> dict[str, t.Any]:
     inventory = bench.local(bench.hosts)
     b = Side("one empty task a host", bench.playbook(inventory, HERE / "ping.yml"))
@@ -132,45 +139,53 @@ def payload(bench: Bench) -> dict[str, t.Any]:
     """Bytes that Ansible sends for each module, as it keeps them on a target when told so."""
     sizes = {}
     env = {**bench.env, "ANSIBLE_KEEP_REMOTE_FILES": "1", "ANSIBLE_PIPELINING": "0", "ANSIBLE_REMOTE_TMP": str(bench.home / "kept")}
-    modules = {
-        "vigil.ops.inspect": '{"checks": [{"name": "load", "load": {}}]}',
-        "ansible.builtin.uri": f"url=http://127.0.0.1:{bench.port}/",
-        "ansible.builtin.service_facts": "",
-    }
-    for name, args in modules.items():
+    kinds: dict[str, dict[str, t.Any]] = {kind: {} for kind in ("cpu", "memory", "swap", "load", "disk", "inode", "time_sync")}
+    kinds.update(http={"url": f"http://127.0.0.1:{bench.port}/"}, tcp={"host": "127.0.0.1", "port": bench.port})
+    kinds.update(process={"name": "sshd"}, service={"name": "ssh"}, file={"path": "/etc/passwd"}, command={"argv": ["true"]})
+    several = [{"name": kind, kind: options} for kind, options in kinds.items()]
+    modules = (
+        ("vigil.ops.inspect", "1 kind of check", json.dumps({"checks": several[:1]})),
+        ("vigil.ops.inspect", f"{len(kinds)} kinds of checks", json.dumps({"checks": several})),
+        ("ansible.builtin.uri", "", f"url=http://127.0.0.1:{bench.port}/"),
+        ("ansible.builtin.service_facts", "", ""),
+    )
+    for name, what, args in modules:
         argv = [str(bench.bin / "ansible"), "-i", str(bench.local(1)), "all", "-m", name, "-a", args]
         done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
         kept = list((bench.home / "kept").rglob(f"AnsiballZ_{name.rsplit('.', 1)[1]}.py"))
         if len(kept) != 1:
             raise BenchError(f"{name} left {len(kept)} payloads: {done.stdout}{done.stderr}")
-        sizes[name] = kept[0].stat().st_size
+        sizes[f"{name} {what}".rstrip()] = kept[0].stat().st_size
+        kept[0].unlink()
     print("\n== payload: bytes of the module as it is sent")
     for name, size in sizes.items():
-        print(f"{name:32} {size:>8} bytes, {size / 1024:.0f} KiB")
+        print(f"{name:42} {size:>8} bytes, {size / 1024:.0f} KiB")
     return {"title": "payload", "bytes": sizes}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure vigil.ops.inspect against the builtin modules.")
-    parser.add_argument("--only", default=",".join(PARTS), help=f"parts, of {','.join(PARTS)}")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"parts, of {','.join(PARTS + SLOW)}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--hosts", type=int, default=50)
     parser.add_argument("--json", type=Path, default=ROOT / ".cache" / "bench" / "inspect.json")
     args = parser.parse_args()
     wanted = args.only.split(",")
-    unknown = sorted(set(wanted) - set(PARTS))
+    unknown = sorted(set(wanted) - set(PARTS + SLOW))
     if unknown or args.rounds < 1 or args.hosts < 1:
         parser.error(
-            f"--only takes {','.join(PARTS)}, --rounds and --hosts take 1 or more" + (f"; not {','.join(unknown)}" if unknown else "")
+            f"--only takes {','.join(PARTS + SLOW)}, --rounds and --hosts take 1 or more"
+            + (f"; not {','.join(unknown)}" if unknown else "")
         )
     found: dict[str, t.Any] = {}
     with tempfile.TemporaryDirectory(prefix="vigil-bench-") as home, server() as port:
         bench = Bench(Path(home), port, args.rounds, args.hosts)
         versions = subprocess.run([bench.bin / "ansible", "--version"], env=bench.env, capture_output=True, text=True, check=True).stdout
         print(f"{versions.splitlines()[0]}, Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}")
+        parts = {"one": one, "ten": ten, "fleet": fleet, "lab": lab, "endpoints": endpoints, "payload": payload, "all": every}
         try:
             for part in wanted:
-                found[part] = {"one": one, "ten": ten, "fleet": fleet, "lab": lab, "endpoints": endpoints, "payload": payload}[part](bench)
+                found[part] = parts[part](bench)
         except (BenchError, LabError) as exc:
             print(f"bench.py: {exc}", file=sys.stderr)
             return 1
