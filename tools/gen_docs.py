@@ -129,7 +129,10 @@ def _fields() -> t.Dict[str, t.Any]:
         "weight": {"type": ["number", "string"], "minimum": 0},
         "every": {"$ref": "#/$defs/duration"},
         "priority": {"enum": list(PRIORITIES)},
-        "confirm": {"type": ["integer", "string"], "minimum": 1, "maximum": 100},
+        "confirm": {"type": ["integer", "string"], "minimum": 1, "maximum": 100, "pattern": "^[0-9]+(/[0-9]+)?$"},
+        "resolve_after": {"type": ["integer", "string"], "minimum": 1, "maximum": 100},
+        "hysteresis": {"type": ["number", "string"], "minimum": 0},
+        "flapping": {"type": ["boolean", "string"]},
     }
 
 

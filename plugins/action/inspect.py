@@ -52,7 +52,8 @@ class ActionModule(ActionBase):
         host = str(task_vars.get("inventory_hostname", "localhost"))
         if store:
             args["baselines"] = dict(args["baselines"], **flow.learned_baselines(store, host, checks))
-        outcome = self._look(args, task_vars, store, host)
+            args["held"] = dict(args["held"], **flow.broken_limits(store, host, checks))
+        outcome = self._look(args, task_vars, store, host, checks)
         result.update(flow.hide(outcome, flow.check_secrets(checks)))
         return result
 
@@ -60,13 +61,15 @@ class ActionModule(ActionBase):
         built = super()._configure_module(module_name=module_name, module_args=module_args, task_vars=task_vars)
         return _light.lightened(built, "inspect", module_args) if module_name == "vigil.ops.inspect" else built
 
-    def _look(self, args: dict[str, t.Any], task_vars: dict[str, t.Any], store: Store | None, host: str) -> dict[str, t.Any]:
+    def _look(
+        self, args: dict[str, t.Any], task_vars: dict[str, t.Any], store: Store | None, host: str, checks: list[Check]
+    ) -> dict[str, t.Any]:
         try:
             outcome: dict[str, t.Any] = self._execute_module(module_name="vigil.ops.inspect", module_args=args, task_vars=task_vars)
         except AnsibleConnectionFailure:
-            self._keep(store, host, {"unreachable": True})
+            self._keep(store, host, {"unreachable": True}, checks)
             raise
-        self._keep(store, host, outcome)
+        self._keep(store, host, outcome, checks)
         return outcome
 
     def _read(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[list[Check], dict[str, t.Any]]:
@@ -136,15 +139,14 @@ class ActionModule(ActionBase):
             raise Refused(f"checks_from: {name} must hold a list of checks, or a mapping with one under checks")
         return content
 
-    def _keep(self, store: Store | None, host: str, outcome: dict[str, t.Any]) -> None:
+    def _keep(self, store: Store | None, host: str, outcome: dict[str, t.Any], checks: list[Check]) -> None:
         """What was seen is not lost for want of a place to keep it: a store that fails now is a warning."""
         if store is None:
             return
         try:
-            if not self._task.check_mode:
-                kept = flow.keep(store, host, outcome, time.time())
-                if "results" in outcome:
-                    outcome["results"] = kept
+            kept = flow.keep(store, host, outcome, time.time(), checks, dry=bool(self._task.check_mode))
+            if "results" in outcome:
+                outcome["results"] = kept
         except StateError as exc:
             display.warning(f"The results of {host} were not kept: {exc}")
         finally:

@@ -72,13 +72,19 @@ options:
     type: str
   history_url:
     description:
-      - A store B(on the controller) that keeps the results, gives C(since) and C(was) and feeds the thresholds that are written C(< baseline).
+      - A store B(on the controller) that keeps the results, gives C(since), C(was) and C(confirmed), and feeds the thresholds that are written C(< baseline).
       - V(default) is the store of the user who runs Ansible. When it is left out, the environment variable E(VIGIL_STATE_URL) of the
         controller counts; without that no history is kept.
     type: str
   baselines:
     description:
       - The ranges behind C(< baseline), as check, then expression, then C(low), C(high) and C(n). They come from O(history_url) by themselves.
+    type: dict
+    default: {}
+  held:
+    description:
+      - The limits that were broken in the last run, for checks with a C(hysteresis), as check, then C(expect) and C(warn) with their expressions.
+        They come from O(history_url) or O(state_url) by themselves.
     type: dict
     default: {}
 notes:
@@ -150,6 +156,13 @@ results:
     caused_by: {description: The failing check that explains this failure., type: str, returned: always, sample: database port}
     since: {description: Since when it has this status., type: str, returned: always, sample: "2026-11-20T12:34:56Z"}
     was: {description: The status of the last run., type: str, returned: always, sample: ok}
+    confirmed:
+      description: What stands by the history of the check, and what is told; with C(status), C(severity), how often the present finding was
+        C(seen) of the C(needed) times (0 when it stands), whether it is C(flapping), and the C(change) over 21 looks in percent. Null without a history.
+      type: dict
+      returned: always
+      sample: {"status": "ok", "severity": "warning", "seen": 2, "needed": 3, "flapping": false, "change": null}
+    depends_on: {description: The checks that it depends on., type: list, elements: str, returned: always, sample: [database port]}
     metrics: {description: The numbers that were seen., type: dict, returned: always, sample: {"used_percent": 93.1}}
 summary:
   description: How many results there are of each status.
@@ -202,6 +215,7 @@ ARGUMENT_SPEC = {
     "state_url": {"type": "str"},
     "history_url": {"type": "str"},
     "baselines": {"type": "dict", "default": {}},
+    "held": {"type": "dict", "default": {}},
 }
 
 
@@ -213,13 +227,14 @@ def run(module: Module) -> None:
     except SpecError as exc:
         module.fail_json(msg=str(exc))
     store = open_state(module, params["state_url"])
-    baselines = dict(params["baselines"])
+    baselines, held = dict(params["baselines"]), dict(params["held"])
     if store:
         baselines.update(flow.learned_baselines(store, HOST, checks))
-    outcome = flow.inspect(checks, run_program, module.check_mode, params["concurrency"], timeout, baselines)
-    if store and not module.check_mode:
+        held.update(flow.broken_limits(store, HOST, checks))
+    outcome = flow.inspect(checks, run_program, module.check_mode, params["concurrency"], timeout, baselines, held)
+    if store:
         try:
-            outcome["results"] = flow.keep(store, HOST, outcome, time.time())
+            outcome["results"] = flow.keep(store, HOST, outcome, time.time(), checks, dry=module.check_mode)
         except StateError as exc:
             module.warn(f"The results were not kept: {exc}")
     failure = flow.fails(outcome, params["fail_on"])

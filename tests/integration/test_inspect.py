@@ -457,3 +457,25 @@ def test_the_host_gets_a_payload_without_ansible_module(run_playbook, tmp_path):
     text = sent.read_text()
     assert "vigil.ops needs Python 3.8" in text
     assert len(text) < 150_000
+
+
+def test_only_what_stands_is_told(inspect, inventory, site, tmp_path):
+    """confirm: 2 and resolve_after: 2 over six runs; the report says what was seen, the channel gets what stands."""
+    flag = tmp_path / "flag"
+    place = inventory(["here"], [{"name": "flag", "file": {"path": str(flag)}, "confirm": 2, "resolve_after": 2, "severity": "critical"}])
+    told = ("-e", json.dumps({"vigil_channels": [f"http://127.0.0.1:{site.server_address[1]}/hook"]}))
+    statuses, summaries, posts = [], [], []
+    for there in (True, False, False, True, True):
+        if there:
+            flag.touch()
+        elif flag.exists():
+            flag.unlink()
+        found = inspect(place, *told)
+        result = results_of(found.report, "here")["flag"]
+        statuses.append((result["status"], result["confirmed"]["status"], found.report["hosts"][0]["score"]))
+        summaries.append(result["summary"].partition(" (")[2])
+        posts.append([(post["status"], post["severity"]) for post in site.posts])
+        site.posts.clear()
+    assert statuses == [("ok", "ok", 100), ("critical", "ok", 0), ("critical", "critical", 0), ("ok", "critical", 100), ("ok", "ok", 100)]
+    assert summaries == ["", "observed 1 of 2 times)", "", "observed 1 of 2 times; critical until then)", ""]
+    assert posts == [[], [], [("firing", "critical")], [], [("resolved", "critical")]]

@@ -127,7 +127,7 @@ def test_bad_options_are_one_sentence(run_playbook, ansible_env, options, said):
 def last_lines(dest):
     return [
         "",
-        "3 hosts: 1 unreachable, 1 critical, 1 ok; fleet score 50, critical",
+        "3 hosts: 1 unreachable, 1 critical, 1 ok; fleet score 50, critical, 66.7% could be seen",
         "3 checks: 1 critical, 2 ok",
         "",
         f"Report: {dest}/inspection.html",

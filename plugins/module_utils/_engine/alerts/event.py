@@ -113,13 +113,17 @@ def _shortened(text: str) -> str:
 def from_result(result: t.Mapping[str, t.Any], service: str, instance: str, now: float, trace_id: str | None = None) -> Event | None:
     """What a check's Result says as an Event; None for a skipped one, as what it depends on is told.
 
+    What stands by the history counts, where there is one, and not what a single look saw.
+
     The label ``service`` of the check, where it has one, is the event's service and no label any more.
     """
     status = result.get("status")
     if status == "skipped":
         return None
-    labels = dict(result.get("labels") or {})
-    service = str(labels.pop("service", None) or service)
+    stands = result.get("confirmed")
+    if isinstance(stands, t.Mapping) and stands.get("status"):
+        status, result = stands["status"], dict(result, severity=stands.get("severity"))
+    labels, service = _identity(result, service)
     severity = str(result.get("severity") or "error") if status == "critical" else "warning"
     message = result.get("summary") or result.get("reason") or status
     return new_event(
@@ -138,6 +142,17 @@ def from_result(result: t.Mapping[str, t.Any], service: str, instance: str, now:
         failed=result.get("failed"),
         caused_by=result.get("caused_by"),
     )
+
+
+def print_of_result(result: t.Mapping[str, t.Any], service: str, instance: str) -> str:
+    """The fingerprint of the alert that a check's Result is about, whatever its status."""
+    labels, service = _identity(result, service)
+    return fingerprint(service, instance, str(result["name"]), labels)
+
+
+def _identity(result: t.Mapping[str, t.Any], service: str) -> tuple[dict[str, t.Any], str]:
+    labels = dict(result.get("labels") or {})
+    return labels, str(labels.pop("service", None) or service)
 
 
 def from_input(given: t.Any, now: float, instance: str = "", service: str = "") -> Event:

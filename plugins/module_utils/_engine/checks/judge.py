@@ -65,6 +65,7 @@ def _blank(check: Check, attempts: int, duration_ms: float) -> Result:
         labels=dict(check.labels),
         annotations=dict(check.annotations),
         weight=check.weight,
+        depends_on=list(check.depends_on),
     )
 
 

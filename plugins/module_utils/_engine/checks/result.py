@@ -27,6 +27,8 @@ RESULT_KEYS = (
     "since",
     "was",
     "metrics",
+    "confirmed",
+    "depends_on",
 )
 STATUSES = ("ok", "warning", "critical", "unknown", "skipped")
 SEVERITIES = ("info", "warning", "error", "critical")
@@ -40,14 +42,15 @@ def new_result(name: str, **values: t.Any) -> Result:
 
     Shape: name, probe, severity, summary, reason, caused_by, since, was: str or None; status: one of STATUSES; observed: dict;
     failed: list of {path, expected, observed}; duration_ms: float; attempts: int; labels, annotations: dict of str;
-    weight: number; metrics: {name: number}.
+    weight: number; metrics: {name: number}; confirmed: None, or what stands by the history as {status, seen, needed, flapping, change,
+    severity}; depends_on: list of str.
     """
     unknown = set(values) - set(RESULT_KEYS)
     if unknown:
         raise TypeError(f"a result has no key {sorted(unknown)[0]!r}")
     result: Result = dict.fromkeys(RESULT_KEYS)
     result.update(name=name, status="unknown", severity="error", summary="", observed={}, failed=[], attempts=0, weight=1)
-    result.update(labels={}, annotations={}, metrics={})
+    result.update(labels={}, annotations={}, metrics={}, depends_on=[])
     result.update(values)
     return result
 

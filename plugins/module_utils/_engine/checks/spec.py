@@ -20,6 +20,14 @@ Expectation = t.Tuple[Path, Matcher]
 PRIORITIES = ("P0", "P1", "P2")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MOST_RETRIES = 100
+_MOST_LOOKS = 100
+
+
+class Confirm(t.NamedTuple):
+    """How often a failure must be seen before it stands: ``times`` of the last ``within`` looks."""
+
+    times: int = 1
+    within: int = 1
 
 
 class SpecError(ValueError):
@@ -31,7 +39,10 @@ class Check:
 
     :ivar options: the probe's options, complete
     :ivar expect: what must hold, else critical; :ivar warn: what should hold, else warning
-    :ivar every: seconds between two looks of a watcher, or None; priority and confirm are the watcher's too
+    :ivar every: seconds between two looks of a watcher, or None; priority is the watcher's too
+    :ivar resolve_after: good looks in a row before a failure that stands is over
+    :ivar hysteresis: (margin, whether it is percent of the limit) by which a broken limit must be kept again, or None
+    :ivar flapping: whether a status that changes too often stands until it settles
     """
 
     def __init__(self, name: str, probe: ProbeSpec, options: dict[str, t.Any]) -> None:
@@ -49,7 +60,10 @@ class Check:
         self.weight: float = 1
         self.every: float | None = None
         self.priority = "P1"
-        self.confirm = 1
+        self.confirm = Confirm()
+        self.resolve_after = 1
+        self.hysteresis: tuple[float, bool] | None = None
+        self.flapping = True
 
     @property
     def key(self) -> str:
@@ -191,6 +205,26 @@ def _interval(check: Check, value: t.Any) -> float:
     return seconds
 
 
+def _confirm(check: Check, value: t.Any) -> Confirm:
+    """``3`` (in a row) or ``3/5`` (of the last five)."""
+    match = re.fullmatch(r"\s*([0-9]{1,3})\s*/\s*([0-9]{1,3})\s*", value) if isinstance(value, str) else None
+    times, within = (int(match.group(1)), int(match.group(2))) if match else (_whole(1, _MOST_LOOKS)(check, value),) * 2
+    if not 1 <= times <= within <= _MOST_LOOKS:
+        raise ValueError(
+            f"{value!r} can never be met; write for example 3 (in a row) or 3/5 (of the last five looks, at most {_MOST_LOOKS})"
+        )
+    return Confirm(times, within)
+
+
+def _hysteresis(check: Check, value: t.Any) -> tuple[float, bool]:
+    """A margin in the unit of what is observed, or ``5%`` of the limit."""
+    is_share = isinstance(value, str) and value.strip().endswith("%")
+    margin: float = read_value("number", value.strip()[:-1] if is_share else value)
+    if margin < 0 or (is_share and margin >= 100):
+        raise ValueError(f"{value!r} is no margin; write a number of 0 or more, or a share of the limit such as 5%")
+    return margin, is_share
+
+
 _FIELDS: dict[str, t.Callable[[Check, t.Any], t.Any] | None] = {
     "name": None,
     "expect": _expectations,
@@ -203,7 +237,10 @@ _FIELDS: dict[str, t.Callable[[Check, t.Any], t.Any] | None] = {
     "weight": _weight,
     "every": _interval,
     "priority": _one_of(PRIORITIES),
-    "confirm": _whole(1, 100),
+    "confirm": _confirm,
+    "resolve_after": _whole(1, _MOST_LOOKS),
+    "hysteresis": _hysteresis,
+    "flapping": lambda check, value: bool(read_value("bool", value)),
 }
 
 

@@ -10,7 +10,7 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import Result, count, overall
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import Result, check_key, count, overall
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, secrets_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, parse_checks
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import trace_causes
@@ -40,14 +40,20 @@ def inspect(
     concurrency: int = 64,
     timeout: float = 60.0,
     baselines: t.Mapping[str, Baselines] | None = None,
+    held: t.Mapping[str, t.Any] | None = None,
 ) -> dict[str, t.Any]:
     """Run the checks and judge them.
 
     :arg run: runs a program: (argv, timeout) -> (rc, out, err)
     :arg timeout: seconds for everything together; what has not ended by then is unknown
     :arg baselines: {check key: {expression: {low, high, n}}}
+    :arg held: {check key: {expect, warn: [expressions]}}, the limits that were broken in the last run and hold again only by a margin
     :return: {results, summary, score, coverage, status, root_causes}; no secret of the checks is in it
     """
+    if held:
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.hysteresis import tighten
+
+        tighten(checks, held)
     context = Context(run, check_mode, time.monotonic() + timeout)
     results = Runner(checks, registry.load, context, concurrency, baselines or {}).run()
     causes = trace_causes(checks, results)
@@ -106,12 +112,31 @@ def learned_baselines(store: Store, host: str, checks: t.Iterable[Check]) -> dic
     return found
 
 
-def keep(store: Store, host: str, outcome: dict[str, t.Any], now: float) -> list[Result]:
-    """Store what was seen and return the results with ``since`` and ``was``."""
+def broken_limits(store: Store, host: str, checks: t.Iterable[Check]) -> dict[str, t.Any]:
+    """Which limits of checks with a hysteresis were broken when they were last looked at, as ``inspect`` takes them."""
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results as history
 
-    with store.unit() as unit:
-        return history.record(unit, host, outcome, now)
+    wanted = {check.key for check in checks if check.hysteresis is not None}
+    if not wanted:
+        return {}
+    with store.view() as unit:
+        known = history.memories(unit, host)
+    return {key: known[key]["failed"] for key in wanted & set(known) if isinstance(known[key], dict) and known[key].get("failed")}
+
+
+def keep(store: Store, host: str, outcome: dict[str, t.Any], now: float, checks: t.Iterable[Check], dry: bool = False) -> list[Result]:
+    """Store what was seen and return the results with ``since``, ``was`` and what stands by the history; ``dry`` stores nothing."""
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.confirm import settle
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results as history
+
+    known = {check.key: check for check in checks}
+
+    def follow(result: Result, memory: t.Any) -> t.Any:
+        check = known.get(check_key(str(result["name"]), result.get("labels")))
+        return settle(check, result, memory if isinstance(memory, dict) else None) if check else None
+
+    with store.view() if dry else store.unit() as unit:
+        return history.record(unit, host, outcome, now, follow, dry)
 
 
 def fails(outcome: t.Mapping[str, t.Any], fail_on: str) -> str | None:

@@ -222,6 +222,8 @@ def _result(item: t.Any) -> Result:
         "caused_by": plain(item.get("caused_by")) or None,
         "since": stamp(since) if since is not None and 0 <= since < 2**36 else None,
         "was": _text(item.get("was")),
+        "confirmed": _mapping(item.get("confirmed")) or None,
+        "depends_on": [str.__str__(name) for name in _list(item.get("depends_on")) if isinstance(name, str)],
         "metrics": {key: value for key, value in _mapping(item.get("metrics")).items() if _is_number(value)},
     }
 

@@ -26,28 +26,71 @@ PORTION = 5000
 _COLUMNS = "host, name, probe, at, status, was, severity, summary, reason, since, metrics"
 
 
-def record(unit: Unit, host: str, outcome: t.Mapping[str, t.Any], now: float) -> list[Result]:
+# What a check remembers between its looks is in ``marks``, one row a check; the space carries the host.
+_LOOKS = "looks:"
+Follow = t.Callable[[Result, t.Any], t.Any]
+
+
+def memories(unit: Unit, host: str) -> dict[str, t.Any]:
+    """What the checks of a host remember of their last looks, by the key of the check."""
+    rows = unit.all("SELECT key, value FROM marks WHERE space = ?", (_LOOKS + clean(str(host)),))
+    return {key: load(value) for key, value in rows}
+
+
+def recall(unit: Unit, host: str, results: t.Iterable[Result], follow: Follow) -> list[tuple[str, str]]:
+    """Let ``follow(result, memory)`` fill in each result what stands; returns what is new to remember as (check key, JSON)."""
+    before = memories(unit, host)
+    news = []
+    for result in results:
+        key = clean(check_key(str(result["name"]), result.get("labels")))
+        after = follow(result, before.get(key))
+        # what is well and stays so need not be written; the rest is, so that it does not grow old
+        if after is not None and (after != before.get(key) or result["status"] != "ok"):
+            news.append((key, dump(after)))
+    return news
+
+
+def record(
+    unit: Unit, host: str, outcome: t.Mapping[str, t.Any], now: float, follow: Follow | None = None, dry: bool = False
+) -> list[Result]:
     """Keep one host's outcome (what ``vigil.ops.inspect`` returns, or ``{"unreachable": true}``, ``{"failed": true}``).
 
     Returns copies of its results with ``since`` (RFC 3339, when the present status began) and ``was`` (status in the run before, None at
     first) filled in. Secrets must be masked before.
+
+    :arg follow: see :func:`recall`
+    :arg dry: only fill in, write nothing
     """
     host = clean(str(host))
     results = [dict(result) for result in outcome.get("results") or ()]
+    news = recall(unit, host, results, follow) if follow else []
+    standing = {row[0]: row[1:] for row in unit.all("SELECT key, status, since FROM standing WHERE host = ?", (host,))} if results else {}
+    for result in results:
+        was, began = standing.get(clean(check_key(str(result["name"]), result.get("labels"))), (None, now))
+        result["was"], result["since"] = was, rfc3339(began if was == result["status"] else now)
+    if not dry:
+        _write(unit, host, outcome, now, results, standing)
+        unit.many(
+            "INSERT INTO marks (space, key, value, at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (space, key) DO UPDATE SET value = excluded.value, at = excluded.at",
+            [(_LOOKS + host, key, value, now) for key, value in news],
+        )
+    return results
+
+
+def _write(
+    unit: Unit, host: str, outcome: t.Mapping[str, t.Any], now: float, results: t.Sequence[Result], standing: t.Mapping[str, t.Any]
+) -> None:
     run = unit.insert(
         "INSERT INTO runs (host, at, status, score, summary) VALUES (?, ?, ?, ?, ?)",
         (host, now, _status(outcome), outcome.get("score"), dump(outcome.get("summary") or {})),
     )
-    if not results:
-        return results
-    standing = {row[0]: row[1:] for row in unit.all("SELECT key, status, since FROM standing WHERE host = ?", (host,))}
     rows, stands = [], {}
     for result in results:
         key = clean(check_key(str(result["name"]), result.get("labels")))
         status = str(result["status"])
         was, began = standing.get(key, (None, now))
         since = began if was == status else now
-        result["was"], result["since"] = was, rfc3339(since)
         stands[key] = (host, key, status, since, now)
         rows.append(
             (
@@ -76,7 +119,6 @@ def record(unit: Unit, host: str, outcome: t.Mapping[str, t.Any], now: float) ->
         " ON CONFLICT (host, key) DO UPDATE SET status = excluded.status, since = excluded.since, at = excluded.at",
         stands.values(),
     )
-    return results
 
 
 def _status(outcome: t.Mapping[str, t.Any]) -> str:
@@ -132,4 +174,5 @@ def prune(unit: Unit, before: float, portion: int = PORTION) -> int:
         deleted += unit.execute(
             f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at < ? ORDER BY at LIMIT ?)", (before, portion)
         )
+    deleted += unit.execute("DELETE FROM marks WHERE space LIKE ? AND at < ?", (_LOOKS + "%", before))
     return deleted + unit.execute("DELETE FROM standing WHERE at < ?", (before,))
