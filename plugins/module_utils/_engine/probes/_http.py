@@ -166,7 +166,7 @@ def _read_body(stream: Stream, reply: Reply, method: str, most: int) -> None:
     if length is not None and not _LENGTH.fullmatch(length.encode("latin-1")):
         raise NetError("protocol", "the length that the answer names is not a number", "headers")
     reply.body_bytes = int(length) if length is not None else 0
-    if method == "HEAD" or reply.status in (101, 204, 304):
+    if method in ("HEAD", "CONNECT") or reply.status in (101, 204, 304):
         return
     if most <= 0:
         reply.truncated = reply.body_bytes > 0 or length is None

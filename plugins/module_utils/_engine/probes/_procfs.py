@@ -15,13 +15,14 @@ PROC = "/proc"
 
 
 class CpuTimes(t.NamedTuple):
-    """Seconds since start-up, over all cores."""
+    """Seconds since start-up, over all cores; how often they turned to another thread (None: not told)."""
 
     total: float
     idle: float
     iowait: float
     steal: float
     cores: int
+    switches: int | None = None
 
 
 class Process(t.NamedTuple):
@@ -76,7 +77,8 @@ def read_cpu() -> CpuTimes:
     lines = _read(f"{PROC}/stat").splitlines()
     ticks = [int(number) / _TICKS for number in lines[0].split()[1:9]] + [0.0] * 8
     cores = sum(line.startswith("cpu") for line in lines) - 1
-    return CpuTimes(sum(ticks[:8]), ticks[3], ticks[4], ticks[7], max(1, cores))
+    switches = next((int(line[5:]) for line in lines if line.startswith("ctxt ")), None)
+    return CpuTimes(sum(ticks[:8]), ticks[3], ticks[4], ticks[7], max(1, cores), switches)
 
 
 def read_memory() -> dict[str, int]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
@@ -16,14 +17,22 @@ _MOST_LINES = 100
 # LDAP: extendedRequest 1.3.6.1.4.1.1466.20037 as message 1 (RFC 4511, section 4.14)
 _LDAP_REQUEST = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
 _POSTGRES_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+# MySQL capability flags: CLIENT_SSL, and LONG_PASSWORD, PROTOCOL_41, SECURE_CONNECTION beside it
+_MYSQL_SSL = 0x0800
+_MYSQL_FLAGS = 0x0001 | 0x0200 | _MYSQL_SSL | 0x8000
+_MOST_XML = 65536
 
 
-def start(stream: Stream, protocol: str) -> None:
+def start(stream: Stream, protocol: str, name: str = "") -> None:
     """Bring the server to the point at which the TLS handshake begins.
 
+    :arg name: the name that is asked for, which XMPP wants to know before TLS does
     :raises NetError: protocol, the server does not speak this or offers no TLS; timeout or reset in the dialogue
     """
-    PROTOCOLS[protocol](stream)
+    if protocol == "xmpp":
+        _xmpp(stream, name)
+    else:
+        PROTOCOLS[protocol](stream)
 
 
 def _no_tls(protocol: str, said: bytes) -> NetError:
@@ -104,6 +113,53 @@ def _postgres(stream: Stream) -> None:
         raise _no_tls("PostgreSQL", answer)
 
 
+def _mysql(stream: Stream) -> None:
+    """MySQL and MariaDB: the server's greeting (Handshake v10), then SSLRequest, of which nothing is answered."""
+    head = stream.exactly(4, _PHASE)
+    length = int.from_bytes(head[:3], "little")
+    if not 20 <= length <= 4096:
+        raise _no_tls("MySQL", head)
+    greeting = stream.exactly(length, _PHASE)
+    if greeting[:1] == b"\xff":
+        raise _no_tls("MySQL", greeting[3:])
+    # protocol 10, version text and its zero, connection id (4), first 8 bytes of the challenge, a filler, lower flags (2)
+    flags = greeting.find(b"\0") + 14
+    if greeting[:1] != b"\x0a" or flags < 14 or flags + 2 > length:
+        raise _no_tls("MySQL", greeting)
+    if not int.from_bytes(greeting[flags : flags + 2], "little") & _MYSQL_SSL:
+        raise _no_tls("MySQL", b"that it knows no TLS")
+    # flags, the longest packet (16 MiB), utf8mb4, 23 bytes that mean nothing
+    request = _MYSQL_FLAGS.to_bytes(4, "little") + (1 << 24).to_bytes(4, "little") + b"\x2d" + bytes(23)
+    stream.send(len(request).to_bytes(3, "little") + b"\x01" + request, _PHASE)
+
+
+def _xmpp(stream: Stream, name: str = "") -> None:
+    """RFC 6120, section 5.4: of a client to its server."""
+    to = re.sub(r"[^A-Za-z0-9._:-]", "", name)
+    stream.send(
+        f"<?xml version='1.0'?><stream:stream to='{to}' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>".encode(),
+        _PHASE,
+    )
+    heard = _until(stream, (b"</stream:features>", b"<stream:features/>"))
+    if b"urn:ietf:params:xml:ns:xmpp-tls" not in heard:
+        raise _no_tls("XMPP", heard[-80:])
+    stream.send(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", _PHASE)
+    heard = _until(stream, (b">",))
+    if not heard.lstrip().startswith(b"<proceed"):
+        raise _no_tls("XMPP", heard)
+
+
+def _until(stream: Stream, ends: tuple[bytes, ...]) -> bytes:
+    """What is said up to one of these; the server says nothing behind them until it is spoken to."""
+    heard = b""
+    while not any(end in heard for end in ends):
+        piece = stream.receive(_PHASE)
+        heard += piece
+        if not piece or len(heard) > _MOST_XML or b"</stream:stream>" in heard:
+            raise _no_tls("XMPP", heard[-80:])
+    return heard
+
+
 PROTOCOLS: dict[str, t.Callable[[Stream], None]] = {
     "smtp": _smtp,
     "imap": _imap,
@@ -111,4 +167,6 @@ PROTOCOLS: dict[str, t.Callable[[Stream], None]] = {
     "ftp": _ftp,
     "ldap": _ldap,
     "postgres": _postgres,
+    "mysql": _mysql,
+    "xmpp": _xmpp,
 }

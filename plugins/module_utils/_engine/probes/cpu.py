@@ -7,14 +7,11 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import growth, start
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._procfs import CpuTimes, read_cpu
-
-_SAMPLE = 0.25
 
 SPEC = ProbeSpec(
     "cpu",
@@ -24,27 +21,22 @@ SPEC = ProbeSpec(
         "iowait_percent": "time in which a core was idle and waited for a disk",
         "steal_percent": "time that the hypervisor gave to others",
         "cores": "number of cores",
+        "context_switches_per_second": "how often the cores turned to another thread; null where the kernel does not tell",
     },
     {"used_percent": "< 90"},
     help="Measured from the begin of the run on, over a quarter of a second at least; all cpu checks of a run share the sample, and the time "
-    "that the inspection itself takes is left out.",
+    "that the inspection itself takes is left out of the percentages.",
 )
 
 
-class _Meter:
-    """Two samples and what lies between them, shared by all checks of a run."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.first: CpuTimes = read_cpu()
-        self.own = _own()
-        self.moment = time.monotonic()
-        self.seen: dict[int, dict[str, t.Any]] = {}
+class _Look(t.NamedTuple):
+    times: CpuTimes
+    own: float
 
 
 def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
-    """Take the first sample."""
-    ctx.shared[SPEC.name] = _Meter()
+    """Take the first look."""
+    start(ctx, SPEC.name, _read)
 
 
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
@@ -52,14 +44,17 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
 
     :raises CannotSee: there is no /proc and no psutil
     """
-    meter = ctx.shared.get(SPEC.name) or ctx.shared.setdefault(SPEC.name, _Meter())
-    with meter.lock:
-        if ctx.attempt not in meter.seen:
-            time.sleep(max(0.0, meter.moment + _SAMPLE - time.monotonic()))
-            second, own = read_cpu(), _own()
-            meter.seen[ctx.attempt] = _between(meter.first, second, own - meter.own)
-            meter.first, meter.own, meter.moment = second, own, time.monotonic()
-        return dict(meter.seen[ctx.attempt])
+    first, second, seconds = start(ctx, SPEC.name, _read).interval(ctx.attempt)
+    switches = (
+        None
+        if first.times.switches is None or second.times.switches is None
+        else growth(first.times.switches, second.times.switches, seconds)
+    )
+    return dict(_between(first.times, second.times, second.own - first.own), context_switches_per_second=switches)
+
+
+def _read() -> _Look:
+    return _Look(read_cpu(), _own())
 
 
 def _own() -> float:

@@ -41,6 +41,13 @@ def _complete(options: dict[str, t.Any]) -> None:
             raise ValueError(f"http.headers: {name} is set by the probe itself")
     if options["client_key"] and not options["client_cert"]:
         raise ValueError("http.client_key needs http.client_cert")
+    if options["proxy"] is not None:
+        try:
+            proxy = _http.read_url(options["proxy"])
+        except ValueError as exc:
+            raise ValueError(f"http.proxy: {exc}") from exc
+        if proxy.scheme != "http" or proxy.path != "/":
+            raise ValueError("http.proxy is http://host:port, or http://user:password@host:port; nothing may follow")
     if options["max_body"] > 64 << 20:
         raise ValueError("http.max_body is more than 64MiB")
 
@@ -58,6 +65,9 @@ SPEC = ProbeSpec(
         "client_cert": Option("path", help="PEM file on the node with the client certificate, and its key unless client_key is given"),
         "client_key": Option("path", help="PEM file on the node with the key of the client certificate"),
         "verify": Option("bool", default=True, help="false accepts any certificate"),
+        "proxy": Option(
+            "url", help="http://host:port that is asked to pass everything on; user:password@ in it is told to the proxy alone"
+        ),
         "max_body": Option("size", default=1 << 20, help="bytes of the body that are read; the rest is left"),
     },
     {
@@ -73,7 +83,8 @@ SPEC = ProbeSpec(
         "tls": "days_left, protocol and issuer; null for http",
     },
     {"status": "< 400"},
-    help="Asks a web server. Proxy settings of the environment are not used, and compressed bodies are not asked for.",
+    help="Asks a web server. Proxy settings of the environment are not used, and compressed bodies are not asked for. Through a proxy, dns "
+    "and connect are the times to the proxy; what it needs to reach an https server counts as connect.",
     complete=_complete,
 )
 
@@ -95,11 +106,15 @@ class _Ask:
         if self.target.userinfo and "authorization" not in {name.lower() for name in self.headers}:
             self.headers["Authorization"] = _headers.basic(self.target.userinfo)
 
-    def bytes(self) -> bytes:
+    def bytes(self, proxy: _http.Target | None) -> bytes:
+        """:arg proxy: whom it is sent to with the whole URL (RFC 9112, section 3.2.2); a tunnel has none any more"""
         headers = dict(self.headers)
+        place = self.target._replace(host=ascii_host(self.target.host))
         if not headers["Host"]:
-            headers["Host"] = self.target._replace(host=ascii_host(self.target.host)).netloc
-        return _http.request(self.method, self.target.path, headers, self.body)
+            headers["Host"] = place.netloc
+        if proxy is not None and proxy.userinfo:
+            headers["Proxy-Authorization"] = _headers.basic(proxy.userinfo)
+        return _http.request(self.method, place.url if proxy is not None else place.path, headers, self.body)
 
     def redirect(self, status: int, location: str) -> None:
         """Turn to another place, and leave at home what is not meant for it (RFC 9110, section 15.4)."""
@@ -139,7 +154,7 @@ def _body_bytes(body: t.Any) -> bytes | None:
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
-    :raises ProbeFailure: dns, refused, reset, unreachable, timeout, tls, protocol or redirect; nothing is observed then
+    :raises ProbeFailure: dns, refused, reset, unreachable, timeout, tls, protocol, proxy or redirect; nothing is observed then
     """
     begin = time.monotonic()
     deadline = Deadline(options["timeout"])
@@ -149,7 +164,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
         try:
             reply, phases, tls = _exchange(ask, options, deadline)
         except NetError as exc:
-            raise failure(exc, None, _where(exc, ask.target, redirects)) from exc
+            raise failure(exc, None, _where(exc, ask.target, redirects, options["proxy"])) from exc
         location = reply.headers.get("location")
         if not (options["follow"] and reply.status in _REDIRECTS and location):
             break
@@ -179,25 +194,32 @@ def _text(reply: _http.Reply) -> str:
     return reply.body.decode(match.group(1) if match else "utf-8", "replace")
 
 
-def _where(exc: NetError, target: _http.Target, redirects: int) -> str:
+def _where(exc: NetError, target: _http.Target, redirects: int, proxy: str | None) -> str:
     """Where it happened, unless the sentence says it already."""
     place = f"{target.host}:{target.port}"
+    if proxy is not None:
+        place += f" through the proxy {_http.read_url(proxy).netloc}"
     if redirects:
         return f"after {redirects} redirect{'s' if redirects > 1 else ''}, {place}"
-    return "" if exc.phase in ("dns", "connect") and exc.reason != "timeout" else place
+    return "" if exc.phase in ("dns", "connect") and exc.reason != "timeout" and proxy is None else place
 
 
 def _exchange(ask: _Ask, options: dict[str, t.Any], deadline: Deadline) -> tuple[_http.Reply, dict[str, t.Any], dict[str, t.Any] | None]:
     target = ask.target
+    proxy = _http.read_url(options["proxy"]) if options["proxy"] is not None else None
+    first = proxy or target
     begin = time.monotonic()
-    addresses = resolve(target.host, target.port, deadline)
+    addresses = resolve(first.host, first.port, deadline)
     resolved = time.monotonic()
     stream = Stream(connect(addresses, deadline), deadline)
     try:
+        if proxy is not None and target.scheme == "https":
+            _tunnel(stream, target, proxy)
+            proxy = None
         connected = time.monotonic()
         tls = _secure(stream, target, options) if target.scheme == "https" else None
         secured = time.monotonic()
-        _send(stream, ask)
+        _send(stream, ask, proxy)
         reply = _http.read_reply(stream, ask.method, options["max_body"], _REDIRECTS if options["follow"] else ())
     finally:
         stream.close()
@@ -210,10 +232,26 @@ def _exchange(ask: _Ask, options: dict[str, t.Any], deadline: Deadline) -> tuple
     return reply, phases, tls
 
 
-def _send(stream: Stream, ask: _Ask) -> None:
+def _tunnel(stream: Stream, target: _http.Target, proxy: _http.Target) -> None:
+    """Have the proxy connect to the server (RFC 9110, section 9.3.6).
+
+    :raises NetError: proxy, it would not; timeout, reset or protocol
+    """
+    host = ascii_host(target.host)
+    place = f"[{host}]:{target.port}" if ":" in host else f"{host}:{target.port}"
+    headers = {"Host": place, "User-Agent": "vigil.ops"}
+    if proxy.userinfo:
+        headers["Proxy-Authorization"] = _headers.basic(proxy.userinfo)
+    stream.send(_http.request("CONNECT", place, headers, None))
+    reply = _http.read_reply(stream, "CONNECT", 0)
+    if not 200 <= reply.status < 300:
+        raise NetError("proxy", f"the proxy {proxy.netloc} answered {reply.status} when it was asked to connect", "connect")
+
+
+def _send(stream: Stream, ask: _Ask, proxy: _http.Target | None) -> None:
     """Send the request; a server that answers and closes before it has read all of it is still listened to."""
     try:
-        stream.send(ask.bytes())
+        stream.send(ask.bytes(proxy))
     except NetError as exc:
         if exc.reason != "reset" or not ask.body:
             raise

@@ -44,6 +44,8 @@ PROBES = (
     "heartbeat",
     "reboot",
     "smart",
+    "io",
+    "network",
 )
 
 
@@ -263,6 +265,18 @@ def _smart() -> t.Any:
     return smart
 
 
+def _io() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import io
+
+    return io
+
+
+def _network() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import network
+
+    return network
+
+
 _LOADERS: dict[str, t.Callable[[], t.Any]] = {
     "http": _http,
     "tcp": _tcp,
@@ -296,4 +310,6 @@ _LOADERS: dict[str, t.Callable[[], t.Any]] = {
     "heartbeat": _heartbeat,
     "reboot": _reboot,
     "smart": _smart,
+    "io": _io,
+    "network": _network,
 }

@@ -18,7 +18,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._starttls
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._der import Certificate
 
-_USUAL_PORTS = {None: 443, "smtp": 25, "imap": 143, "pop3": 110, "ftp": 21, "ldap": 389, "postgres": 5432}
+_USUAL_PORTS = {None: 443, "smtp": 25, "imap": 143, "pop3": 110, "ftp": 21, "ldap": 389, "postgres": 5432, "mysql": 3306, "xmpp": 5222}
 _MOST_NAMES = 50
 
 
@@ -99,7 +99,7 @@ def _look(options: dict[str, t.Any], port: int, deadline: Deadline, verify: bool
     stream: Stream = dial(options["host"], port, deadline)
     try:
         if options["starttls"]:
-            start(stream, options["starttls"])
+            start(stream, options["starttls"], ascii_host(name))
         _tls.handshake(stream, settings, name)
         certificate = _tls.peer_certificate(stream)
         protocol = _tls.protocol(stream)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import socket
 import struct
+import threading
 import tracemalloc
 
 import pytest
@@ -427,3 +428,75 @@ def test_unusable_files_are_named(look, serve, certificates, tmp_path):
 def test_bad_options_are_refused(look, options):
     with pytest.raises(ValueError, match=r".{20}"):
         look("http", **options)
+
+
+def proxy(target=None, status=b"200 Yes"):
+    """Passes everything on to a port of this host, whatever it is asked for; what was asked is in `heard`."""
+
+    def talk(connection, server):
+        head = server.request(connection)
+        if not head.startswith(b"CONNECT "):
+            connection.sendall(OK)
+            return
+        connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 999\r\n\r\n")
+        if not status.startswith(b"200"):
+            return
+        with socket.create_connection(("127.0.0.1", target), timeout=10) as other:
+            back = threading.Thread(target=pump, args=(other, connection), daemon=True)
+            back.start()
+            pump(connection, other)
+            back.join(10)
+
+    return talk
+
+
+def pump(one, other):
+    try:
+        while piece := one.recv(65536):
+            other.sendall(piece)
+        other.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def test_a_proxy_gets_the_whole_url_and_its_own_user_alone(serve, look):
+    server = serve(proxy())
+    seen = look("http", url="http://nowhere.example.test/a?b=1", proxy=f"http://me:secret@127.0.0.1:{server.port}")
+    assert (seen["status"], seen["body"], seen["url"]) == (200, "ok", "http://nowhere.example.test/a?b=1")
+    head = server.heard[0].decode()
+    assert head.startswith("GET http://nowhere.example.test/a?b=1 HTTP/1.1\r\nHost: nowhere.example.test\r\n")
+    assert "Proxy-Authorization: Basic " + base64.b64encode(b"me:secret").decode() in head
+
+
+def test_a_proxy_tunnels_tls(serve, look, certificates):
+    def answer(connection, server):
+        server.request(connection)
+        connection.sendall(OK)
+
+    server = serve(answer, tls=certificates.server("good"))
+    between = serve(proxy(server.port))
+    seen = look(
+        "http",
+        url="https://localhost:4443/",
+        proxy=f"http://me:secret@127.0.0.1:{between.port}",
+        ca=certificates.ca,
+        headers={"X-Mine": "1"},
+    )
+    assert (seen["status"], seen["body"]) == (200, "ok") and seen["tls"]["days_left"] > 0
+    asked, sent = between.heard[0].decode(), server.heard[0].decode()
+    assert asked.startswith("CONNECT localhost:4443 HTTP/1.1\r\nHost: localhost:4443\r\n") and "X-Mine" not in asked
+    assert sent.startswith("GET / HTTP/1.1\r\nHost: localhost:4443\r\n") and "Proxy-Authorization" not in sent
+
+
+def test_a_proxy_that_will_not_or_is_not_there(serve, look, receivers):
+    server = serve(proxy(status=b"403 No"))
+    failure = failure_of(look, url="https://shop.example.test/", proxy=f"http://me:secret@127.0.0.1:{server.port}")
+    assert failure.reason == "proxy" and "answered 403" in failure.sentence and "secret" not in failure.sentence
+    failure = failure_of(look, url="http://shop.example.test/", proxy=f"http://127.0.0.1:{receivers.dead_port()}")
+    assert failure.reason == "refused" and "shop.example.test:80 through the proxy 127.0.0.1" in failure.sentence
+
+
+@pytest.mark.parametrize("value", ["https://proxy:1", "http://proxy:1/path", "socks5://proxy:1", "http://"])
+def test_what_is_no_proxy_is_refused(look, value):
+    with pytest.raises(ValueError, match=r"http\.proxy"):
+        look("http", url="http://a.example/", proxy=value)

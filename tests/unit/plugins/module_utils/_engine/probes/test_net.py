@@ -66,6 +66,8 @@ def test_whatever_comes_before_tls_only_net_errors_come_out(protocol):
         b"* OK\r\na1 OK\r\n",
         b"+OK\r\n+OK\r\n",
         b"S",
+        b"\x4a\x00\x00\x00\x0a8.0\x00" + b"a" * 13 + b"\xff\xff" + b"b" * 60,
+        b"<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features><proceed/>",
         b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00",
     ]
     for _round in range(500):

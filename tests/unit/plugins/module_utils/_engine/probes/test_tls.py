@@ -139,6 +139,29 @@ DIALOGUES = {
     "ftp": [(b"220 ready\r\n", b"AUTH TLS"), b"234 go\r\n"],
     "ldap": [(b"", b"1.3.6.1.4.1.1466.20037"), b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00"],
     "postgres": [(b"", b"\x00\x00\x00\x08\x04\xd2\x16\x2f"), b"S"],
+    "mysql": [
+        (
+            b"\x4a\x00\x00\x00\x0a8.0.39\x00"
+            + b"\x07\x00\x00\x00"
+            + b"a" * 8
+            + b"\x00\xff\xff\x2d\x02\x00"
+            + b"\xff\xdf\x15"
+            + bytes(10)
+            + b"b" * 13
+            + b"caching_sha2_password\x00",
+            b"\x20\x00\x00\x01",
+        ),
+        b"",
+    ],
+    "xmpp": [
+        (b"", b"jabber:client"),
+        (
+            b"<?xml version='1.0'?><stream:stream from='localhost' version='1.0'><stream:features><starttls "
+            b'xmlns="urn:ietf:params:xml:ns:xmpp-tls"><required/></starttls></stream:features>',
+            b"<starttls",
+        ),
+        b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+    ],
 }
 
 
@@ -160,6 +183,21 @@ def test_starttls_refused_or_nonsense(serve, look, protocol, said):
     failure = failure_of(look, host="127.0.0.1", port=server.port, starttls=protocol, timeout=0.3)
     assert failure.reason in ("protocol", "reset", "timeout")
     assert failure.sentence.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "said", "words"),
+    [
+        ("mysql", b"\x17\x00\x00\x00\xff\x10\x04Too many connections", "Too many connections"),
+        ("mysql", b"\x30\x00\x00\x00\x0a5.5\x00" + b"a" * 13 + b"\xff\xf7" + b"b" * 28, "that it knows no TLS"),
+        ("xmpp", b"<stream:stream><stream:features><bind/></stream:features>", "does not begin TLS in XMPP"),
+        ("xmpp", b"<stream:stream><stream:error><host-unknown/></stream:error></stream:stream>", "host-unknown"),
+    ],
+)
+def test_servers_without_tls_say_so(serve, look, protocol, said, words):
+    server = serve(lambda c, s: (c.sendall(said), c.recv(999)))
+    failure = failure_of(look, host="127.0.0.1", port=server.port, starttls=protocol, timeout=5)
+    assert failure.reason == "protocol" and words in failure.sentence
 
 
 def test_what_comes_before_the_handshake_is_refused(serve, look):
