@@ -14,10 +14,11 @@ import yaml  # type: ignore[import-untyped]
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import type_name
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, SpecError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest, type_name
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, SpecError, parents_abroad
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, Store, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
@@ -81,6 +82,7 @@ class ActionModule(ActionBase):
             checks = flow.read_checks(raw)
         except SpecError as exc:
             raise Refused(str(exc)) from exc
+        _find_parents(checks, task_vars)
         if not isinstance(args["baselines"], dict):
             raise Refused("baselines must be a mapping of checks, then expressions, then low, high and n")
         try:
@@ -151,6 +153,16 @@ class ActionModule(ActionBase):
             display.warning(f"The results of {host} were not kept: {exc}")
         finally:
             store.close()
+
+
+def _find_parents(checks: list[Check], task_vars: dict[str, t.Any]) -> None:
+    """Refuse parents on hosts that are not in the inventory: a name that was mistyped would never fail."""
+    hosts = (task_vars.get("groups") or {}).get("all") or ()
+    for check, parent in parents_abroad(checks):
+        if fleet.split(parent, hosts) is None:
+            near = nearest(parent, [one.name for one in checks] + [f"{host}:{parent.partition(':')[2]}" for host in hosts])
+            where = "is neither there nor begins with a host of the inventory"
+            raise Refused(f'check "{check.name}": depends_on names "{parent}", which {where}{near}')
 
 
 def _open_history(url: str | None, check_mode: bool) -> Store | None:

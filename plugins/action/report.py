@@ -65,6 +65,8 @@ class ActionModule(ActionBase):
     def _make(self, request: flow.Request, results: t.Any, show: bool) -> dict[str, t.Any]:
         made = flow.make(request, results)
         diff = made.pop("diff")
+        for sentence in made.pop("lost"):
+            display.warning(sentence)
         if self._task.diff:
             made["diff"] = diff
         path = next(iter(made["files"].values())) if "html" not in made["files"] else made["files"]["html"]

@@ -187,11 +187,15 @@ status:
   type: str
   sample: warning
 root_causes:
-  description: The failing checks that explain other failures, each with C(name), C(status), C(reason), C(summary) and the names it C(affects).
+  description:
+    - The failing checks that explain other failures, the one that explains most first, each with C(name), C(status), C(reason), C(summary), the
+      names it C(affects), the C(probability) that it is behind them, and C(why) in a sentence.
+    - Causes on other hosts are found by M(vigil.ops.report) and M(vigil.ops.notify), which see the results of all hosts.
   returned: when the checks were valid
   type: list
   elements: dict
-  sample: [{"name": "database port", "status": "critical", "reason": "refused", "summary": "127.0.0.1:5432 refused", "affects": ["front page"]}]
+  sample: [{"name": "database port", "status": "critical", "reason": "refused", "summary": "127.0.0.1:5432 refused", "affects": ["front page"],
+    "probability": 0.99, "why": "\"database port\" fails (refused), and so does the check that depends on it"}]
 """
 
 import time

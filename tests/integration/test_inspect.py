@@ -479,3 +479,27 @@ def test_only_what_stands_is_told(inspect, inventory, site, tmp_path):
     assert statuses == [("ok", "ok", 100), ("critical", "ok", 0), ("critical", "critical", 0), ("ok", "critical", 100), ("ok", "ok", 100)]
     assert summaries == ["", "observed 1 of 2 times)", "", "observed 1 of 2 times; critical until then)", ""]
     assert posts == [[], [], [("firing", "critical")], [], [("resolved", "critical")]]
+
+
+def test_children_on_other_hosts_go_down_with_their_parent_in_one_notice(inspect, inventory, site, tmp_path):
+    hosts = ["db1", "web1", "web2", "web3"]
+    place = inventory(hosts, [])
+    (place.parent / "host_vars").mkdir()
+    page = {"name": "page", "file": {"path": str(tmp_path / "flag")}, "depends_on": ["db1:postgres"], "severity": "critical"}
+    postgres = {"name": "postgres", "file": {"path": str(tmp_path / "flag")}}
+    for host in hosts:
+        (place.parent / "host_vars" / f"{host}.json").write_text(json.dumps({"vigil_checks": [postgres if host == "db1" else page]}))
+    told = ("-e", json.dumps({"vigil_channels": [f"http://127.0.0.1:{site.server_address[1]}/hook"]}))
+    found = inspect(place, *told)
+    assert found.rc == 0, found.stdout + found.stderr
+    assert [(post["status"], post["instance"], post["check"]) for post in site.posts] == [("firing", "db1", "postgres")]
+    results = [results_of(found.report, host)["page"] for host in hosts[1:]]
+    assert {(result["status"], result["caused_by"]) for result in results} == {("skipped", "db1:postgres")}
+    (cause,) = found.report["hosts"][0]["root_causes"]
+    assert sorted(cause["affects"]) == ["web1:page", "web2:page", "web3:page"] and cause["probability"] > 0.9
+    (tmp_path / "flag").touch()
+    assert inspect(place, *told).report["status"] == "ok"
+    assert [(post["status"], post["instance"]) for post in site.posts[1:]] == [("resolved", "db1")]
+    (place.parent / "host_vars" / "web2.json").write_text(json.dumps({"vigil_checks": [dict(page, depends_on=["bd1:postgres"])]}))
+    found = inspect(place, *told)
+    assert found.rc != 0 and "begins with a host of the inventory; did you mean" in found.stdout and "db1:postgres" in found.stdout

@@ -249,12 +249,25 @@ def _check_parents(checks: list[Check]) -> None:
     graph: dict[str, list[str]] = {}
     for check in checks:
         for parent in check.depends_on:
-            if parent not in names:
+            if parent not in names and not is_abroad(parent):
                 raise SpecError(f'check "{check.name}": depends_on names "{parent}", which is not there' + nearest(parent, names))
         graph.setdefault(check.name, []).extend(check.depends_on)
     circle = find_circle(graph)
     if circle:
         raise SpecError("depends_on goes in a circle: " + " -> ".join(f'"{name}"' for name in circle) + "; take one of these out")
+
+
+def is_abroad(parent: str) -> bool:
+    """Whether a parent that is not among the checks of the list can be one on another host: ``host:check``."""
+    host, _colon, name = parent.partition(":")
+    return bool(host.strip() and name.strip())
+
+
+def parents_abroad(checks: t.Iterable[Check]) -> list[tuple[Check, str]]:
+    """The parents that are on other hosts, with the checks that name them."""
+    known = list(checks)
+    names = {check.name for check in known}
+    return [(check, parent) for check in known for parent in check.depends_on if parent not in names]
 
 
 def find_circle(graph: t.Mapping[str, t.Sequence[str]]) -> list[str]:

@@ -19,6 +19,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import looks_secret
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_events
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, marks, outbox
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import (
     StateDamaged,
@@ -34,8 +35,8 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import Report
     from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate
 
-UNREACHABLE = "reachable"
-FAILED = "inspection"
+UNREACHABLE = fleet.REACHABLE
+FAILED = fleet.FAILED
 WAITING = 7 * 86400.0
 _DAY = 86400.0
 
@@ -44,10 +45,10 @@ def events_of_results(results: t.Mapping[str, t.Any], service: str, now: float) 
     """The events in what ``vigil.ops.inspect`` returned, host by host.
 
     A host that was unreachable is an event of the check ``reachable``, one whose task failed of the check ``inspection``; both are
-    resolved by the next good result. Hosts without a result (null, skipped) say nothing.
+    resolved by the next good result. What fails because of a check on another host says nothing. Hosts without a result (null, skipped) say nothing.
     """
     events: list[Event] = []
-    for host, outcome in results.items():
+    for host, outcome in fleet.trace(results).outcomes.items():
         if isinstance(outcome, t.Mapping):
             events += events_of_host(str(host), outcome, service, now)
     return events

@@ -11,6 +11,7 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report import files, formats, model, table
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.files import ReportError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.words import LANGUAGES, Words
@@ -63,7 +64,11 @@ def make(request: Request, results: t.Any) -> t.Dict[str, t.Any]:
     except ValueError as error:
         raise ReportError(str(error)) from error
     histories = _histories(request, [name for name, _outcome in pairs])
-    doc = model.build(results, request.title or words("title"), request.now or time.time(), histories, words)
+    given = dict(pairs)
+    traced = fleet.trace(given if len(given) == len(pairs) else {})
+    for host in traced.changed:
+        histories[host] = _adjusted(histories.get(host, ()), given[host], traced.outcomes[host])
+    doc = model.build(traced.outcomes or results, request.title or words("title"), request.now or time.time(), histories, words)
     changed = [name for name, path in paths.items() if formats.differs(name, files.read(path), doc, words)]
     diff = [_difference(name, paths[name], doc, words) for name in changed]
     if not request.check_mode:
@@ -71,7 +76,20 @@ def make(request: Request, results: t.Any) -> t.Dict[str, t.Any]:
         for name, path in paths.items():
             files.write(path, formats.render(name, doc, words))
     answer = {key: doc[key] for key in ("summary", "host_counts", "score", "status")}
-    return dict(answer, changed=bool(changed), files=paths, table=table.text_table(doc, words, request.columns), diff=diff)
+    lost = [_lost(*one) for one in traced.lost]
+    return dict(answer, changed=bool(changed), files=paths, table=table.text_table(doc, words, request.columns), diff=diff, lost=lost)
+
+
+def _adjusted(history: model.History, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> model.History:
+    """The history with the score of this run as the report has it: what fails because of another host does not count."""
+    points = list(history)
+    if points and points[-1][1] == before.get("score"):
+        points[-1] = (points[-1][0], after["score"])
+    return points
+
+
+def _lost(host: str, check: str, parent: str) -> str:
+    return f'{host}: the check "{check}" depends on "{parent}", but no such check was looked at there'
 
 
 def _paths(request: Request) -> t.Dict[str, str]:

@@ -61,7 +61,10 @@ def _causes(host: Host, words: Words) -> t.List[str]:
     for cause in host["root_causes"]:
         reason = ' <span class="tag">{}</span>'.format(esc(cause["reason"])) if cause["reason"] else ""
         affects = " " + esc(words("affects", names=", ".join(map(str, cause["affects"])))) if cause["affects"] else ""
-        made.append('<p class="cause"><b>{}</b> {}{}{}</p>'.format(esc(words("root_causes")), esc(cause["name"]), reason, affects))
+        if cause["probability"] is not None:
+            reason += ' <span class="tag">{:.0f}%</span>'.format(100 * cause["probability"])
+        why = '<br><span class="dim">{}</span>'.format(esc(cause["why"])) if cause["why"] else ""
+        made.append('<p class="cause"><b>{}</b> {}{}{}{}</p>'.format(esc(words("root_causes")), esc(cause["name"]), reason, affects, why))
     return made
 
 

@@ -75,7 +75,9 @@ def _host(host: Host, words: Words) -> t.List[str]:
         lines += [escape(cut(host["message"], 500)), ""]
     for cause in host["root_causes"]:
         text = "**{}:** {}".format(words("root_causes"), escape(cause["name"]))
-        text += " ({})".format(escape(cause["reason"])) if cause["reason"] else ""
+        notes = [escape(cause["reason"])] if cause["reason"] else []
+        notes += ["{:.0f}%".format(100 * cause["probability"])] if cause["probability"] is not None else []
+        text += " ({})".format(", ".join(notes)) if notes else ""
         lines.append(
             "- " + text + (", " + words("affects", names=escape(", ".join(map(str, cause["affects"])))) if cause["affects"] else "")
         )

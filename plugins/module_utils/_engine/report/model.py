@@ -127,11 +127,12 @@ def _host(name: str, outcome: t.Any, history: History, words: Words) -> Host:
     results = [_result(item) for item in found] if isinstance(found, (list, tuple)) else []
     host = {"name": oneline(name) or "?", "status": "unknown", "score": 0.0, "message": None, "results": results, "root_causes": []}
     host["summary"] = {status: sum(1 for result in results if result["status"] == status) for status in STATUSES}
+    if isinstance(outcome, t.Mapping):
+        host["root_causes"] = [_cause(item) for item in _list(outcome.get("root_causes")) if isinstance(item, t.Mapping)]
     host["history"] = [{"time": stamp(when), "score": score} for when, score in history if _is_number(score)]
     if isinstance(outcome, t.Mapping) and isinstance(found, (list, tuple)) and not outcome.get("unreachable"):
         host["score"] = _score(outcome.get("score"))
         host["status"] = _status(outcome.get("status"), results)
-        host["root_causes"] = [_cause(item) for item in _list(outcome.get("root_causes")) if isinstance(item, t.Mapping)]
         if not results:
             host["message"] = _message(outcome) or words("no_checks")
             host["status"] = "critical" if outcome.get("failed") else host["status"]
@@ -195,6 +196,8 @@ def _cause(item: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     return {
         "name": _text(item.get("name")) or "?",
         "reason": _text(item.get("reason")),
+        "probability": plain(item["probability"]) if _is_number(item.get("probability")) else None,
+        "why": _text(item.get("why")),
         "affects": [_text(one) for one in _list(item.get("affects"))],
     }
 

@@ -8,7 +8,7 @@ import random
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Option, ProbeSpec
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError, find_circle, parse_checks
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError, find_circle, parents_abroad, parse_checks
 
 SPECS = {
     "tcp": ProbeSpec(
@@ -189,3 +189,13 @@ def test_whatever_is_given_there_is_a_check_list_or_one_sentence():
             refused += 1
             assert "\n" not in str(exc)
     assert refused > 1000
+
+
+def test_parents_on_other_hosts_are_told_from_those_of_the_list():
+    checks = parse(
+        [{"name": "a", "cpu": {}, "depends_on": ["db1:postgres", "b:c", "d"]}, {"name": "b:c", "cpu": {}}, {"name": "d", "cpu": {}}]
+    )
+    assert [(check.name, parent) for check, parent in parents_abroad(checks)] == [("a", "db1:postgres")]
+    for wrong in ("db1:", ":postgres", " : "):
+        with pytest.raises(SpecError, match="is not there"):
+            parse([{"name": "a", "cpu": {}, "depends_on": [wrong]}])

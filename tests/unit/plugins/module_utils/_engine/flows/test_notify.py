@@ -248,3 +248,23 @@ def test_hosts_whose_names_are_no_text(world):
         ("web\\xff", "disk\\xff", "firing"),
         ("web\\xff", "disk\\xff", "resolved"),
     ]
+
+
+def test_children_on_other_hosts_are_not_told_and_their_end_is(world):
+    """N children that go down with their parent are one notice; an alert of a child from before ends whatever the parent does."""
+    store, channel, lines = world
+
+    def look(parent, *children):
+        results = {"db1": {"results": [new_result("postgres", status=parent, summary="s")], "score": 1.0}}
+        for number, status in enumerate(children):
+            child = new_result("page", status=status, summary="s", depends_on=["db1:postgres"])
+            results[f"web{number}"] = {"results": [child], "score": 1.0}
+        before = len(lines())
+        notify.tell(store, [channel], notify.Batch(notify.events_of_results(results, "vigil", store.clock())))
+        return sorted((event["status"], event["instance"]) for event in lines()[before:])
+
+    assert look("ok", "critical", "ok", "ok") == [("firing", "web0")]
+    assert look("critical", "critical", "critical", "critical") == [("firing", "db1")]
+    assert look("critical", "ok", "critical", "critical") == [("resolved", "web0")]
+    assert look("ok", "ok", "ok", "critical") == [("firing", "web2"), ("resolved", "db1")]
+    assert look("ok", "ok", "ok", "ok") == [("resolved", "web2")]

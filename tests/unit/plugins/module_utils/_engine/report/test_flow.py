@@ -188,3 +188,28 @@ def test_a_store_that_is_not_there_is_no_history_and_is_not_made(tmp_path, fleet
     url = f"sqlite:///{tmp_path}/none/state.db"
     assert flow.make(request(tmp_path / "out", history_url=url), fleet)["changed"]
     assert not (tmp_path / "none").exists()
+
+
+def test_what_fails_because_of_another_host_is_skipped_in_the_report_and_does_not_count(tmp_path, results):
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.results import record
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store
+
+    web = {
+        "results": [results["good"](), results["bad"]("page", depends_on=["db1:postgres", "db1:x"])],
+        "score": 50.0,
+        "status": "critical",
+    }
+    fleet = {"web1": web, "db1": {"results": [results["bad"]("postgres")], "score": 0.0, "status": "critical"}}
+    url = f"sqlite:///{tmp_path}/state.db"
+    with open_store(url) as store, store.unit() as unit:
+        record(unit, "web1", dict(web, score=90.0), 1795000000.0)
+        record(unit, "web1", web, 1795000001.0)
+    made = flow.make(request(tmp_path, history_url=url), fleet)
+    doc = json.loads((tmp_path / "inspection.json").read_text(encoding="utf-8"))
+    db1, web1 = doc["hosts"]
+    assert (web1["status"], web1["score"], web1["results"][1]["caused_by"]) == ("ok", 100.0, "db1:postgres")
+    assert [point["score"] for point in web1["history"]] == [90.0, 100.0]
+    assert db1["root_causes"][0]["affects"] == ["web1:page"] and db1["root_causes"][0]["why"]
+    assert made["lost"] == ['web1: the check "page" depends on "db1:x", but no such check was looked at there']
+    assert "(%d%%)" % round(100 * db1["root_causes"][0]["probability"]) in (tmp_path / "inspection.md").read_text(encoding="utf-8")
+    assert db1["root_causes"][0]["why"].replace('"', "&quot;") in (tmp_path / "inspection.html").read_text(encoding="utf-8")

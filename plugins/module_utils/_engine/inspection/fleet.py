@@ -1,0 +1,165 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dependencies between hosts: what was looked at on each of them, seen together on the controller."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import Result, count, overall
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import BAD, rank, skip, topmost, why
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import coverage, score
+
+# The checks that stand for a host itself, as its alerts are named, too.
+REACHABLE = "reachable"
+FAILED = "inspection"
+Node = t.Tuple[str, str]
+
+
+class Fleet(t.NamedTuple):
+    """outcomes: as given, with what fails on one host because of another marked so. changed: names of the hosts this happened on.
+    lost: (host, check, parent) of parents whose host was looked at without such a check."""
+
+    outcomes: dict[str, t.Any]
+    changed: set[str]
+    lost: list[tuple[str, str, str]]
+
+
+def split(parent: str, hosts: t.Container[str]) -> Node | None:
+    """(host, check) of a parent on another host, which is written ``host:check``; None where no known host stands in front."""
+    place = parent.find(":")
+    while place > 0:
+        if parent[:place] in hosts and parent[place + 1 :].strip():
+            return parent[:place], parent[place + 1 :].strip()
+        place = parent.find(":", place + 1)
+    return None
+
+
+def trace(outcomes: t.Mapping[str, t.Any]) -> Fleet:
+    """Turn what fails along with a check on another host into ``skipped``, and name the suspects of each host.
+
+    :arg outcomes: host -> what ``vigil.ops.inspect`` returned there; a host that was not reached fails in all of its checks
+    """
+    found = _results_of(outcomes)
+    if not any(_is_abroad(result, names) for results, names in found.values() for result in results):
+        return Fleet(dict(outcomes), set(), [])
+    graph = _Graph(outcomes, found)
+    traced, changed = dict(outcomes), set()
+    for host, (results, _names) in found.items():
+        after = [graph.judged(host, result) for result in results]
+        if after != results:
+            changed.add(host)
+            summary = count(after)
+            traced[host] = dict(
+                outcomes[host], results=after, summary=summary, status=overall(summary), score=score(after), coverage=coverage(after)
+            )
+    causes = graph.causes()
+    for host in {*causes, *changed}:
+        traced[host] = dict(traced[host], root_causes=causes.get(host, []))
+    return Fleet(traced, changed, graph.lost)
+
+
+Found = t.Dict[str, t.Tuple[t.List[Result], t.Set[str]]]
+
+
+def _results_of(outcomes: t.Mapping[str, t.Any]) -> Found:
+    """host -> its sound results and their names."""
+    found: Found = {}
+    for host, outcome in outcomes.items():
+        results = outcome.get("results") if isinstance(outcome, t.Mapping) and not outcome.get("unreachable") else None
+        if isinstance(results, (list, tuple)) and all(_is_result(result) for result in results):
+            found[host] = (list(results), {result["name"] for result in results})
+    return found
+
+
+def _is_result(result: t.Any) -> bool:
+    known = isinstance(result, dict) and all(key in result for key in ("status", "severity", "summary", "weight", "caused_by", "reason"))
+    return known and isinstance(result.get("name"), str) and isinstance(result.get("depends_on", []), list)
+
+
+def _is_abroad(result: Result, names: t.Container[str]) -> bool:
+    return any(parent not in names for parent in result.get("depends_on") or ())
+
+
+class _Graph:
+    """All checks of all hosts as (host, name) with what they depend on and how they are."""
+
+    def __init__(self, outcomes: t.Mapping[str, t.Any], found: Found) -> None:
+        self.statuses: dict[Node, str] = {}
+        self.parents: dict[Node, list[Node]] = {}
+        self.lost: list[tuple[str, str, str]] = []
+        self._outcomes = outcomes
+        self._found = found
+        self._results: dict[Node, Result] = {}
+        for host, (results, _names) in found.items():
+            for result in results:
+                self._add((host, result["name"]), result)
+        for host, (results, names) in found.items():
+            for result in results:
+                self._link(host, result, names)
+
+    def _add(self, node: Node, result: Result) -> None:
+        status = "critical" if result["status"] == "skipped" and result["caused_by"] else result["status"]
+        if status in BAD or node not in self.statuses:
+            self.statuses[node] = status
+            self._results[node] = result
+
+    def _link(self, host: str, result: Result, names: t.Container[str]) -> None:
+        node = (host, result["name"])
+        for parent in result.get("depends_on") or ():
+            above = (host, parent) if parent in names else self._abroad(host, result, str(parent))
+            if above is not None and above != node:
+                self.parents.setdefault(node, []).append(above)
+
+    def _abroad(self, host: str, result: Result, parent: str) -> Node | None:
+        """The node of a parent on another host; that host's own one when it could not be looked at."""
+        node = split(parent, self._outcomes)
+        if node is None:
+            return None
+        outcome = self._outcomes[node[0]]
+        if node[0] in self._found:
+            if node not in self.statuses and node[1] not in (REACHABLE, FAILED):
+                self.lost.append((host, result["name"], parent))
+            return node
+        if not isinstance(outcome, t.Mapping) or not (outcome.get("unreachable") or outcome.get("failed")):
+            return None
+        own = (node[0], REACHABLE if outcome.get("unreachable") else FAILED)
+        self.statuses[own] = "critical"
+        return own
+
+    def judged(self, host: str, result: Result) -> Result:
+        """The result, as a skipped one where a check on another host explains it."""
+        node = (host, result["name"])
+        if result["status"] not in BAD and not (result["status"] == "skipped" and result["caused_by"]):
+            return result
+        cause = topmost(self.parents.get(node, ()), self.parents, self.statuses)
+        if cause is None or self._said(cause, host) == result["caused_by"]:
+            return result
+        marked = dict(result)
+        skip(marked, self._said(cause, host))
+        return marked
+
+    def _said(self, node: Node, host: str) -> str:
+        return node[1] if node[0] == host else f"{node[0]}:{node[1]}"
+
+    def causes(self) -> dict[str, list[dict[str, t.Any]]]:
+        """The suspects by the host they are on."""
+        found: dict[str, list[dict[str, t.Any]]] = {}
+        for one in rank(self.parents, self.statuses):
+            host, name = one.node
+            known = self._results.get(one.node) or {"reason": "unreachable" if name == REACHABLE else "failed", "summary": ""}
+            status = self.statuses[one.node]
+            found.setdefault(host, []).append(
+                {
+                    "name": name,
+                    "status": status,
+                    "reason": known["reason"],
+                    "summary": known["summary"],
+                    "affects": [self._said(node, host) for node in one.affects],
+                    "probability": one.probability,
+                    "why": why(one, status, known["reason"], lambda node, host=host: self._said(node, host)),  # type: ignore[misc]
+                }
+            )
+        return found
