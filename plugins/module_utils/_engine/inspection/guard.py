@@ -67,7 +67,7 @@ class Memory:
     """What is kept of a service between runs; times are seconds since the epoch.
 
     :ivar failures: looks in a row that counted; since: the first bad look of this outage; seen: the last look that saw anything
-    :ivar restarts: those within the window; attempts: restarts in this outage
+    :ivar restarts: those within the window; last: the last one, however long ago; attempts: restarts in this outage
     :ivar told: what was told of this outage last, empty when nothing was; obstacle: kind of the last one
     :ivar counter: how often systemd had restarted the unit by itself at the last look
     """
@@ -76,6 +76,7 @@ class Memory:
     since: t.Optional[float] = None
     seen: t.Optional[float] = None
     restarts: t.List[float] = dataclasses.field(default_factory=list)
+    last: t.Optional[float] = None
     attempts: int = 0
     told: str = ""
     gave_up: bool = False
@@ -87,7 +88,7 @@ class Memory:
 class Verdict(t.NamedTuple):
     """What follows of a look. ``memory`` is to be kept before anything is done.
 
-    :ivar status: healthy, unknown, grace, failing, waiting, restart, given_up, or the kind of an obstacle
+    :ivar status: healthy, unknown, grace, failing, waiting, restart, due, given_up, or the kind of an obstacle
     """
 
     status: str
@@ -96,8 +97,11 @@ class Verdict(t.NamedTuple):
     events: t.List[Event]
 
 
-def judge(memory: Memory, look: Look, limits: Limits, now: float) -> Verdict:
-    """What follows of one look; ``memory`` is not changed."""
+def judge(memory: Memory, look: Look, limits: Limits, now: float, may_restart: bool = True) -> Verdict:
+    """What follows of one look; ``memory`` is not changed.
+
+    :arg may_restart: False: a restart is only said to be due
+    """
     kept = _aged(memory, look, limits, now)
     if look.well is None:
         return Verdict("unknown", look.sentence, kept, [])
@@ -119,7 +123,7 @@ def judge(memory: Memory, look: Look, limits: Limits, now: float) -> Verdict:
         return Verdict("failing", f"{look.sentence} ({kept.failures} of {limits.failures} looks)", kept, [])
     if look.obstacle is not None:
         return _held(kept, look, look.obstacle, now)
-    return _to_do(kept, look, limits, now)
+    return _to_do(kept, look, limits, now, may_restart)
 
 
 def restarted(memory: Memory, well: t.Optional[bool], sentence: str, is_worse: bool, now: float) -> Verdict:
@@ -146,7 +150,7 @@ def _aged(memory: Memory, look: Look, limits: Limits, now: float) -> Memory:
     kept = _copy(memory)
     # a restart at the very edge of the window still counts
     kept.restarts = sorted(min(at, now) for at in memory.restarts if now - at <= limits.within)
-    kept.since = None if memory.since is None else min(memory.since, now)
+    kept.since, kept.last = (None if at is None else min(at, now) for at in (memory.since, memory.last))
     is_stale = memory.seen is not None and now - memory.seen > max(STALE, limits.within)
     is_booted = bool(memory.boot and look.boot and memory.boot != look.boot)
     if is_stale or is_booted:
@@ -161,15 +165,14 @@ def _well(kept: Memory, now: float) -> Verdict:
         downtime = _downtime(kept, now)
         times = f" after {kept.attempts} restart{'' if kept.attempts == 1 else 's'}" if kept.attempts else ""
         events = [_event("recovered", "info", f"it is well again{times}; it was down for {format_duration(downtime)}", kept, now)]
-    fresh = Memory(seen=now, restarts=kept.restarts, boot=kept.boot, counter=kept.counter)
+    fresh = Memory(seen=now, restarts=kept.restarts, last=kept.last, boot=kept.boot, counter=kept.counter)
     return Verdict("healthy", "", fresh, events)
 
 
 def _grace_left(kept: Memory, look: Look, limits: Limits, now: float) -> t.Optional[str]:
     """A half sentence where this look does not count, as the service may still be starting."""
-    last = kept.restarts[-1] if kept.restarts else None
-    if last is not None and now - last < limits.grace:
-        return f"it was restarted {format_duration(now - last)} ago and has {format_duration(limits.grace)} to come up"
+    if kept.last is not None and now - kept.last < limits.grace:
+        return f"it was restarted {format_duration(now - kept.last)} ago and has {format_duration(limits.grace)} to come up"
     if look.is_fresh:
         return f"it has just been started and has {format_duration(limits.grace)} to come up"
     return None
@@ -183,7 +186,7 @@ def _held(kept: Memory, look: Look, obstacle: Obstacle, now: float) -> Verdict:
     return Verdict(obstacle.kind, f"{look.sentence}; {obstacle.sentence}", kept, events)
 
 
-def _to_do(kept: Memory, look: Look, limits: Limits, now: float) -> Verdict:
+def _to_do(kept: Memory, look: Look, limits: Limits, now: float, may_restart: bool) -> Verdict:
     if len(kept.restarts) >= limits.max_restarts:
         kept.gave_up, kept.told = True, "given_up"
         spent = f"{len(kept.restarts)} restarts within {format_duration(limits.within)}" if kept.restarts else "no restart is allowed"
@@ -192,23 +195,26 @@ def _to_do(kept: Memory, look: Look, limits: Limits, now: float) -> Verdict:
     wait = _pause_left(kept, limits, now)
     if wait > 0:
         return Verdict("waiting", f"{look.sentence}; it is not restarted again for {format_duration(wait)}", kept, [])
+    if not may_restart:
+        return Verdict("due", f"{look.sentence}; a restart is due", kept, [])
     count = kept.failures
     kept.restarts.append(now)
+    kept.last = now
     kept.attempts += 1
     kept.failures = 0
     kept.told = "restart"
     looks = f"{count} looks in a row" if count > 1 else "one look"
-    message = f"{look.sentence} ({looks}); restart {kept.attempts}, {len(kept.restarts)} of {limits.max_restarts}"
-    message += f" within {format_duration(limits.within)}"
+    number = f"{len(kept.restarts)} of {limits.max_restarts} within {format_duration(limits.within)}"
+    message = f"{look.sentence} ({looks}); it is restarted ({number})"
     return Verdict("restart", message, kept, [_event("restart", "error", message, kept, now, look)])
 
 
 def _pause_left(kept: Memory, limits: Limits, now: float) -> float:
     """Each restart of an outage waits twice as long as the one before, at most as long as the window."""
-    if not kept.attempts or not kept.restarts:
+    if not kept.attempts or kept.last is None:
         return 0.0
     pause = limits.backoff * 2.0 ** min(kept.attempts - 1, _LONGEST_DOUBLING)
-    return kept.restarts[-1] + min(pause, max(limits.within, limits.backoff)) - now
+    return kept.last + min(pause, max(limits.within, limits.backoff)) - now
 
 
 def _downtime(kept: Memory, now: float) -> float:

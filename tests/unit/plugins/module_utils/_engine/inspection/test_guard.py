@@ -126,6 +126,11 @@ def test_each_restart_of_an_outage_waits_twice_as_long():
     assert gaps == [100, 200, 400, 800] and world.statuses[1] == "waiting"
 
 
+def test_grace_longer_than_the_window_is_kept():
+    world = World(Limits(failures=1, max_restarts=1, within=10, backoff=0, grace=60))
+    assert [world.look(), world.look(after=30), world.look(after=30)] == ["restart", "grace", "restart"]
+
+
 def test_the_pause_begins_anew_after_success():
     world = World(Limits(failures=1, max_restarts=5, within=86400, backoff=100, grace=0))
     for _n in range(20):

@@ -1,0 +1,41 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Results whose events depend on what is known in the store: those of dns_diff and of service_guard, told by their shape."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_events, guard_events
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route, Step
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Unit
+
+Outcome = t.Mapping[str, t.Any]
+Given = t.Tuple[str, Outcome, str, float]
+
+
+def is_outcome(outcome: t.Any) -> bool:
+    """Whether this is such a result."""
+    return dns_events.is_outcome(outcome) or guard_events.is_outcome(outcome)
+
+
+def commit(unit: Unit, given: Given, routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool) -> t.List[Step]:
+    """Keep what a result (host, outcome, service, now) is to tell, and that it was received."""
+    room = guard_events if guard_events.is_outcome(given[1]) else dns_events
+    return room.commit(unit, given, routes, hide, dry)
+
+
+def every(host: str, outcome: Outcome, service: str, now: float) -> t.List[Event]:
+    """All events of a result, for a store that does not exist yet."""
+    room = guard_events if guard_events.is_outcome(outcome) else dns_events
+    return room.every(host, outcome, service, now)
+
+
+def count(outcome: Outcome) -> int:
+    """How many events are lost with it."""
+    return len(outcome["events"] if guard_events.is_outcome(outcome) else outcome["changes"])
