@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
-from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import names, rrset
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import names, rrset, zonefile
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import rdata_text
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -21,11 +20,9 @@ if t.TYPE_CHECKING:  # pragma: no cover
 Records = t.Dict[t.Tuple[str, int], t.Tuple[str, ...]]
 # bytes of each hash
 ALGORITHMS = {"hmac-md5": 16, "hmac-sha1": 20, "hmac-sha224": 28, "hmac-sha256": 32, "hmac-sha384": 48, "hmac-sha512": 64}
-LARGEST_FILE = 512 * 1024 * 1024
-_NS, _SOA, _DS = 2, 6, 43
+_NS, _CNAME, _SOA, _DNAME, _DS = 2, 5, 6, 39, 43
 # made by the server while it signs, or different on every server
 _MADE = frozenset((46, 47, 50, 51, 65534))
-_LINE = re.compile(r"^(.*):([0-9]+):\s*(.*)$", re.DOTALL)
 
 
 class Key(t.NamedTuple):
@@ -71,55 +68,27 @@ def read_key(given: t.Any) -> t.Optional[Key]:
 
 
 def from_file(path: str, zone: str) -> t.Any:
-    """The zone in a master file (RFC 1035 section 5).
+    """The zone in a master file (RFC 1035 section 5), with the files that it includes.
 
     :raises ZoneError: it cannot be read; the line is named
     """
-    import dns.exception
     import dns.zone
 
+    def parse(text: str, check: bool = False) -> t.Any:
+        return dns.zone.from_text(text, origin=zone.rstrip(".") + ".", relativize=False, check_origin=check)
+
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read(LARGEST_FILE + 1)
-    except OSError as exc:
-        raise ZoneError(f"zone_file: {path} cannot be read ({(exc.strerror or str(exc)).lower()})") from exc
-    if len(text) > LARGEST_FILE:
-        raise ZoneError(f"zone_file: {path} is larger than {LARGEST_FILE // 1024**2} MiB")
+        file = zonefile.read(path, zone)
+    except zonefile.ZoneFileError as exc:
+        raise ZoneError(f"zone_file: {exc}") from exc
     try:
-        return _parsed(text, zone)
+        return parse(file.text(), True)
     except dns.zone.NoSOA:
         raise ZoneError(f"zone_file: {path} has no SOA record of {zone}; is it the file of that zone?") from None
     except dns.zone.NoNS:
         raise ZoneError(f"zone_file: {path} has no NS record of {zone}") from None
     except Exception as exc:
-        raise ZoneError(f"zone_file: {path}, {_place(text, zone, exc)}") from exc
-
-
-def _parsed(text: str, zone: str, check: bool = True) -> t.Any:
-    import dns.zone
-
-    return dns.zone.from_text(text, origin=zone.rstrip(".") + ".", relativize=False, check_origin=check)
-
-
-def _place(text: str, zone: str, exc: Exception) -> str:
-    """``line 7 ("www IN A 1.2.3"): what is wrong``. The library counts to where it stopped reading, which may be the line after."""
-    found = _LINE.match(str(exc))
-    if found is None:
-        return f"a record cannot be used: {' '.join(str(exc).split())[:200]}"
-    lines = text.splitlines()
-    number = min(int(found.group(2)), len(lines) + 1)
-    if number > 1 and _fails("\n".join(lines[: number - 1]) + "\n", zone):
-        number -= 1
-    shown = " ".join(lines[number - 1].split())[:80] if number <= len(lines) else "the end of the file"
-    return f'line {number} ("{shown}"): {" ".join(found.group(3).split())[:160].rstrip(".").lower() or "it cannot be read"}'
-
-
-def _fails(text: str, zone: str) -> bool:
-    try:
-        _parsed(text, zone, check=False)
-    except Exception:  # noqa: BLE001 - only whether
-        return True
-    return False
+        raise ZoneError(f"zone_file: {zonefile.problem(file, exc, parse)}") from exc
 
 
 def transfer(server: Server, zone: str, key: t.Optional[Key], timeout: float, lifetime: float) -> t.Any:
@@ -184,14 +153,59 @@ def records(zone: t.Any, kinds: t.Optional[t.Collection[int]] = None) -> Records
         if (kinds is None and (kind in _MADE or kind == _SOA)) or (kinds is not None and kind not in kinds):
             continue
         found[_name(owner), kind] = tuple(sorted({rdata_text(rdata) for rdata in rdataset}))
-    cuts = {_name(owner) for owner, rdataset in zone.iterate_rdatasets() if int(rdataset.rdtype) == _NS} - {apex}
-    return {key: values for key, values in found.items() if _is_answered(key[0], key[1], apex, cuts)}
+    cut = cuts(zone)
+    return {key: values for key, values in found.items() if is_answered(key[0], key[1], apex, cut)}
 
 
-def _is_answered(name: str, kind: int, apex: str, cuts: t.Collection[str]) -> bool:
-    if name in cuts:
+class Lookup:
+    """Finds in the records of a zone what its servers answer with (RFC 1034 section 4.3.2)."""
+
+    def __init__(self, found: Records, apex: str) -> None:
+        self._found, self._apex = found, apex
+        self._owners = {owner for owner, _kind in found}
+        self._exist = {parent for owner in self._owners for parent in rrset.parents(owner)}  # with those between, which have no record
+
+    def __call__(self, name: str, kind: int) -> t.Tuple[int, t.Tuple[str, ...]]:
+        """Type and records of a name: its own, those of the wildcard that stands for it, or the CNAME where it is an alias."""
+        if name not in self._exist:
+            closest = next((parent for parent in rrset.parents(name) if parent in self._exist), self._apex)
+            name = "*" if closest == "." else f"*.{closest}"
+        if (name, kind) not in self._found and (name, _CNAME) in self._found:
+            kind = _CNAME
+        return kind, self._found.get((name, kind), ())
+
+
+class Cuts(t.NamedTuple):
+    """Where a zone ends: names with a delegation, whose other records are the child's, and names whose children a DNAME hides."""
+
+    delegations: t.FrozenSet[str] = frozenset()
+    aliases: t.FrozenSet[str] = frozenset()
+
+    def hides(self, name: str) -> bool:
+        """Whether the zone's servers answer with something else than this zone's records of the name, itself or below."""
+        above = rrset.parents(name)
+        return any(parent in self.delegations for parent in above) or any(parent in self.aliases for parent in above[1:])
+
+
+def cuts(zone: t.Any) -> Cuts:
+    """Where the zone ends."""
+    owners: t.Dict[int, t.Set[str]] = {_NS: set(), _DNAME: set()}
+    for owner, rdataset in zone.iterate_rdatasets():
+        if int(rdataset.rdtype) in owners:
+            owners[int(rdataset.rdtype)].add(_name(owner))
+    return Cuts(frozenset(owners[_NS] - {_name(zone.origin)}), frozenset(owners[_DNAME]))
+
+
+def is_answered(name: str, kind: int, apex: str, cut: Cuts) -> bool:
+    """Whether the servers of the zone answer for a name and type with what is in it."""
+    if name in cut.delegations and not cut.hides(_parent(name)):
         return kind == _DS
-    return rrset.is_below(name, apex) and not any(parent in cuts for parent in rrset.parents(name)[1:])
+    return rrset.is_below(name, apex) and not cut.hides(name)
+
+
+def _parent(name: str) -> str:
+    above = rrset.parents(name)
+    return above[1] if len(above) > 1 else "."
 
 
 def serial(zone: t.Any) -> t.Optional[int]:

@@ -40,6 +40,8 @@ class Asker:
         with self._lock:
             self.queries += outcome.stats.get("queries", 0) + outcome.stats.get("streamed", 0)
             self.seconds += time.monotonic() - begin
+        for answer in outcome.answers.values():
+            _name_alias(answer)
         return outcome
 
     def _validate(self, outcome: resolver.Outcome, questions: t.Sequence[wire.Question], among: t.Sequence[Server]) -> None:
@@ -62,18 +64,15 @@ class Asker:
     def lame(self, asked: t.Sequence[t.Tuple[wire.Question, Answer]]) -> t.Set[int]:
         """Which negative answers nobody stands behind: they name no zone that the name is in (RFC 2308 section 3), and neither does the
         same server when it is asked for the SOA of the name and of those above it."""
-        open_ = {
-            at: rrset.parents(_end(question, answer))
-            for at, (question, answer) in enumerate(asked)
-            if answer.soa is None or not rrset.is_below(_end(question, answer), answer.soa)
-        }
+        open_ = {at: rrset.parents(_end(*one)) for at, one in enumerate(asked) if needs_proof(*one)}
         unproved: t.Set[int] = set()
         while open_:
             by_server: t.Dict[str, t.List[int]] = {}
             for at in open_:
                 by_server.setdefault(str(asked[at][1].nameserver), []).append(at)
             for label, group in by_server.items():
-                servers = [server for server in self.request.servers if server.label == label] or self.request.servers
+                every = [*self.request.servers, *self.request.reference]
+                servers = [server for server in every if server.label == label][:1] or self.request.servers
                 outcome = self.ask([wire.question(open_[at][0], _SOA) for at in group], servers)
                 for number, at in enumerate(group):
                     reply = outcome.answers[number]
@@ -85,6 +84,17 @@ class Asker:
                     else:
                         open_[at] = open_[at][1:]
         return unproved
+
+
+def needs_proof(question: wire.Question, answer: Answer) -> bool:
+    """Whether a negative answer names no zone that the name is in."""
+    return answer.soa is None or not rrset.is_below(_end(question, answer), answer.soa)
+
+
+def _name_alias(answer: Answer) -> None:
+    """A server that has the name, and it leads to a zone that this server has not: the alias is all that it knows, and what is compared."""
+    if answer.status == "nodata" and answer.chain and answer.aa and answer.soa is None:
+        answer.status, answer.rdata, answer.message = "noerror", (f"CNAME {answer.chain[-1]}",), ""
 
 
 def _end(question: wire.Question, answer: Answer) -> str:
@@ -103,7 +113,7 @@ def failure(answer: Answer, status: str = "", message: str = "") -> Failure:
     }
 
 
-def lameness(answer: Answer) -> Failure:
-    """A negative answer that is not believed."""
+def lameness(answer: Answer, kept: bool = False) -> Failure:
+    """A negative answer that is not believed. ``kept``: what was known before stays."""
     what = f"{answer.nameserver} says that {answer.name} has no {answer.type} record, but names no zone that it is in"
-    return failure(answer, "lame", f"{what}; the records known before are kept")
+    return failure(answer, "lame", what + ("; the records known before are kept" if kept else ""))

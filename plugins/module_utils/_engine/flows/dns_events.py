@@ -19,8 +19,10 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Unit
 
 MANY = 20  # so many changes of one moment, or failures, are told one by one; more are one event that names the first
-MASS, MANY_FAIL = "dns mass change", "dns names"
+MASS, MANY_FAIL, MANY_DIFFER = "dns mass change", "dns names", "dns differences"
+FAILS = " fails"
 _SHOWN = 10
+_LONGEST = 250  # so many letters of one change in the message for many
 Outcome = t.Mapping[str, t.Any]
 
 
@@ -55,11 +57,27 @@ def events_of(unit: t.Optional[Unit], host: str, outcome: Outcome, service: str,
     firing = [make.mass(mass[0], now)] if mass else []
     notes: t.List[t.Tuple[Event, str]] = []
     if outcome["against"] == "previous":
-        notes = _notes(changes, make, now)
+        notes = _notes(changes, make, now, _count(outcome, "changed") + _count(outcome, "returned_again"))
     else:
-        firing += make.several([(one, make.difference(one, now)) for one in changes], "dns differences", "differ", now)
-    firing += make.several([(one, make.failed(one, now)) for one in outcome["failures"]], MANY_FAIL, "cannot be looked at", now, outcome)
+        differences = [(group[0], make.difference(group, now)) for group in _by_name(changes)]
+        firing += make.several(differences, MANY_DIFFER, "differ", now, _count(outcome, "changed"))
+    failed = [(group[0], make.failed(group, now)) for group in _by_name(outcome["failures"])]
+    firing += make.several(failed, MANY_FAIL, "cannot be looked at", now, _count(outcome, "failed"))
     return Told(source, firing + _over(unit, source, firing, outcome, now), notes)
+
+
+def _count(outcome: Outcome, key: str) -> int:
+    """How many there were, which is more than are in a result that is cut short."""
+    stats = outcome.get("stats")
+    return int(stats.get(key) or 0) if isinstance(stats, t.Mapping) and outcome.get("truncated") else 0
+
+
+def _by_name(found: t.Iterable[Outcome]) -> t.List[t.List[Outcome]]:
+    """One alert a name and type, whatever number of servers and expectations it is about."""
+    groups: t.Dict[t.Tuple[t.Any, t.Any], t.List[Outcome]] = {}
+    for one in found:
+        groups.setdefault((one["name"], one["type"]), []).append(one)
+    return list(groups.values())
 
 
 def every(host: str, outcome: Outcome, service: str, now: float) -> t.List[Event]:
@@ -92,26 +110,48 @@ def commit(
 
 
 def _over(unit: t.Optional[Unit], source: str, firing: t.Sequence[Event], outcome: Outcome, now: float) -> t.List[Event]:
-    """Open alerts of this source that did not come again. Of a result that is cut short nothing can be known to be over."""
+    """Open alerts of this source that did not come again, where it was looked. Of a result that is cut short nothing can be known to be over."""
     if unit is None or outcome.get("truncated"):
         return []
     still = {event["fingerprint"] for event in firing}
-    if any(event["check"] == MANY_FAIL for event in firing):
-        still |= {episode.fingerprint for episode in episodes.open_from(unit, source) if episode.event.get("labels", {}).get("name")}
+    unseen = {(str(one["name"]), str(one["type"])) for one in outcome["failures"]}
+    checks = {event["check"] for event in firing}
     return [
         dict(
             episode.event, status="resolved", message=_WELL.get(str(episode.event.get("check")), "it is well again"), timestamp=rfc3339(now)
         )
         for episode in episodes.open_from(unit, source)
-        if episode.fingerprint not in still
+        if episode.fingerprint not in still and not _is_open(episode.event, checks, unseen, outcome)
     ]
 
 
+def _is_open(event: Event, checks: t.Container[str], unseen: t.Collection[t.Tuple[str, str]], outcome: Outcome) -> bool:
+    """Whether an alert that did not come again is not known to be over: it is in one for many now, or was not looked at.
+
+    :arg checks: of the alerts that came
+    :arg unseen: names and types of the failures
+    """
+    check, labels = str(event.get("check")), event.get("labels") or {}
+    if "name" in labels:
+        is_failure = check.endswith(FAILS)
+        if (MANY_FAIL if is_failure else MANY_DIFFER) in checks or MANY_FAIL in checks:
+            return True
+        return not is_failure and (str(labels["name"]), str(labels.get("type"))) in unseen
+    if check == MANY_FAIL:
+        return False
+    seen = sum(int(outcome["stats"].get(key) or 0) for key in _SEEN)
+    return len(unseen) > seen
+
+
+_SEEN = ("unchanged", "changed", "unconfirmed", "held", "flapping", "rotating")
 _WELL = {MASS: "no mass of changes is held back any more", MANY_FAIL: "the names are looked at again"}
 
 
-def _notes(changes: t.Sequence[Outcome], make: _Maker, now: float) -> t.List[t.Tuple[Event, str]]:
-    """One event a change; of very many of one run one for all. What was seen at one time stays one group whenever it is returned again."""
+def _notes(changes: t.Sequence[Outcome], make: _Maker, now: float, number: int) -> t.List[t.Tuple[Event, str]]:
+    """One event a change; of very many of one run one for all. What was seen at one time stays one group whenever it is returned again.
+
+    :arg number: how many there were, of which these are the first
+    """
     groups: t.Dict[str, t.List[Outcome]] = {}
     for one in changes:
         groups.setdefault(str(one.get("time") or rfc3339(now)), []).append(one)
@@ -121,7 +161,7 @@ def _notes(changes: t.Sequence[Outcome], make: _Maker, now: float) -> t.List[t.T
         if len(group) <= MANY:
             notes += [(make.changed(one, at), str(one.get("id") or "")) for one in group]
         else:
-            notes.append((make.many_changed(group, at), _digest(group)))
+            notes.append((make.many_changed(group, at, number if len(groups) == 1 else 0), _digest(group)))
     return notes
 
 
@@ -148,41 +188,51 @@ class _Maker:
         severity = "error" if one["kind"] == "removed" else "warning"
         return self._event(f"dns {one['name']} {one['type']}", at, one, severity=severity, message=sentence(one), observed=observed)
 
-    def many_changed(self, group: t.Sequence[Outcome], at: float) -> Event:
+    def many_changed(self, group: t.Sequence[Outcome], at: float, number: int) -> Event:
         """Very many changes of one run."""
-        shown = "; ".join(sentence(one) for one in group[:_SHOWN])
-        message = (
-            f"{len(group)} DNS records have changed: {shown}; and {len(group) - _SHOWN} more, see vigil.ops.history_info with kind changes"
-        )
-        return self._event("dns changes", at, severity="error", message=message, metrics={"changes": len(group)})
+        number = max(number, len(group))
+        shown = "; ".join(_brief(sentence(one)) for one in group[:_SHOWN])
+        message = f"{number} DNS records have changed: {shown}; and {number - _SHOWN} more, see vigil.ops.history_info with kind changes"
+        return self._event("dns changes", at, severity="error", message=message, metrics={"changes": number})
 
-    def difference(self, one: Outcome, at: float) -> Event:
-        """A record that is not as it should be, or not the same elsewhere."""
-        message = sentence(one) + (f" ({one['message']})" if one.get("message") else "")
+    def difference(self, group: t.Sequence[Outcome], at: float) -> Event:
+        """A record that is not as it should be, or not the same elsewhere, perhaps at several servers."""
+        one = group[0]
+        message = "; ".join(differs(each) for each in group)
         return self._event(f"dns {one['name']} {one['type']} differs", at, one, severity="error", message=message)
 
-    def failed(self, one: Outcome, at: float) -> Event:
-        """A name that cannot be looked at."""
-        message = one.get("message") or f"{one['name']} {one['type']}: {one['status']}"
+    def failed(self, group: t.Sequence[Outcome], at: float) -> Event:
+        """A name that cannot be looked at, perhaps at several servers."""
+        one = group[0]
+        message = "; ".join(dict.fromkeys(each.get("message") or f"{each['name']} {each['type']}: {each['status']}" for each in group))
         return self._event(
-            f"dns {one['name']} {one['type']} fails", at, one, severity="error", message=message, observed={"status": one["status"]}
+            f"dns {one['name']} {one['type']}{FAILS}", at, one, severity="error", message=message, observed={"status": one["status"]}
         )
 
     def mass(self, one: Outcome, at: float) -> Event:
         """A mass of changes that is held back."""
         return self._event(MASS, at, severity="critical", message=str(one.get("message") or "very many names have changed at once"))
 
-    def several(
-        self, each: t.Sequence[t.Tuple[Outcome, Event]], check: str, what: str, at: float, outcome: t.Optional[Outcome] = None
-    ) -> t.List[Event]:
+    def several(self, each: t.Sequence[t.Tuple[Outcome, Event]], check: str, what: str, at: float, number: int) -> t.List[Event]:
         """The events one by one, or one in the place of very many."""
         if len(each) <= MANY:
             return [event for _one, event in each]
-        number = max(len(each), int((outcome or {}).get("stats", {}).get("failed") or 0))
+        number = max(len(each), number)
         first = ", ".join(f"{one['name']} {one['type']} ({one['status']})" for one, _event in each[:_SHOWN])
         return [
             self._event(check, at, severity="critical", message=f"{number} DNS names {what}, such as {first}", metrics={"names": number})
         ]
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def differs(one: Outcome) -> str:
+    """A difference as a sentence: what should be there, and what is."""
+    before, after = (", ".join(str(value) for value in one[side]) or "no record" for side in ("before", "after"))
+    more = f" ({one['message']})" if one.get("message") else ""
+    return f"{one['name']} {one['type']} should be {before} and is {after}{more}"
 
 
 def sentence(one: Outcome) -> str:

@@ -14,7 +14,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer impor
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.diff import Change, change, is_mass
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.rotation import LOOKS, Pool
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.wire import Question
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_asker import Asker, Failure, failure, lameness
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_asker import Asker, Failure, failure, lameness, needs_proof
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.dns import MOST_PRINTS, Record
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -39,17 +39,20 @@ class Judge:
     """Judges one run.
 
     :ivar records: what is to be known from now on, by the question's tail
-    :ivar bases: of what is reported as a change, what was known before
+    :ivar bases: what was known before of each of these; those that are new are not in it
+    :ivar generation: of what was known
     """
 
     def __init__(self, request: Request, asker: Asker, now: float) -> None:
         self.request, self.asker, self.now = request, asker, now
         self.records: t.Dict[bytes, Record] = {}
         self.bases: t.Dict[bytes, Record] = {}
+        self.generation: t.Any = None
         self.changes: t.List[t.Tuple[bytes, Change]] = []
         self.failures: t.List[Failure] = []
         self.candidates: t.List[Candidate] = []
         self.fresh: t.List[t.Tuple[Question, Answer]] = []
+        self.unproved: t.List[t.Tuple[Question, Answer]] = []
         self.stats = dict.fromkeys(STATS, 0)
         self.compared = 0
 
@@ -66,6 +69,8 @@ class Judge:
             self.records[question.tail] = Record(answer.status, answer.rdata, answer.fingerprint, since=self.now)
             if self.request.rotation and answer.rdata:
                 self.fresh.append((question, answer))
+            if not answer.rdata and needs_proof(question, answer):
+                self.unproved.append((question, answer))
         elif answer.rdata == record.rdata:
             self.compared += 1
             self._same(question, answer, record)
@@ -101,12 +106,12 @@ class Judge:
         if answer.status != record.status:
             kept = kept._replace(status=answer.status)
         if kept is not record:
-            self.records[question.tail] = kept
+            self.records[question.tail], self.bases[question.tail] = kept, record
 
     def _rests(self, question: Question, answer: Answer, record: Record, memory: t.Mapping[str, t.Any]) -> None:
         verdict = flapping.rested(memory["flaps"], answer.rdata)
         if verdict.what == "settled" and verdict.told is not None:
-            self._tell(question, answer, record, verdict.told, "")
+            self._tell(question, answer, verdict.told, "")
         else:
             self.stats["flapping"] += 1
         self._keep(question, answer, record, dict(memory, flaps=verdict.memory))
@@ -146,6 +151,7 @@ class Judge:
         since = record.since if answer.rdata == record.rdata else self.now
         fingerprint = None if watched else answer.fingerprint
         self.records[question.tail] = Record(answer.status, answer.rdata, fingerprint, (), memory or None, since)
+        self.bases[question.tail] = record
 
     def learn_pools(self) -> None:
         """With rotation, names seen for the first time are looked at again at once: whoever rotates shows it now, and not as an alarm."""
@@ -161,7 +167,18 @@ class Judge:
             if pool.rotated:
                 self.stats["rotating"] += 1
                 self._keep(question, answer, self.records[question.tail], {"pool": pool.memory()})
+                del self.bases[question.tail]
         self.fresh = []
+
+    def believe(self) -> None:
+        """That a name has no record is learned when somebody stands behind it."""
+        lame = self.asker.lame(self.unproved) if self.unproved else set()
+        for at in sorted(lame):
+            question, answer = self.unproved[at]
+            del self.records[question.tail]
+            self.stats["learned"] -= 1
+            self.fail(lameness(answer))
+        self.unproved = []
 
     def confirm(self) -> None:
         """Look again at what looks like a change; what is left is one."""
@@ -178,7 +195,7 @@ class Judge:
         unproved = {id(gone[at]) for at in lame}
         for one in confirmed:
             if id(one) in unproved:
-                self.fail(lameness(one.answer))
+                self.fail(lameness(one.answer, kept=True))
             else:
                 self._moved(one)
         self.candidates = []
@@ -214,10 +231,10 @@ class Judge:
         if verdict.what == "silent":
             self.stats["flapping"] += 1
         else:
-            self._tell(one.question, one.answer, one.record, one.record.rdata, verdict.what)
+            self._tell(one.question, one.answer, one.record.rdata, verdict.what)
         self._keep(one.question, one.answer, one.record, memory)
 
-    def _tell(self, question: Question, answer: Answer, record: Record, before: t.Sequence[str], what: str) -> None:
+    def _tell(self, question: Question, answer: Answer, before: t.Sequence[str], what: str) -> None:
         more: t.Dict[str, t.Any] = {"status": answer.status, "nameserver": answer.nameserver}
         if what == "flapping":
             self.stats["flapping"] += 1
@@ -225,7 +242,6 @@ class Judge:
         else:
             self.stats["changed"] += 1
         self.changes.append((question.tail, change(answer.name, answer.type, before, answer.rdata, **more)))
-        self.bases[question.tail] = record
 
     def hold_back(self) -> t.Optional[Change]:
         """One entry in the place of a mass of changes, which are not known from now on, so that they are found again; None without one."""

@@ -11,6 +11,7 @@ import typing as t
 import uuid
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import names, wire
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import zone as zones
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.diff import Change
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_asker import Asker
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_judge import Judge
@@ -47,12 +48,15 @@ def compare(request: Request, asker: Asker, store: t.Optional[Store], check_mode
     tails = [question.tail for question in request.questions]
     known: t.Dict[bytes, t.Optional[bytes]] = {}
     others: t.Dict[bytes, t.Tuple[bytes, ...]] = {}
+    generation = None
     if store is not None:
         with store.view() as unit:
             known, others = state.prints(unit, request.view, tails)
+            generation = state.generation(unit, request.view)
     judge = Judge(request, asker, store.clock() if store is not None else time.time())
     for part in _parts(request.questions, known):
         _look(part, known, others, asker, judge, store)
+    judge.believe()
     judge.learn_pools()
     judge.confirm()
     mass = judge.hold_back()
@@ -61,6 +65,7 @@ def compare(request: Request, asker: Asker, store: t.Optional[Store], check_mode
         again = _pending(request, store)
         changes = [dict(one, time=rfc3339(judge.now), id=None) for _tail, one in judge.changes]
         return Found(judge, again, changes + ([dict(mass, time=rfc3339(judge.now), id=None)] if mass else []), "")
+    judge.generation = generation
     return _kept(request, judge, mass, store, tails)
 
 
@@ -70,8 +75,11 @@ def _add_known(request: Request, store: Store) -> None:
     with store.view() as unit:
         for tail in state.below(unit, request.view, names.to_wire(request.zone)):
             kind = int.from_bytes(tail[-4:-2], "big")
-            if tail not in have and (request.kinds is None or kind in request.kinds):
-                request.questions.append(wire.Question(names.to_text(tail[:-4]), kind, tail))
+            if tail in have or not (request.kinds is None or kind in request.kinds):
+                continue
+            name = names.to_text(tail[:-4])
+            if zones.is_answered(name, kind, request.zone, request.cuts):  # else somebody watches the child zone
+                request.questions.append(wire.Question(name, kind, tail))
 
 
 def _parts(questions: t.List[wire.Question], known: t.Mapping[bytes, t.Optional[bytes]]) -> t.Iterator[t.List[wire.Question]]:
@@ -135,34 +143,44 @@ def _kept(request: Request, judge: Judge, mass: t.Optional[Change], store: Store
             state.acknowledge(unit, request.view, request.batch)
         again = state.pending(unit, request.view)
         changes = _not_taken(unit, request.view, judge)
-        state.save(unit, request.view, judge.records.items())
+        if judge.records:
+            state.save(unit, request.view, judge.records.items())
         if untouched:
             state.touch(unit, request.view, [tail for tail in tails if tail not in judge.records], tails)
         number = state.new_batch(unit, request.view, token) if changes or again else 0
         state.add_changes(unit, request.view, changes, number)
-        return Found(judge, again, changes + _mass(unit, request, mass), token if number else "")
+        return Found(judge, again, changes + _mass(unit, judge, mass), token if number else "")
 
     return store.run(work, durable=bool(judge.changes or judge.stats["learned"]))
 
 
 def _not_taken(unit: Unit, view: str, judge: Judge) -> t.List[Change]:
-    """The changes but those that another run has seen meanwhile: what was known is not what it was when this one began."""
-    changes = []
-    for tail, one in judge.changes:
-        now, base = state.get(unit, view, tail), judge.bases[tail]
-        if now is not None and now.rdata != base.rdata:
-            judge.records.pop(tail, None)
-            judge.stats["changed"] -= one["kind"] != "flapping"
-        else:
-            changes.append(one)
-    return changes
+    """The changes but those of names that another run has written meanwhile: what was known is not what it was when this one began.
+
+    Nothing of these is kept, so the next run compares with what the other one has seen.
+    """
+    if state.generation(unit, view) == judge.generation:
+        return [one for _tail, one in judge.changes]
+    changes = dict(judge.changes)
+    for tail in list(judge.records):
+        now, base = state.get(unit, view, tail), judge.bases.get(tail)
+        if now is None or (base is not None and now.rdata == base.rdata):
+            continue
+        del judge.records[tail]
+        one = changes.pop(tail, None)
+        if base is None:
+            judge.stats["learned"] -= 1
+        elif one is not None and one["kind"] != "flapping":
+            judge.stats["changed"] -= 1
+    return list(changes.values())
 
 
-def _mass(unit: Unit, request: Request, mass: t.Optional[Change]) -> t.List[Change]:
-    """A mass change is told by every run that sees it, and kept in the history once."""
+def _mass(unit: Unit, judge: Judge, mass: t.Optional[Change]) -> t.List[Change]:
+    """A mass change is told by every run that sees it, and kept in the history once. A run that hardly saw anything does not end it."""
+    request = judge.request
     since = marks.get(unit, _MASS, request.view)
     if mass is None:
-        if since:
+        if since and judge.stats["failed"] <= judge.compared:
             marks.put(unit, _MASS, request.view, None)
         return []
     mass = dict(mass, time=rfc3339(unit.now))

@@ -16,7 +16,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import answer as answers
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import expected, names, rotation, rrtypes, wire
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Limits
-from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.zone import Key, read_key
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.zone import Cuts, Key, read_key
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_options import (
     Params,
     Refusal,
@@ -73,6 +73,7 @@ class Request:
     zone: str = ""
     zone_file: str = ""
     key: t.Optional[Key] = None
+    cuts: Cuts = dataclasses.field(default_factory=Cuts)
     kinds: t.Optional[t.FrozenSet[int]] = None
     limits: Limits = dataclasses.field(default_factory=Limits)
     dnssec: bool = False

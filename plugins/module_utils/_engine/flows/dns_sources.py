@@ -105,6 +105,7 @@ def against_nameservers(request: Request, asker: Asker) -> Compared:
                 left = [at for place, at in enumerate(open_) if _differs(again[0][place], again[1][place])]
                 compared.unconfirmed += len(open_) - len(left)
                 open_ = left
+            open_ = [at for at in open_ if not _is_unproved(asker, part[at], (first[0][at], first[number][at]), compared)]
             compared.changes += _told(asker, part, open_, first[0], first[number], reference, source)
         compared.failures += [failure(answer) for answer in first[0].values() if answer.status not in ANSWERED]
     return compared
@@ -133,6 +134,14 @@ def _at_once(asker: Asker, questions: t.Sequence[wire.Question], sources: t.Sequ
 
 def _differs(one: Answer, other: Answer) -> bool:
     return one.status in ANSWERED and other.status in ANSWERED and one.rdata != other.rdata
+
+
+def _is_unproved(asker: Asker, question: wire.Question, pair: t.Sequence[Answer], compared: Compared) -> bool:
+    """Whether the difference is only that one of the two is no server of the zone."""
+    gone = [(question, answer) for answer in pair if not answer.rdata]
+    lame = asker.lame(gone) if gone else set()
+    compared.failures += [lameness(gone[at][1]) for at in sorted(lame)]
+    return bool(lame)
 
 
 def _is_open(one: Answer, other: Answer, compared: Compared) -> bool:
@@ -215,18 +224,32 @@ def fetch(request: Request) -> t.Any:
 
 def zone_questions(request: Request, zone: t.Any) -> zones.Records:
     """The records of the zone that are asked for: of the names given, or of all; they become the request's questions."""
+    request.cuts = zones.cuts(zone)
     records = zones.records(zone, request.kinds)
     if request.questions:
         wanted = {question.name for question in request.questions}
         for name in wanted:
             if not rrset.is_below(name, request.zone):
                 raise zones.ZoneError(f"{name} is not in the zone {request.zone}")
-        # a name that the zone does not have must not be there either
+        look = zones.Lookup({**zones.records(zone), **records}, request.zone)
         records = {key: values for key, values in records.items() if key[0] in wanted}
         for question in request.questions:
-            records.setdefault((question.name, question.kind), ())
+            _add(request, question, records, look)
     request.questions = [wire.question(name, kind) for name, kind in records]
     return records
+
+
+def _add(request: Request, question: wire.Question, records: zones.Records, look: zones.Lookup) -> None:
+    """A name and type that was asked for and is not in the zone as such: the wildcard's, an alias, or nothing, which must not be there then either."""
+    name, kind = question.name, question.kind
+    if (name, kind) in records:
+        return
+    values: t.Tuple[str, ...] = ()
+    if request.against == "zone":
+        if request.cuts.hides(name):
+            raise zones.ZoneError(f"{name} is below a delegation or a DNAME, so the zone {request.zone} does not say what it is")
+        kind, values = look(name, kind)
+    records[name, kind] = values
 
 
 def against_zone(request: Request, asker: Asker, records: zones.Records) -> Compared:

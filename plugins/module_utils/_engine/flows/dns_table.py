@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_events import sentence
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_events import differs, sentence
 
 MOST = 20
 _WIDEST = 60
@@ -17,7 +17,8 @@ _COUNTS = ("learned", "unchanged", "changed", "failed", "unconfirmed", "held", "
 
 def table(outcome: t.Mapping[str, t.Any], title: str, columns: int = 120) -> str:
     """Changes and failures, the first of them, and last a line with all counts."""
-    rows = [(str(one["kind"]), _name(one), _rest(one)) for one in outcome["changes"]]
+    say = sentence if outcome.get("against", "previous") == "previous" else differs
+    rows = [(str(one["kind"]), _name(one), _rest(one, say(one))) for one in outcome["changes"]]
     rows += [(str(one["status"]), _name(one), str(one["message"])) for one in outcome["failures"]]
     shown = rows[:MOST]
     widths = [min(max([len(row[at]) for row in shown] or [0]), _WIDEST) for at in (0, 1)]
@@ -36,10 +37,9 @@ def _name(one: t.Mapping[str, t.Any]) -> str:
     return "" if one["name"] == "*" else f"{one['name']} {one['type']}"
 
 
-def _rest(one: t.Mapping[str, t.Any]) -> str:
+def _rest(one: t.Mapping[str, t.Any], text: str) -> str:
     if one["kind"] == "mass":
         return str(one["message"])
-    text = sentence(one)
     start = f"{one['name']} {one['type']} "
     return text[len(start) :] if text.startswith(start) else text
 

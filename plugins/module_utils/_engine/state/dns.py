@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import typing as t
+import uuid
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
@@ -63,6 +64,7 @@ def get(unit: Unit, view: str, tail: bytes) -> Record | None:
 
 def save(unit: Unit, view: str, records: t.Iterable[tuple[bytes, Record]]) -> None:
     """Write what is known now in the place of what was."""
+    marks.put(unit, "dns_generation", view, uuid.uuid4().hex)
     unit.bulk(
         "INSERT INTO dns_names (view, tail, status, rdata, print, others, memory, since, seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (view, tail) DO UPDATE SET status = excluded.status, rdata = excluded.rdata, print = excluded.print,"
@@ -85,9 +87,15 @@ def save(unit: Unit, view: str, records: t.Iterable[tuple[bytes, Record]]) -> No
 
 
 def below(unit: Unit, view: str, zone: bytes) -> list[bytes]:
-    """The questions of a view whose names are a zone's name (on the wire) or below it."""
-    rows = unit.all("SELECT tail FROM dns_names WHERE view = ? AND instr(tail, ?) > 0", (view, zone))
+    """The questions of a view whose names are a zone's name (on the wire) or below it, and that have records, or flap between some and none."""
+    sql = "SELECT tail FROM dns_names WHERE view = ? AND instr(tail, ?) > 0 AND (rdata != '' OR memory LIKE '%\"told\"%')"
+    rows = unit.all(sql, (view, zone))
     return [tail for (tail,) in rows if tail[:-4].endswith(zone)]
+
+
+def generation(unit: Unit, view: str) -> t.Any:
+    """Another one whenever something of the view was saved."""
+    return marks.get(unit, "dns_generation", view)
 
 
 def _set(tails: t.Sequence[bytes], view: str) -> str:

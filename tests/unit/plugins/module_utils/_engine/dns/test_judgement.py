@@ -140,3 +140,43 @@ def test_what_is_below_a_delegation_is_not_asked(tmp_path):
     read = zone.from_file(str(place), "example.test")
     assert set(zone.records(read)) == {("example.test", 2), ("ns.example.test", 1), ("sub.example.test", 43)}
     assert set(zone.records(read, {6})) == {("example.test", 6)} and zone.serial(read) == 7
+
+
+SOA = "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns.other.\n"
+
+
+def test_zone_files_include_others(tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "zone").write_text(SOA + '$ORIGIN o\n$INCLUDE more/a sub\nlast A 192.0.2.3\n$INCLUDE "more/b"\n')
+    (tmp_path / "more" / "a").write_bytes(b"\xef\xbb\xbfone A 192.0.2.1\r\n$INCLUDE b\r\n$ORIGIN elsewhere\r\n")
+    (tmp_path / "more" / "b").write_text("two A 192.0.2.2\n")
+    found = zone.records(zone.from_file(str(tmp_path / "zone"), "example.test"), {1})
+    assert sorted(name for name, _kind in found) == [
+        "last.o.example.test",
+        "one.sub.o.example.test",
+        "two.o.example.test",
+        "two.sub.o.example.test",
+    ]
+
+
+def test_errors_in_and_about_included_files_name_the_place(tmp_path):
+    place, inner = tmp_path / "zone", tmp_path / "inner"
+    place.write_text(SOA + "www A 192.0.2.1\n$INCLUDE inner\nlast A 192.0.2.3\n")
+    for text, words in (
+        (None, f'{place}, line 5 ("$INCLUDE inner"): {inner} cannot be read (no such file or directory)'),
+        ("one A 192.0.2.1\n\ntwo A 192.0.2\n", f'{inner}, line 3 ("two A 192.0.2"): '),
+        ("$INCLUDE inner\n", "files include each other more than 10 deep"),
+    ):
+        if text is not None:
+            inner.write_text(text)
+        with pytest.raises(zone.ZoneError) as problem:
+            zone.from_file(str(place), "example.test")
+        assert words in str(problem.value)
+
+
+def test_a_record_that_is_wrong_only_beside_others_is_found(tmp_path):
+    place = tmp_path / "zone"
+    filler = "".join(f"n{number} TXT ( a\n  b )\n" for number in range(50))
+    place.write_text(SOA + filler + "bad CNAME www\n" + filler + "bad A 192.0.2.1\n" + filler)
+    with pytest.raises(zone.ZoneError, match=r'line 205 \("bad A 192.0.2.1"\)'):
+        zone.from_file(str(place), "example.test")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 import dns.flags
@@ -422,3 +423,146 @@ def test_a_bad_line_of_a_names_file_is_named(tmp_path):
     place.write_text("www.example.test\nWWW.example.test.\nb\u00fccher.example\n", encoding="utf-8")
     found = read({"names_file": str(place), "nameservers": ["127.0.0.1:9"]})
     assert [one.name for one in found.questions] == ["www.example.test", "xn--bcher-kva.example"]
+
+
+def test_that_there_is_none_is_learned_from_who_has_the_zone(fake_dns, look):
+    fake = Fake(www=None)
+    fake.soa = False
+    server = fake_dns(fake)
+    found = look(server, names=["www.example.test"])
+    assert counts(found) == {"failed": 1} and found["failures"][0]["status"] == "lame"
+    fake.answers["www"] = ["192.0.2.1"]
+    assert counts(look(server, names=["www.example.test"])) == {"learned": 1}
+
+
+def test_an_alias_out_of_the_zone_is_what_the_server_knows(nsd, look):
+    """An authoritative server answers a question for A with the CNAME alone where it leads to a zone of others."""
+    server = nsd({ZONE: "www CNAME one.cdn.example.\n"})
+    names = ["www.example.test"]
+    assert counts(look(server, names=names)) == {"learned": 1}
+    assert counts(look(server, names=names)) == {"unchanged": 1}
+    server.set_zone(ZONE, "www CNAME two.cdn.example.\n")
+    found = look(server, names=names)
+    assert brief(found) == [("www.example.test", "changed", ["CNAME one.cdn.example."], ["CNAME two.cdn.example."])]
+    server.set_zone(ZONE, "www A 192.0.2.1\n")
+    found = look(server, names=names, batch=found["batch"])
+    assert brief(found) == [("www.example.test", "changed", ["CNAME two.cdn.example."], ["192.0.2.1"])]
+    assert found["failures"] == []
+
+
+def test_a_child_zone_is_watched_by_itself(nsd, look):
+    """The names of a child zone in the same view are not asked of the servers of its parent."""
+    parent = nsd({ZONE: "www A 192.0.2.1\nsub NS ns.sub\nns.sub A 192.0.2.53\n"}, transfer="NOKEY")
+    child = nsd({"sub.example.test": "www A 192.0.2.2\n"}, transfer="NOKEY")
+    for _run in range(2):
+        below = look(child, names=None, zone="sub.example.test")
+        above = look(parent, names=None, zone=ZONE)
+        assert not below["failures"] and not above["failures"] and not above["changed"]
+
+
+def test_names_that_left_a_zone_are_not_asked_for_ever(nsd, look, store):
+    server = nsd({ZONE: TEXT}, transfer="NOKEY")
+    options = {"names": None, "zone": ZONE, "types": ["A"]}
+    before = look(server, **options)["stats"]["names"]
+    server.set_zone(ZONE, "www A 192.0.2.1\nwww A 192.0.2.2\n")
+    found = look(server, **options)
+    assert brief(found) == [("mail.example.test", "removed", ["192.0.2.3"], [])]
+    assert look(server, batch=found["batch"], **options)["stats"]["names"] == before - 1
+    server.set_zone(ZONE, TEXT)
+    assert brief(look(server, **options)) == [("mail.example.test", "added", [], ["192.0.2.3"])]
+
+
+@pytest.fixture
+def meanwhile(fake_dns, look, store):
+    """meanwhile(records, answer, **options) -> an answer that lasts until another run, to which www has these records, has ended."""
+
+    def make(records, answer, **options):
+        other = fake_dns(Fake(www=records))
+        ended = []
+
+        def run():
+            if not ended:
+                given = {"names": ["www.example.test"], "nameservers": [other.address], "timeout": "1s", **options}
+                with open_store(store.url) as second:
+                    ended.append(dns_diff(read(given), second))
+            return answer
+
+        run.ended = ended
+        return run
+
+    return make
+
+
+def test_a_run_while_another_one_learns_loses_no_change(fake_dns, look, meanwhile):
+    """Both see the name for the first time, with another value: the next run tells the difference."""
+    fake = Fake(www=meanwhile(["192.0.2.2"], ["192.0.2.1"]))
+    server = fake_dns(fake)
+    names = ["www.example.test"]
+    assert counts(look(server, names=names, timeout="9s")) == {}
+    assert counts(fake.answers["www"].ended[0]) == {"learned": 1}
+    assert brief(look(server, names=names)) == [("www.example.test", "changed", ["192.0.2.2"], ["192.0.2.1"])]
+
+
+def test_a_slow_run_does_not_take_back_what_another_one_saw(fake_dns, look, meanwhile):
+    """A pool is learned by a run that began before the change that another one told: it is not told a second time."""
+    number = itertools.count()
+    fake = Fake(www=lambda: [f"192.0.2.{1 + next(number) % 2}"])
+    server = fake_dns(fake)
+    options = {"names": ["www.example.test"], "rotation": True}
+    for _run in range(30):
+        look(server, **options)
+    fake.answers["www"] = meanwhile(["198.51.100.1"], ["192.0.2.1"], rotation=True)
+    look(server, timeout="9s", **options)
+    told = fake.answers["www"].ended[0]
+    assert [one["kind"] for one in told["changes"]] == ["changed"]
+    fake.answers["www"] = ["198.51.100.1"]
+    assert look(server, batch=told["batch"], **options)["changes"] == []
+
+
+def test_a_mass_goes_on_while_nothing_can_be_looked_at(nsd, look, store):
+    names = [f"n{number}.example.test" for number in range(12)]
+    server = nsd({ZONE: "".join(f"n{number} A 192.0.2.1\n" for number in range(12))})
+    look(server, names=names)
+    server.set_zone(ZONE, "".join(f"n{number} A 192.0.2.2\n" for number in range(12)))
+    (mass,) = look(server, names=names)["changes"]
+    server.stop()
+    assert counts(look(server, names=names, retries=0, timeout="200ms")) == {"failed": 12}
+    server.start()
+    assert [one["id"] for one in look(server, names=names)["changes"]] == [mass["id"]]
+
+
+def test_a_lame_server_is_no_difference(nsd, fake_dns, look):
+    server = nsd({ZONE: TEXT})
+    fake = Fake()
+    fake.soa = False
+    found = look(server, fake_dns(fake), names=["www.example.test"], against="nameservers")
+    assert not found["changed"] and [one["status"] for one in found["failures"]] == ["lame"]
+
+
+ZONE_FILE = """$TTL 60
+@ SOA ns host 1 2 3 4 5
+@ NS ns
+ns A 127.0.0.1
+www A 192.0.2.1
+alias CNAME www
+*.wild A 192.0.2.4
+deep.between A 192.0.2.5
+dn DNAME other.example.
+hidden.dn A 192.0.2.6
+sub NS ns.other.example.
+"""
+
+
+def test_names_of_a_zone_file_are_what_its_servers_answer(nsd, look, tmp_path):
+    place = tmp_path / "zone"
+    place.write_text(ZONE_FILE)
+    ours = ("@ SOA", "@ NS", "ns A", "hidden.dn")  # nsd() adds the first three, and refuses a zone with the last one
+    server = nsd({ZONE: "".join(line + "\n" for line in ZONE_FILE.splitlines() if not line.startswith(ours))})
+    options = {"against": "zone", "zone": ZONE, "zone_file": str(place)}
+    names = [f"{label}.example.test" for label in ("alias", "a.wild", "a.b.wild", "between", "nothing", "www")]
+    found = look(server, names=names, types=["A", "AAAA"], **options)
+    assert found["changes"] == [] and found["failures"] == []
+    everything = look(server, names=None, **{**options, "types": ["A", "CNAME", "DNAME", "DS"]})
+    assert everything["changes"] == [] and everything["failures"] == []
+    with pytest.raises(Refusal, match=r"a\.sub\.example\.test is below a delegation"):
+        look(server, names=["a.sub.example.test"], **options)

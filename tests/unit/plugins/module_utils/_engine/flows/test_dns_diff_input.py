@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import expected
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_info
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_diff import Refusal, read
@@ -79,18 +78,26 @@ def test_tolerance_of_a_name_beyond_ascii():
     assert one.covers("www.xn--bcher-kva.example", [], ["192.0.2.1"]) and not one.covers("www.example", [], ["192.0.2.1"])
 
 
-OCTODNS = r"""
-zone: example.test
-'':
-  - {type: CAA, values: [{tag: issue, value: ca.example}, {flags: 128, tag: iodef, value: "mailto:a@example.test"}]}
-  - {type: MX, values: [{preference: 10, exchange: mail.example.test.}, {priority: 20, value: mail2.example.test.}], octodns: {lenient: true}}
-  - {type: TXT, value: "v=spf1 \\; all", ttl: 60}
-records: {type: A, value: 192.0.2.7}
-"""
+OCTODNS = {
+    "zone": "example.test",
+    "": [
+        {
+            "type": "CAA",
+            "values": [{"tag": "issue", "value": "ca.example"}, {"flags": 128, "tag": "iodef", "value": "mailto:a@example.test"}],
+        },
+        {
+            "type": "MX",
+            "values": [{"preference": 10, "exchange": "mail.example.test."}, {"priority": 20, "value": "mail2.example.test."}],
+            "octodns": {"lenient": True},
+        },
+        {"type": "TXT", "value": r"v=spf1 \; all", "ttl": 60},
+    ],
+    "records": {"type": "A", "value": "192.0.2.7"},
+}
 
 
 def test_octodns_as_it_is_written():
-    found = {(one.name, one.kind): one.values for one in expected.read(yaml.safe_load(OCTODNS))}
+    found = {(one.name, one.kind): one.values for one in expected.read(OCTODNS)}
     assert found == {
         ("example.test", 257): ('0 issue "ca.example"', '128 iodef "mailto:a@example.test"'),
         ("example.test", 15): ("10 mail.example.test.", "20 mail2.example.test."),

@@ -104,3 +104,40 @@ def test_table_is_short_and_printable():
     assert lines[0] == "DNS changes" and len(lines) == 23 and lines[-1] == "  30 names: 30 changed (0.1 s)"
     assert lines[1].split() == ["changed", "n0.test", "A", "has", "changed", "from", "192.0.2.1", "to", "192.0.2.2"]
     assert "\x1b" not in table(dict(outcome, changes=[]), "DNS")
+
+
+def test_one_alert_for_all_servers_that_differ(tell):
+    two = [dict(changed("www.test"), message=f"ns{number} differs") for number in (1, 2)]
+    assert tell(two, against="nameservers") == [("dns www.test A differs", "firing")]
+    with tell.store.view() as unit:
+        (entry,) = outbox.events(unit, None, 0, 10)
+    assert "ns1 differs" in entry["message"] and "ns2 differs" in entry["message"]
+    assert "should be 192.0.2.1 and is 192.0.2.2" in entry["message"]
+
+
+def test_what_was_not_looked_at_is_not_over(tell):
+    assert tell([changed("www.test")], against="expected") == [("dns www.test A differs", "firing")]
+    assert tell([], [failed("www.test")], against="expected") == [("dns www.test A fails", "firing")]
+    assert tell([], [], against="expected") == [("dns www.test A differs", "resolved"), ("dns www.test A fails", "resolved")]
+
+
+def test_a_mass_is_not_over_while_nothing_can_be_looked_at(tell):
+    mass = dict(changed("*"), kind="mass", message="very many")
+    assert tell([mass]) == [("dns mass change", "firing")]
+    down = [failed(f"n{number}.test") for number in range(25)]
+    assert tell([], down) == [("dns names", "firing")]
+    assert tell([], [], stats=dict(STATS, unchanged=25)) == [("dns mass change", "resolved"), ("dns names", "resolved")]
+
+
+def test_very_many_differences_do_not_resolve_a_single_one(tell):
+    assert tell([changed("n0.test")], against="zone") == [("dns n0.test A differs", "firing")]
+    many = [changed(f"n{number}.test") for number in range(25)]
+    assert tell(many, against="zone") == [("dns differences", "firing")]
+
+
+def test_messages_for_many_count_what_a_result_leaves_out(tell):
+    stats = dict(STATS, changed=5000)
+    tell([changed(f"n{number}.test") for number in range(25)], truncated=True, stats=stats)
+    with tell.store.view() as unit:
+        (entry,) = outbox.events(unit, None, 0, 10)
+    assert entry["message"].startswith("5000 DNS records have changed: ") and "and 4990 more" in entry["message"]
