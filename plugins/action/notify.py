@@ -17,7 +17,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_events
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.notify import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE, REQUIRED_BY, REQUIRED_ONE_OF
@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
             return flow.tell(store, channels, batch, seconds)
         except StateError as exc:
             # not being able to tell never fails a play
-            lost = len(batch.events) + len(batch.messages) + sum(len(one[1]["changes"]) for one in batch.dns)
+            lost = len(batch.events) + len(batch.messages) + sum(outcomes.count(one[1]) for one in batch.dns)
             notice = f"Nothing could be kept for the channels: {exc}"
             return {"delivered": 0, "queued": 0, "dropped": lost * len(channels), "channels": [], "events": [], "notices": [notice]}
         finally:
@@ -142,10 +142,10 @@ def _batch(args: dict[str, t.Any], results: t.Any, host: str) -> flow.Batch:
     if results is not None:
         if not isinstance(results, dict):
             raise Refused(
-                "results must be a mapping of host names and what vigil.ops.inspect or vigil.ops.dns_diff returned there,"
+                "results must be a mapping of host names and what vigil.ops.inspect, dns_diff or service_guard returned there,"
                 f" not {type(results).__name__}."
             )
         every = [(host, one) for host, given in results.items() for one in (given if isinstance(given, list) else [given])]
-        dns = [(str(host), one, service, now) for host, one in every if dns_events.is_outcome(one)]
-        events += flow.events_of_results({host: one for host, one in results.items() if not dns_events.is_outcome(one)}, service, now)
+        dns = [(str(host), one, service, now) for host, one in every if outcomes.is_outcome(one)]
+        events += flow.events_of_results({host: one for host, one in results.items() if not outcomes.is_outcome(one)}, service, now)
     return flow.Batch(events, messages, f"notify:{service}", dns)

@@ -143,7 +143,7 @@ from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
 from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
 
 _INSPECT = ("vigil.ops.inspect",)
-_DNS = ("vigil.ops.dns_diff",)
+_FOUND = ("vigil.ops.dns_diff", "vigil.ops.service_guard")
 _SEVERITIES = ("info", "warning", "error", "critical")
 _EVENTS = ("results", "failures", "unreachable", "changes", "stats")
 
@@ -264,7 +264,7 @@ class CallbackModule(CallbackBase):
         self._run.good(result)
         if _run_events.action_of(task) in _INSPECT:
             self._inspected(result)
-        elif _run_events.action_of(task) in _DNS and "results" in self._events:
+        elif _run_events.action_of(task) in _FOUND and "results" in self._events:
             self._keep(self._run.compared(result, time.time()))
         if "changes" in self._events and result.is_changed():
             self._run.changed(_run_events.host_of(result), plain(task.get_name()))

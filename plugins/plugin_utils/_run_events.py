@@ -13,7 +13,7 @@ import os
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, new_event
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_events
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
@@ -206,10 +206,10 @@ class Run:
         return flow.Batch(kept, (), f"checks:{self.service}")
 
     def compared(self, result: t.Any, now: float) -> flow.Batch:
-        """What dns_diff found on one host, in one result or in those of a loop."""
+        """What dns_diff or service_guard found on one host, in one result or in those of a loop."""
         outcome = plain(data_of(result))
         items = [outcome, *(outcome["results"] if isinstance(outcome.get("results"), list) else [])]
-        return flow.Batch(dns=[(host_of(result), item, self.service, now) for item in items if dns_events.is_outcome(item)])
+        return flow.Batch(dns=[(host_of(result), item, self.service, now) for item in items if outcomes.is_outcome(item)])
 
     def failed(self, result: t.Any, now: float) -> Event:
         """A failed task."""

@@ -18,7 +18,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import looks_secret
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_events
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, marks, outbox
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import (
@@ -130,7 +130,7 @@ def _hide(value: t.Any, secrets: t.Collection[str]) -> t.Any:
 class Batch(t.NamedTuple):
     """What is to be told: ``events`` go through their alert's life, ``messages`` are told whatever was told before.
 
-    ``dns``: results of dns_diff as (host, outcome, service, time), whose events depend on what is known in the store.
+    ``dns``: results of dns_diff and service_guard as (host, outcome, service, time), whose events depend on what is known in the store.
     """
 
     events: t.Sequence[Event] = ()
@@ -157,7 +157,7 @@ def commit(unit: Unit, channels: t.Sequence[Channel], batch: Batch, dry: bool = 
         else:
             steps.append(lifecycle.message(unit, event, routes, uuid.uuid4().hex))
     for one in batch.dns:
-        steps += dns_events.commit(unit, one, routes, lambda event: hidden(event, secrets), dry)
+        steps += outcomes.commit(unit, one, routes, lambda event: hidden(event, secrets), dry)
     rows = [row for step in steps for row in step.rows]
     return Committed(rows, [(step.event, step.channels) for step in steps if step.event is not None])
 
@@ -290,7 +290,7 @@ def preview(url: str, channels: t.Sequence[Channel], batch: Batch, clock: t.Call
             notices.append(f"{str(exc).partition(' It is left')[0]} The next run that writes there sets it aside and begins a new one.")
         bind(channels, "")
         secrets = secrets_of(channels)
-        dns = [event for one in batch.dns for event in dns_events.every(*one)]
+        dns = [event for one in batch.dns for event in outcomes.every(*one)]
         fresh = [(hidden(event, secrets), tuple(route.channel for route in routes_of(channels) if lifecycle.takes(route, event["severity"])))
                  for event in [*batch.events, *batch.messages, *dns] if event["status"] == "firing" or event in batch.messages]  # fmt: skip
         committed, pending = Committed([], fresh), {}
