@@ -17,11 +17,11 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import outcomes
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.notify import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE, REQUIRED_BY, REQUIRED_ONE_OF
-from ansible_collections.vigil.ops.plugins.plugin_utils import _channels
+from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _outcomes, _scope
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, validated
 
 display = Display()
@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
             results = args["results"]
             channels = _read_channels(args)
             seconds = _seconds(args)
-            batch = _batch(args, results, str(task_vars.get("inventory_hostname", "")))
+            batch = _batch(args, results, str(task_vars.get("inventory_hostname", "")), _source(args["scope"], task_vars))
             told = self._tell(args, channels, batch, seconds)
         except Refused as exc:
             result.update(failed=True, changed=False, msg=str(exc))
@@ -124,12 +124,20 @@ def _seconds(args: dict[str, t.Any]) -> float:
         raise Refused(f"deadline: {exc}.") from exc
 
 
-def _batch(args: dict[str, t.Any], results: t.Any, host: str) -> flow.Batch:
+def _source(scope: str | None, variables: t.Mapping[str, t.Any]) -> str | None:
+    """The source of alerts of the list of checks that the task names."""
+    if not scope:
+        return None
+    return gone.source_of(_scope.of_run(variables) if scope == "auto" else f"named:{scope}")
+
+
+def _batch(args: dict[str, t.Any], results: t.Any, host: str, source: str | None) -> flow.Batch:
     now = time.time()
     service = args["service"]
     events: list[Event] = []
     messages: list[Event] = []
     dns: list[tuple[str, t.Mapping[str, t.Any], str, float]] = []
+    listed = None
     given = args["event"]
     try:
         for item in given if isinstance(given, list) else [given] if given is not None else []:
@@ -139,13 +147,18 @@ def _batch(args: dict[str, t.Any], results: t.Any, host: str) -> flow.Batch:
             messages.append(from_input(own, now, instance=host, service=service))
     except EventError as exc:
         raise Refused(str(exc)) from exc
+    if results is None and source:
+        raise Refused("scope names the checks that results are of: give results as well.")
     if results is not None:
         if not isinstance(results, dict):
             raise Refused(
                 "results must be a mapping of host names and what vigil.ops.inspect, dns_diff or service_guard returned there,"
                 f" not {type(results).__name__}."
             )
+        checked = {str(host): _outcomes.joined(one) for host, one in results.items() if not outcomes.is_outcome(one)}
         every = [(host, one) for host, given in results.items() for one in (given if isinstance(given, list) else [given])]
         dns = [(str(host), one, service, now) for host, one in every if outcomes.is_outcome(one)]
-        events += flow.events_of_results({host: one for host, one in results.items() if not outcomes.is_outcome(one)}, service, now)
-    return flow.Batch(events, messages, f"notify:{service}", dns)
+        events += flow.events_of_results(checked, service, now)
+        if source:
+            listed = gone.Listed(source, _scope.RUN, flow.prints_of_results(checked, service))
+    return flow.Batch(events, messages, source or f"notify:{service}", dns, listed)

@@ -17,6 +17,8 @@ description:
   - An alert is told once when it begins, again after four hours while it lasts, and once when it is resolved. The alert of a failed task is
     resolved when that task, in that play of that playbook, runs well on that host; a task of M(ansible.builtin.fail) also when its condition
     does not hold. The alert of an unreachable host is resolved when a task got an answer from it.
+  - An alert of a check, task or play that is taken out or renamed is resolved by the next run of the same kind, see O(vigil.ops.notify#module:scope).
+    A task or play is not known to be gone where variables make names of a play or tasks are included while it runs.
   - Errors that a task ignores and those that a block rescues are no alerts, but an inspection that could not be made is one in any case.
     A play that matches no host is one.
   - Nothing is told or kept with C(--check). Task options are never sent, nor results under C(no_log).
@@ -136,7 +138,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import GROUPS, LANGUAGES, Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
-from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _run_events
+from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _outcomes, _run_events
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE
 from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
@@ -232,11 +234,10 @@ class CallbackModule(CallbackBase):
         if context.CLIARGS.get("check"):
             self.disabled = True
             return
-        self._run.begin(plain(getattr(playbook, "_file_name", "") or "playbook"))
+        self._run.begin(plain(getattr(playbook, "_file_name", "") or "playbook"), playbook)
         try:
             if self._teller is None:
-                # before there is any thread
-                names = Names(GATE)
+                names = Names(GATE)  # before there is any thread
                 names.start()
                 self._teller = Teller(self._url, self._channels, names)
             self._teller.read(self._run.remember)
@@ -251,7 +252,7 @@ class CallbackModule(CallbackBase):
         is_new, self._play = play._uuid != self._play, play._uuid  # the parts of a play with serial begin one by one
         if is_new and self._teller is not None:
             self._teller.end_play()
-        self._run.begin_play(plain(play.get_name()))
+        self._run.begin_play(play)
 
     @_border
     def v2_playbook_on_no_hosts_matched(self) -> None:
@@ -295,7 +296,7 @@ class CallbackModule(CallbackBase):
         """The checks of one host; False when the result holds none."""
         if "results" not in self._events:
             return False
-        outcomes = _run_events.outcomes_of(_run_events.data_of(result), failed)
+        outcomes = _outcomes.outcomes_of(_run_events.data_of(result), failed)
         if outcomes:
             self._keep(self._run.inspected(result, outcomes, time.time()))
         return bool(outcomes)

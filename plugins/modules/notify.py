@@ -81,10 +81,20 @@ options:
   results:
     description:
       - What M(vigil.ops.inspect) returned, as a mapping of host names. Each check that is not ok is an alert, and resolved when it is ok again.
+        What a task in a loop registered is taken as well.
       - What M(vigil.ops.dns_diff) returned is taken as well, or a list of such results. A change is told once, a name that cannot be looked at is
         an alert until it answers again, and so is a mass of changes that is held back. More than 20 of a kind are told as one.
       - A host that was unreachable is an alert of the check C(reachable), one whose task failed of the check C(inspection).
     type: raw
+  scope:
+    description:
+      - A name for the list of checks that O(results) are of. An open alert that was last told under the same name, of a host with results here,
+        is resolved when its check is not among them any more, as it was taken out of the list or renamed.
+      - One name is for one list of checks. Where a run tells two different ones of a host under one name, no such alert of the host is
+        resolved for a month.
+      - Hosts that were not reached, whose task failed without results, or that are not in O(results), keep their alerts.
+      - V(auto) makes a name of the playbook, the inventory, the extra variables and the tags of the run.
+    type: str
   service:
     description:
       - The service of events that name none, also of O(results) of checks without the label C(service).
@@ -205,13 +215,14 @@ ARGUMENT_SPEC = {
     "severity": {"type": "str", "choices": ["info", "warning", "error", "critical"], "default": "info"},
     "status": {"type": "str", "choices": ["firing", "resolved"], "default": "firing"},
     "results": {"type": "raw"},
+    "scope": {"type": "str"},
     "service": {"type": "str", "default": "vigil"},
     "flush": {"type": "bool", "default": False},
     "language": {"type": "str", "choices": ["en", "zh"]},
     "deadline": {"type": "str", "default": "10s"},
     "state_url": {"type": "str"},
 }
-MUTUALLY_EXCLUSIVE = [["event", "title"]]
+MUTUALLY_EXCLUSIVE = [["event", "title"], ["event", "scope"]]
 REQUIRED_BY = {"body": ["title"]}
 REQUIRED_ONE_OF = [["event", "title", "results", "flush"]]
 

@@ -13,11 +13,11 @@ import os
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, new_event
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import outcomes
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
-from ansible_collections.vigil.ops.plugins.plugin_utils import _contact
+from ansible_collections.vigil.ops.plugins.plugin_utils import _contact, _outcomes, _playbook, _scope
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 NO_HOSTS = "hosts matched"
 CONTROLLER = "controller"
 _MOST_NAMES = 20
-_TEXT = 1000
+_TASK = "task "
 _COUNTS = ("ok", "changed", "unreachable", "failures", "skipped", "rescued", "ignored")
 
 
@@ -61,34 +61,6 @@ def data_of(result: t.Any) -> t.Mapping[str, t.Any]:
     return data if isinstance(data, t.Mapping) else {}
 
 
-def outcomes_of(data: t.Mapping[str, t.Any], failed: bool) -> list[dict[str, t.Any]]:
-    """The outcomes in the result of a task of ``vigil.ops.inspect``, one or (of a loop) several; [] when there is none.
-
-    :arg failed: whether the task failed; an outcome that could not be made is one too then, but not one that was refused
-    """
-    outcome = plain(data)
-    items = outcome.get("results")
-    if isinstance(items, list) and "score" in outcome:
-        return [outcome]
-    if "ansible_loop_var" not in outcome and not _is_looped(items):
-        return _not_made(outcome) if failed else []
-    found: list[dict[str, t.Any]] = []
-    for item in items if isinstance(items, list) else []:
-        if isinstance(item, dict) and isinstance(item.get("results"), list) and "score" in item:
-            found.append(item)
-        elif isinstance(item, dict) and (item.get("failed") or "exception" in item):
-            found += _not_made(item)
-    return found
-
-
-def _is_looped(items: t.Any) -> bool:
-    return isinstance(items, list) and any(isinstance(item, dict) and "ansible_loop_var" in item for item in items)
-
-
-def _not_made(outcome: dict[str, t.Any]) -> list[dict[str, t.Any]]:
-    return [] if outcome.get("refused") else [{"failed": True, "msg": reason_of(outcome)}]
-
-
 def is_rescued(task: t.Any) -> bool:
     """Whether a failure of the task is handled by the rescue part of a block around it."""
     node, parent = task, getattr(task, "_parent", None)
@@ -97,33 +69,6 @@ def is_rescued(task: t.Any) -> bool:
             return True
         node, parent = parent, getattr(parent, "_parent", None)
     return False
-
-
-def reason_of(data: t.Mapping[str, t.Any]) -> str:
-    """Why a task failed, in a line; nothing of a result under no_log."""
-    if data.get("_ansible_no_log") or "censored" in data:
-        return "the output is hidden by no_log"
-    for item in data.get("results") or ():
-        # from ansible-core 2.21 failed items have no `failed`, but an `exception`
-        if isinstance(item, t.Mapping) and (item.get("failed") or "exception" in item):
-            return reason_of(item)
-    for key in ("msg", "stderr", "module_stderr", "stdout", "module_stdout"):
-        text = data.get(key)
-        if isinstance(text, str) and text.strip():
-            return _line(" ".join(plain(text).split()) + (_rest(data) if key == "msg" else ""))
-    return f"rc {data['rc']}" if "rc" in data else "the task failed"
-
-
-def _rest(data: t.Mapping[str, t.Any]) -> str:
-    """The return code of a command and the last line of what it complained about."""
-    if not data.get("rc"):
-        return ""
-    lines = str(data.get("stderr") or "").strip().splitlines()
-    return f" (rc {data['rc']}: {plain(lines[-1]).strip()})" if lines else f" (rc {data['rc']})"
-
-
-def _line(text: str) -> str:
-    return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
 
 
 class Run:
@@ -146,8 +91,12 @@ class Run:
         self._without_hosts: set[str] = set()
         self._changes: dict[str, list[str]] = {}
         self._counted: dict[str, dict[str, int]] = {}
+        self._extra: t.Mapping[str, t.Any] = {}
+        self._sources: dict[tuple[str, str, str], str] = {}
+        self._plays: list[str] | None = None
+        self._tasks: dict[str, frozenset[str] | None] = {}
 
-    def begin(self, path: str) -> None:
+    def begin(self, path: str, playbook: t.Any = None) -> None:
         """A playbook begins. Its alerts are found again by its real path: files of one name are not one playbook."""
         self.playbook = os.path.basename(path) or "playbook"
         digest = hashlib.sha256(os.path.realpath(path).encode("utf-8", "surrogateescape")).hexdigest()
@@ -155,6 +104,8 @@ class Run:
         self.play = ""
         self._open = {}
         self._changes = {}
+        self._plays = _playbook.play_names(playbook, path) if playbook is not None else None
+        self._tasks = {}
 
     def remember(self, unit: Unit) -> None:
         """Read once which tasks have open alerts, so that a good result costs a look into a set."""
@@ -165,10 +116,14 @@ class Run:
         """Events that this playbook may resolve later."""
         return flow.Batch(events, messages, self.source)
 
-    def begin_play(self, name: str) -> None:
-        """A play begins."""
-        self.play = name
-        self._begun.add((self.source, name))
+    def begin_play(self, play: t.Any) -> None:
+        """A play begins. Its tasks are looked at only where one of that name has an open alert."""
+        self.play = str(plain(play.get_name()))
+        self._begun.add((self.source, self.play))
+        self._extra = getattr(play.get_variable_manager(), "extra_vars", {})
+        awaited = self.play not in self._tasks and any(place == self.play for waiting in self._open.values() for place, _check in waiting)
+        if awaited and (self._plays or []).count(self.play) == 1:
+            self._tasks[self.play] = _playbook.task_names(play)
 
     def good(self, result: t.Any) -> None:
         """A task ran well on a host. Called for every result: it looks at the task alone."""
@@ -186,7 +141,7 @@ class Run:
     def _heal(self, host: str, task: t.Any) -> None:
         waiting = self._open.get(host)
         if waiting:
-            what = (self.play, f"task {plain(task.get_name())}")
+            what = (self.play, _TASK + str(plain(task.get_name())))
             if what in waiting:
                 self._well.add((self.source, host, *what))
 
@@ -203,7 +158,19 @@ class Run:
                     continue
                 seen.add(event["check"])
             kept.append(event)
-        return flow.Batch(kept, (), f"checks:{self.service}")
+        source = self._source_of_checks(plain(task_of(result).get_name()))
+        prints: set[str] | None = set()
+        for outcome in outcomes if _outcomes.is_whole(data_of(result)) else [{}]:
+            shown = flow.prints_of_results({host: outcome}, self.service).get(host)
+            prints = None if prints is None or shown is None else prints | shown
+        listed = None if prints is None else gone.Listed(source, _scope.RUN, {host: prints})
+        return flow.Batch(kept, (), source, (), listed)
+
+    def _source_of_checks(self, task: str) -> str:
+        key = (self.source, self.play, task)
+        if key not in self._sources:
+            self._sources[key] = gone.source_of(_scope.of_run(self._extra, *key))
+        return self._sources[key]
 
     def compared(self, result: t.Any, now: float) -> flow.Batch:
         """What dns_diff or service_guard found on one host, in one result or in those of a loop."""
@@ -215,9 +182,11 @@ class Run:
         """A failed task."""
         host, task = host_of(result), task_of(result)
         name = plain(task.get_name())
-        self._failed.add((self.source, host, self.play, f"task {name}"))
+        self._failed.add((self.source, host, self.play, _TASK + name))
         note = {"play": self.play, "task": name}
-        return new_event(self.playbook, host, f"task {name}", now, severity="error", message=reason_of(data_of(result)), annotations=note)
+        return new_event(
+            self.playbook, host, _TASK + name, now, severity="error", message=_outcomes.reason_of(data_of(result)), annotations=note
+        )
 
     def contact_in_failure(self, result: t.Any) -> None:
         """Remember the host when the failure came from it, and not from the controller."""
@@ -228,7 +197,7 @@ class Run:
         """A host that cannot be reached."""
         host = host_of(result)
         self._unreachable.add(host)
-        outcome = {"unreachable": True, "msg": reason_of(data_of(result))}
+        outcome = {"unreachable": True, "msg": _outcomes.reason_of(data_of(result))}
         return flow.events_of_host(host, outcome, self.service, now)[0]
 
     def no_hosts(self, now: float) -> Event:
@@ -271,7 +240,11 @@ class Run:
         events = flow.resolutions(unit, flow.UNREACHABLE, lambda instance, _check: instance in reached, "the host is reached again", now)
         for episode in episodes.open_from(unit, self.source):
             play, check = _what(episode.event)
-            if check == NO_HOSTS:
+            if self._plays is not None and play not in self._plays:
+                over, message = True, "the play is gone from the playbook"
+            elif self._is_gone(play, check):
+                over, message = True, "the task is gone from its play"
+            elif check == NO_HOSTS:
                 over, message = self._has_hosts(play), "the play matches hosts again"
             else:
                 key = (self.source, episode.instance, play, check)
@@ -279,6 +252,10 @@ class Run:
             if over:
                 events.append(dict(episode.event, status="resolved", message=message, timestamp=rfc3339(now)))
         return self.batch(events)
+
+    def _is_gone(self, play: str, check: str) -> bool:
+        tasks = self._tasks.get(play)
+        return tasks is not None and check.startswith(_TASK) and check[len(_TASK) :] not in tasks
 
     def _has_hosts(self, play: str) -> bool:
         return self.source not in self._without_hosts and (self.source, play) in self._begun

@@ -195,7 +195,7 @@ class Teller:
         :arg seconds: how long to wait for the store; by default a moment, and not at all soon after it failed
         :arg last: what chats are told of this play is complete with it and may be sent; else it is held for those channels that group
         """
-        if batch.events or batch.messages or batch.dns:
+        if batch.events or batch.messages or batch.dns or batch.listed:
             self._unkept.append(batch)
         if not seconds and time.monotonic() < self._not_before:
             return self._why

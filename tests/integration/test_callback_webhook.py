@@ -197,7 +197,7 @@ def test_next_run_sends_what_an_earlier_one_could_not(run_playbook, listen, ansi
     run_playbook([play_of(fail("breaks"))], inventory=inventory("a", "b", "c"), env=environment)
     assert rows(ansible_env) == {"queued": 3}
     receiver = listen(port=port)
-    no_trouble(run_playbook([play_of({"ansible.builtin.debug": {}})], "--tags", "none", inventory=inventory("a"), env=environment))
+    no_trouble(run_playbook([play_of(fail("breaks"))], "--tags", "none", inventory=inventory("a"), env=environment))
     assert rows(ansible_env) == {"sent": 3}
     assert len(receiver.requests) == 3
 
@@ -438,3 +438,51 @@ def test_a_name_that_is_not_found_is_a_message_that_waits(run_playbook, ansible_
     words = " ".join(outcome.output.split())
     assert "1 message for ops (" in words and "could not be sent yet" in words
     assert rows(ansible_env) == {"queued": 1}
+
+
+def test_what_is_gone_from_the_playbook_is_over(run_playbook, listen):
+    receiver = listen()
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url}
+
+    def run(*plays, args=(), hosts=("a", "b")):
+        return told_by(receiver, run_playbook, list(plays), *args, inventory=inventory(*hosts), env=environment)[1]
+
+    fine, bad = {"name": "fine", "ansible.builtin.ping": {}}, fail("bad")
+    dynamic = {"name": "more", "ansible.builtin.include_tasks": "more.yml", "when": False}
+    first, second = play_of(fine, fail("worse"), name="first"), play_of(bad, name="second", hosts="b")
+    assert run(second, first, hosts=["a"]) == [("firing", "a", "task worse"), ("firing", "controller", "hosts matched")]
+    assert run(play_of(fine, dynamic, name="first"), hosts=["a"]) == [("resolved", "controller", "hosts matched")]
+    assert run(play_of(fine, name="first"), play_of(fine, name="first"), hosts=["b"]) == []  # either could have it
+    assert run(play_of(fine, name="first"), second, args=["--limit", "b"]) == [("firing", "b", "task bad"), ("resolved", "a", "task worse")]
+    assert run(play_of(fine, name="{{ 'second' }}")) == []
+    assert run(play_of(fine, name="third"), args=["--limit", "a"]) == [("resolved", "b", "task bad")]
+    assert [body["message"] for body in receiver.bodies if body["status"] == "resolved"] == [
+        "the play is gone from the playbook",
+        "the task is gone from its play",
+        "the play is gone from the playbook",
+    ]
+
+
+def test_an_alert_of_an_inspection_ends_when_its_check_is_gone(run_playbook, listen):
+    receiver = listen()
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url}
+
+    def look(*names, **more):
+        checks = [{"name": name, "file": {"path": f"/none/{name}"}} for name in names]
+        return {"name": "look", "vigil.ops.inspect": {"checks": checks}, **more}
+
+    def run(*tasks, args=(), hosts=("a", "b")):
+        return told_by(receiver, run_playbook, [play_of(*tasks)], *args, inventory=inventory(*hosts), env=environment)[1]
+
+    assert run(look("1", "2"), hosts=["a"]) == [("firing", "a", "1"), ("firing", "a", "2")]
+    assert run(look("1"), args=["--limit", "b"]) == [("firing", "b", "1")]
+    assert run(look("1", when="inventory_hostname == 'b'")) == []
+    assert run(look("{{ item }}", loop=["1", "2"], when="item == '1'")) == []  # what an item would look at is not known
+    assert run(look("1", ignore_errors=True, vars={"ansible_python_interpreter": "/none/python"})) == [
+        ("firing", "a", "inspection"),
+        ("firing", "b", "inspection"),
+    ]
+    assert run(look("1"), args=["-e", "x=1"]) == [("resolved", "a", "inspection"), ("resolved", "b", "inspection")]
+    assert run(look("1")) == [("resolved", "a", "2")]
+    assert run(look("1"), look("3")) == [("firing", "a", "3"), ("firing", "b", "3")]  # two tasks of one name
+    assert run(look("1"), look("3")) == []

@@ -459,6 +459,39 @@ def test_the_host_gets_a_payload_without_ansible_module(run_playbook, tmp_path):
     assert len(text) < 150_000
 
 
+def test_an_alert_ends_when_its_check_is_gone(inspect, inventory, site):
+    told = ("-e", json.dumps({"vigil_channels": [f"http://127.0.0.1:{site.server_address[1]}/hook"]}))
+    first, second = ({"name": name, "file": {"path": f"/none/{name}"}} for name in ("first", "second"))
+
+    def run(checks, *args):
+        before = len(site.posts)
+        assert inspect(inventory(["here", "there"], checks), *told, *args).rc == 0
+        return sorted((post["status"], post["instance"], post["check"]) for post in site.posts[before:])
+
+    every = [("firing", host, name) for host in ("here", "there") for name in ("first", "second")]
+    assert run([first, second]) == every
+    assert run([first], "--tags", "inspect,report") == []  # nobody is told
+    assert run([first], "-e", "x=1") == []  # another command line may have other checks
+    assert run([first], "--limit", "here", "--check") == []
+    assert run([first], "--limit", "here") == [("resolved", "here", "second")]
+    assert site.posts[-1]["message"] == "the check is gone from the checks of this host"
+    assert run([first]) == [("resolved", "there", "second")]
+    assert run([first, second]) == [("firing", "here", "second"), ("firing", "there", "second")]
+
+
+def test_two_lists_in_one_run_do_not_end_each_others_alerts(run_playbook, inventory, site, tmp_path):
+    place = tmp_path / "site.yml"
+    lists = [[{"name": name, "file": {"path": f"/none/{name}"}}] for name in ("first", "second")]
+    imports = [
+        {"name": "Look", "ansible.builtin.import_playbook": "vigil.ops.inspect", "vars": {"vigil_checks": checks}} for checks in lists
+    ]
+    place.write_text(json.dumps(imports), encoding="utf-8")
+    extra = {"vigil_channels": [f"http://127.0.0.1:{site.server_address[1]}/hook"], "vigil_report_dir": str(tmp_path / "report")}
+    for _time in range(3):
+        assert run_playbook(place, "-e", json.dumps(extra), inventory=inventory(["here"])).rc == 0
+    assert [(post["status"], post["check"]) for post in site.posts] == [("firing", "first"), ("firing", "second")]
+
+
 def test_only_what_stands_is_told(inspect, inventory, site, tmp_path):
     """confirm: 2 and resolve_after: 2 over six runs; the report says what was seen, the channel gets what stands."""
     flag = tmp_path / "flag"

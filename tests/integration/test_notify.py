@@ -86,6 +86,22 @@ def test_results_of_hosts(play, listen):
     assert r["delivered"] == 2
 
 
+def test_results_of_a_loop_and_checks_that_are_gone(play, listen):
+    receiver = listen()
+
+    def told(items, **more):
+        before = len(receiver.bodies)
+        checks = [{"name": "f {{ item }}", "file": {"path": "/none/{{ item }}"}}]
+        look = {"name": "look", "vigil.ops.inspect": {"checks": checks}, "loop": items, "register": "seen", **more}
+        assert play(look, notify(results={"web1": "{{ seen }}"}, scope="shop", channels=[receiver.url]))[0].rc == 0
+        return sorted((body["status"], body["check"]) for body in receiver.bodies[before:])
+
+    assert told([1, 2, 3]) == [("firing", "f 1"), ("firing", "f 2"), ("firing", "f 3")]
+    assert told([1, 2], when="item == 1") == told([1, 2], when="false") == []
+    assert told([1, 2]) == [("resolved", "f 3")]
+    assert told([1], ignore_errors=True, timeout=1, vars={"ansible_python_interpreter": "/none/python"}) == [("firing", "inspection")]
+
+
 def test_what_cannot_be_sent_is_queued_and_flushed_later(play, listen, receivers):
     port = receivers.dead_port()
     channel = {"name": "ops", "url": f"http://127.0.0.1:{port}/{TOKEN}"}

@@ -18,6 +18,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times impo
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit
 
 REPEAT_INTERVAL = 4 * 3600.0
+# Alerts of a source that begins so are of whoever observed them last, as several runs may have the same checks.
+SHARED = "checks:"
 _CLOCK_SKEW = 300.0
 
 
@@ -81,9 +83,12 @@ def _fire(
         episode = Episode(
             event["fingerprint"], alert_id(start, event["fingerprint"]), source, event["instance"], event["severity"], start, event
         )
-    elif at != episode.last_at:  # the same observation reported twice is counted once
-        episode.count += 1
-        episode.last_at = max(at, episode.last_at)
+    else:
+        if at != episode.last_at:  # the same observation reported twice is counted once
+            episode.count += 1
+            episode.last_at = max(at, episode.last_at)
+        if source.startswith(SHARED):
+            episode.source = source
     episode.severity, episode.event = event["severity"], event
     channels = tuple(route.channel for route in routes if takes(route, event["severity"]) and _is_due(unit, episode, route, repeat))
     told = None

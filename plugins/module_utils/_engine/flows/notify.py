@@ -18,7 +18,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import looks_secret
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import outcomes
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, marks, outbox
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import (
@@ -78,6 +78,12 @@ def events_of_host(host: str, outcome: t.Mapping[str, t.Any], service: str, now:
     return events
 
 
+def prints_of_results(results: t.Mapping[str, t.Any], service: str) -> dict[str, set[str]]:
+    """The alerts that the outcomes could raise, by host, of those hosts whose outcome shows all of their checks."""
+    found = {host: gone.prints_of(host, outcome, service, (UNREACHABLE, FAILED)) for host, outcome in results.items()}
+    return {host: prints for host, prints in found.items() if prints is not None}
+
+
 def _of_host(host: str, service: str, check: str, now: float, status: str, severity: str, message: str) -> Event:
     return new_event(service, host, check, now, status=status, severity=severity, message=message)
 
@@ -131,12 +137,14 @@ class Batch(t.NamedTuple):
     """What is to be told: ``events`` go through their alert's life, ``messages`` are told whatever was told before.
 
     ``dns``: results of dns_diff and service_guard as (host, outcome, service, time), whose events depend on what is known in the store.
+    ``listed``: the checks of hosts whose lists are known whole; alerts of others there are over.
     """
 
     events: t.Sequence[Event] = ()
     messages: t.Sequence[Event] = ()
     source: str = "notify"
     dns: t.Sequence[tuple[str, t.Mapping[str, t.Any], str, float]] = ()
+    listed: gone.Listed | None = None
 
 
 class Committed(t.NamedTuple):
@@ -149,7 +157,8 @@ class Committed(t.NamedTuple):
 def commit(unit: Unit, channels: t.Sequence[Channel], batch: Batch, dry: bool = False) -> Committed:
     """Take everything through the lifecycle in the caller's unit of work; ``dry`` writes nothing."""
     routes, secrets = routes_of(channels), secrets_of(channels)
-    steps = [lifecycle.step(unit, hidden(event, secrets), routes, _source(event, batch), dry=dry) for event in batch.events]
+    over = gone.events(unit, batch.listed, dry) if batch.listed else []
+    steps = [lifecycle.step(unit, hidden(event, secrets), routes, _source(event, batch), dry=dry) for event in [*batch.events, *over]]
     for event in (hidden(message, secrets) for message in batch.messages):
         if dry:
             takers = tuple(route.channel for route in routes if lifecycle.takes(route, event["severity"]))

@@ -30,6 +30,11 @@ def put(unit: Unit, space: str, key: str, value: t.Any) -> None:
     )
 
 
+def forget(unit: Unit, space: str, before: float) -> None:
+    """Forget what was put into a space before a time."""
+    unit.execute("DELETE FROM marks WHERE space = ? AND at < ?", (space, before))
+
+
 def take(unit: Unit, key: str, allowed: int, seconds: float) -> float:
     """Take one token of a budget of ``allowed`` in any ``seconds``: 0.0 when there was one, else how long to wait for the next.
 

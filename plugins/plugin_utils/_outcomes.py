@@ -1,0 +1,89 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection: it may change at any time and is not meant for others.
+
+"""Reads what a task returned: the outcomes of inspections in it, and why it failed."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
+
+_TEXT = 1000
+
+
+def outcomes_of(data: t.Mapping[str, t.Any], failed: bool) -> list[dict[str, t.Any]]:
+    """The outcomes in the result of a task of ``vigil.ops.inspect``, one or (of a loop) several; [] when there is none.
+
+    :arg failed: whether the task failed; an outcome that could not be made is one too then, but not one that was refused
+    """
+    outcome = plain(data)
+    items = outcome.get("results")
+    if isinstance(items, list) and "score" in outcome:
+        return [outcome]
+    if "ansible_loop_var" not in outcome and not _is_looped(items):
+        return _not_made(outcome) if failed else []
+    found: list[dict[str, t.Any]] = []
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, dict) and isinstance(item.get("results"), list) and "score" in item:
+            found.append(item)
+        elif isinstance(item, dict) and (item.get("failed") or "exception" in item):
+            found += _not_made(item)
+    return found
+
+
+def joined(outcome: t.Any) -> t.Any:
+    """What a task in a loop has registered as one outcome; anything else as it is."""
+    items = outcome.get("results") if isinstance(outcome, t.Mapping) else None
+    if not isinstance(items, list) or not _is_looped(items):
+        return outcome
+    shown = [item for item in items if isinstance(item, t.Mapping) and "score" in item]
+    if not shown:
+        missed = any(isinstance(item, t.Mapping) and (item.get("failed") or "exception" in item) for item in items)
+        return {"failed": True, "msg": reason_of(outcome)} if missed else {"skipped": True}
+    found = {"results": [result for item in shown for result in item.get("results") or ()]}
+    return dict(found, score=None) if len(shown) == len(items) else found
+
+
+def is_whole(data: t.Mapping[str, t.Any]) -> bool:
+    """Whether a result shows all that its task looks at: no item of a loop was left out."""
+    items = data.get("results")
+    return not _is_looped(items) or all("score" in item for item in t.cast("list[t.Any]", items))
+
+
+def _is_looped(items: t.Any) -> bool:
+    return isinstance(items, list) and any(isinstance(item, dict) and "ansible_loop_var" in item for item in items)
+
+
+def _not_made(outcome: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    return [] if outcome.get("refused") else [{"failed": True, "msg": reason_of(outcome)}]
+
+
+def reason_of(data: t.Mapping[str, t.Any]) -> str:
+    """Why a task failed, in a line; nothing of a result under no_log."""
+    if data.get("_ansible_no_log") or "censored" in data:
+        return "the output is hidden by no_log"
+    for item in data.get("results") or ():
+        # from ansible-core 2.21 failed items have no `failed`, but an `exception`
+        if isinstance(item, t.Mapping) and (item.get("failed") or "exception" in item):
+            return reason_of(item)
+    for key in ("msg", "stderr", "module_stderr", "stdout", "module_stdout"):
+        text = data.get(key)
+        if isinstance(text, str) and text.strip():
+            return _line(" ".join(plain(text).split()) + (_rest(data) if key == "msg" else ""))
+    return f"rc {data['rc']}" if "rc" in data else "the task failed"
+
+
+def _rest(data: t.Mapping[str, t.Any]) -> str:
+    """The return code of a command and the last line of what it complained about."""
+    if not data.get("rc"):
+        return ""
+    lines = str(data.get("stderr") or "").strip().splitlines()
+    return f" (rc {data['rc']}: {plain(lines[-1]).strip()})" if lines else f" (rc {data['rc']})"
+
+
+def _line(text: str) -> str:
+    return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
