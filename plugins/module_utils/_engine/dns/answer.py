@@ -277,6 +277,8 @@ def _read(packet: bytes, question: wire.Question, answer: Answer) -> None:
         answer.status, answer.message = "lame", f"does not know {answer.name} and names other servers"
     else:
         answer.status, answer.message = "nodata", what + (f" at {answer.chain[-1]}, to which it leads" if answer.chain else "")
+        if answer.chain and answer.soa is None:  # a server that is not asked to follow, and does not know the other zone
+            answer.message = f"{answer.name} leads to {answer.chain[-1]}, of which the answer has no {answer.type} record"
 
 
 def _follow(message: t.Any, owner: t.Any, kind: int, answer: Answer) -> t.Tuple[t.List[t.Any], t.List[int]]:

@@ -44,7 +44,12 @@ def servers_of(name: str, resolvers: t.Sequence[Server], limits: Limits, port: i
 
 
 def find(
-    wanted: t.Sequence[str], resolvers: t.Sequence[Server], limits: Limits, port: int = 53, ca: t.Optional[str] = None
+    wanted: t.Sequence[str],
+    resolvers: t.Sequence[Server],
+    limits: Limits,
+    port: int = 53,
+    ca: t.Optional[str] = None,
+    transport: str = "udp",
 ) -> t.Dict[str, Found]:
     """The authoritative servers for each name (canonical text).
 
@@ -52,6 +57,7 @@ def find(
     others are left.
 
     :arg port: where these servers listen; 53 but for tests and private set-ups
+    :arg transport: udp or tcp, how they will be asked
     """
     zones = _zones(wanted, resolvers, limits, ca)
     roots = sorted({found.zone for found in zones.values() if found.zone})
@@ -60,7 +66,7 @@ def find(
     addresses = _addresses(every, resolvers, limits, ca)
     for found in zones.values():
         if found.zone:
-            _complete(found, hosts[found.zone], addresses, port)
+            _complete(found, hosts[found.zone], addresses, port, transport)
     return zones
 
 
@@ -85,10 +91,10 @@ def _zones(wanted: t.Sequence[str], resolvers: t.Sequence[Server], limits: Limit
             reply = replies[at, _SOA]
             if reply.status == "noerror" and not reply.chain:
                 found[name] = Found(at)
-            elif reply.soa is not None and not reply.chain:
+            elif reply.soa is not None and not reply.chain and _is_below(at, reply.soa):
                 found[name] = Found(reply.soa)
             elif reply.status in ("noerror", "nodata", "nxdomain") and at != ".":
-                further[name] = _parent(at)  # a CNAME, or a negative answer without SOA: the zone begins above
+                further[name] = parent(at)  # a CNAME, or a negative answer without SOA: the zone begins above
             else:
                 found[name] = Found(
                     status=reply.status, message=f"the zone of {name} was not found: {reply.message or 'no answer names it'}"
@@ -97,9 +103,18 @@ def _zones(wanted: t.Sequence[str], resolvers: t.Sequence[Server], limits: Limit
     return found
 
 
-def _parent(name: str) -> str:
+def parent(name: str) -> str:
+    """The name without its first label; that of the root is the root."""
     raw = names.to_wire(name)
-    return names.to_text(raw[1 + raw[0] :])
+    return names.to_text(raw[1 + raw[0] :] or raw)
+
+
+def _is_below(name: str, zone: str) -> bool:
+    """Whether the name is in the zone or is the zone; a resolver could name any."""
+    raw, top = names.to_wire(name), names.to_wire(zone)
+    while len(raw) > len(top):
+        raw = raw[1 + raw[0] :]
+    return raw == top
 
 
 def _hosts(
@@ -122,7 +137,9 @@ def _addresses(hosts: t.Sequence[str], resolvers: t.Sequence[Server], limits: Li
     return {host: [address for kind in (_A, _AAAA) for address in replies[host, kind].rdata] for host in hosts}
 
 
-def _complete(found: Found, hosts: t.Union[t.List[str], Found], addresses: t.Mapping[str, t.Sequence[str]], port: int) -> None:
+def _complete(
+    found: Found, hosts: t.Union[t.List[str], Found], addresses: t.Mapping[str, t.Sequence[str]], port: int, transport: str
+) -> None:
     if isinstance(hosts, Found):
         found.status, found.message = hosts.status, hosts.message
         return
@@ -130,7 +147,7 @@ def _complete(found: Found, hosts: t.Union[t.List[str], Found], addresses: t.Map
     reached = {address: host for address, host in every.items() if _has_way(address)} or every
     made = []
     for address, host in reached.items():
-        server = servers.parse(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
+        server = servers.parse(f"[{address}]:{port}" if ":" in address else f"{address}:{port}", transport)
         made.append(dataclasses.replace(server, host=host, label=f"{server.label}#{host}"))
     found.servers = tuple(made)
     if not made:

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 _PARTIAL_CHAIN = 0x80000  # X509_V_FLAG_PARTIAL_CHAIN; ssl.VERIFY_X509_PARTIAL_CHAIN is there from Python 3.10
 _STRICT = 0x20  # X509_V_FLAG_X509_STRICT; Python 3.13 alone would refuse many private CAs by it
-_LEAST = 0.001
+_LEAST, _MOST = 0.001, 86400.0
 _FLYING = 100  # queries without an answer yet on one connection
 _LENGTH = struct.Struct("!H")
 _OPT = struct.Struct("!BHHLH")
@@ -105,8 +105,8 @@ def _build(ca: t.Optional[str], protocols: t.Tuple[str, ...]) -> ssl.SSLContext:
 
 
 def left(end: float) -> float:
-    """Seconds until then, for settimeout: never 0, which would mean not to wait at all."""
-    return max(_LEAST, end - time.monotonic())
+    """Seconds until then, for settimeout: never 0, which would mean not to wait at all, and not more than a platform's clock can hold."""
+    return min(_MOST, max(_LEAST, end - time.monotonic()))
 
 
 def connect(server: Server, end: float, context: t.Optional[ssl.SSLContext]) -> t.Any:

@@ -9,6 +9,7 @@ Signatures are verified by dnspython, which needs the library cryptography.
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import answer as answers
@@ -50,10 +51,14 @@ def validate(
     :arg resolvers: where DS and DNSKEY records are asked for; they must hand on signatures
     """
     validator = Validator(resolvers, limits, trust_anchors, ca)
+    until = limits.until if limits.until is not None else float("inf")
     validator.fetch_ahead([questions[index] for index, answer in found.items() if answer.status in answers.ANSWERED], found.values())
     for index, answer in found.items():
         if answer.packet is not None and answer.status in answers.ANSWERED:
-            validator.judge(answer, questions[index])
+            if time.monotonic() < until:
+                validator.judge(answer, questions[index])
+            else:
+                _unsure(answer, None, "timeout", "it was not validated before the total time limit")
         answer.packet = None
 
 
@@ -97,10 +102,7 @@ class Validator:
         except Exception as exc:  # noqa: BLE001 - bytes of strangers once more
             zone = Zone(None, "bogus", None, f"its signatures cannot be read ({type(exc).__name__})")
         if zone is not None:
-            answer.secure = "bogus" if zone.state == "bogus" else None
-            answer.status = zone.status
-            answer.message = f"{answer.name} {answer.type} cannot be trusted: {zone.why}"
-            answer.rdata, answer.chain, answer.ttl, answer.fingerprint = (), (), None, None
+            _unsure(answer, "bogus" if zone.state == "bogus" else None, zone.status, zone.why)
 
     def _judge(self, answer: Answer, question: wire.Question) -> t.Tuple[t.Optional[str], t.Optional[Zone]]:
         """(verdict, None), or (None, the zone that is the reason)."""
@@ -247,6 +249,13 @@ class Validator:
         if wanted:
             outcome = ask([wire.question(*pair) for pair in wanted], self._resolvers, self._limits, dnssec=True, ca=self._ca)
             self._fetched.update({pair: outcome.answers[index] for index, pair in enumerate(wanted)})
+
+
+def _unsure(answer: Answer, secure: t.Optional[str], status: str, why: str) -> None:
+    """An answer that is not to be believed."""
+    answer.secure, answer.status = secure, status
+    answer.message = f"{answer.name} {answer.type} cannot be trusted: {why}"
+    answer.rdata, answer.chain, answer.ttl, answer.fingerprint = (), (), None, None
 
 
 def _message(packet: t.Optional[bytes]) -> t.Any:

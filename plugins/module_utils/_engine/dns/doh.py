@@ -56,7 +56,8 @@ def _wrong(server: Server, status: int, media: str) -> t.Optional[StreamError]:
     if status != 200:
         return StreamError("http", f"{server.label} answered with the HTTP status {status}")
     if media.split(";", 1)[0].strip().lower() != _MEDIA:
-        return StreamError("http", f"{server.label} answered with {media[:60] or 'no media type'} instead of {_MEDIA}")
+        shown = "".join(char if char.isprintable() else "?" for char in media[:60])
+        return StreamError("http", f"{server.label} answered with {shown or 'no media type'} instead of {_MEDIA}")
     return None
 
 
@@ -119,13 +120,16 @@ class _One:
         response = http.client.HTTPResponse(t.cast(t.Any, _Reader(self._sock, end)), method="POST")
         try:
             response.begin()
+            self._proven = True
             body = response.read(_LONGEST + 1)
             self._over = response.will_close or not response.isclosed()
+            if response.status == 200 and len(body) <= _LONGEST and response.length:
+                raise ConnectionResetError  # it hung up before the length that it had named
         except http.client.BadStatusLine as exc:
             if isinstance(exc, http.client.RemoteDisconnected):
                 raise self._left(StreamError("network", f"{self._server.label} closed the connection")) from exc
-            line = str(exc.args[0] if exc.args else "")
-            binary = not line.strip("'\"").isprintable() or "\\x" in line
+            line = str(exc.args[0] if exc.args else "").strip("'\"\r\n")
+            binary = not self._proven and (not line.isprintable() or "\\x" in line)
             raise StreamError("http", f"{self._server.label} {_NO_H2 if binary else 'does not answer in HTTP'}") from exc
         except (http.client.HTTPException, ValueError) as exc:
             raise StreamError("http", f"{self._server.label} does not answer in proper HTTP") from exc
@@ -133,7 +137,6 @@ class _One:
             raise self._left(explain(exc, self._server, "the conversation")) from exc
         finally:
             response.close()
-        self._proven = True
         fault = _wrong(self._server, response.status, response.getheader("Content-Type") or "")
         if fault is None and len(body) > _LONGEST:
             fault = StreamError("http", f"{self._server.label} answered with more than {_LONGEST} bytes")
@@ -169,6 +172,7 @@ class _Two:
         self._flying: t.Dict[int, t.Any] = {}
         self._status: t.Dict[int, t.Optional[StreamError]] = {}
         self._bodies: t.Dict[int, bytearray] = {}
+        self._last: t.Optional[int] = None  # once the server takes its leave: the last question that it answers
         self._h2.initiate_connection()
         self._flush(end)
 
@@ -198,6 +202,8 @@ class _Two:
 
         :raises StreamError: network or http, the connection is lost
         """
+        if self._last is not None and not any(stream <= self._last for stream in self._flying):
+            raise StreamError("network", f"{self._server.label} closed the connection")  # the others are asked again (RFC 9113 6.8)
         try:
             self._sock.settimeout(left(end))
             data = self._sock.recv(65536)
@@ -232,8 +238,8 @@ class _Two:
 
     def _take(self, event: t.Any, found: Found) -> None:
         kind, stream = type(event).__name__, getattr(event, "stream_id", None) or 0
-        if kind == "ConnectionTerminated" and not self._flying:
-            raise StreamError("network", f"{self._server.label} closed the connection")
+        if kind == "ConnectionTerminated":
+            self._last = event.last_stream_id or 0
         if kind == "DataReceived":
             self._h2.acknowledge_received_data(event.flow_controlled_length, stream)
         if stream not in self._flying:

@@ -279,8 +279,8 @@ class Lane:
         is_reply = len(packet) >= 12 and packet[2] & 0xF8 == 0x80
         if is_reply and packet.startswith(self.keeper.questions[entry[0]].tail, 12) and packet[4:6] == b"\0\1":
             pass
-        elif is_reply and len(packet) == 12 and packet[3] & 15 in _WITHOUT_QUESTION and packet[4:12] == bytes(8):
-            pass  # a server that did not read so far (RFC 1035 4.1.1)
+        elif is_reply and packet[3] & 15 in _WITHOUT_QUESTION and packet[4:10] == bytes(6):
+            pass  # a server that did not read so far (RFC 1035 4.1.1); it may say so with EDNS
         else:
             place[entry[2]] = entry
             self.keeper.rejected += 1

@@ -19,6 +19,7 @@ LONGEST_NAME = 255  # bytes on the wire, lengths and final zero included (RFC 10
 # what needs no thought: printable ASCII without dot, backslash, white space and what master files give a meaning
 _PLAIN = re.compile(r"(?:[!#%&'*+,/0-:<-?A-Z\[\]^_`a-z{|}~-]{1,63}\.)*[!#%&'*+,/0-:<-?A-Z\[\]^_`a-z{|}~-]{1,63}\.?").fullmatch
 _LABEL = re.compile(r"[!#%&'*+,0-9<-?A-Z\[\]^_`a-z{|}~-]{1,63}").fullmatch
+_HOST = re.compile(r"[0-9A-Za-z_-]*").fullmatch  # Python's codec lets pass what turns into dots and slashes
 _LENGTH = [bytes((number,)) for number in range(LONGEST_LABEL + 1)]
 _PIECE = re.compile(r"\\([0-9]{3})|\\([^0-9])|([^\\])", re.DOTALL)
 _OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")  # written as dots between labels in East Asia (RFC 3490 3.1)
@@ -141,7 +142,10 @@ def _international(label: str, text: str) -> bytes:
         try:
             import idna
         except ImportError:
-            return label.encode("idna")
+            raw = label.encode("idna")
+            if not _HOST(raw.decode("ascii")):
+                raise UnicodeError("it has signs that no host name has") from None
+            return raw
         return idna.encode(label, uts46=True)
     except UnicodeError as exc:  # the library's own errors are of this kind too
         raise ValueError(f'"{text}" is not a domain name: "{label}" cannot be written as an international label ({exc})') from exc

@@ -13,6 +13,7 @@ from binascii import crc32
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import answer as answers
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import wire
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Pace
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.stream import Manner, Reply, exchange
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.sweep import Limits, Odd, sweep
 
@@ -21,9 +22,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.servers import Server
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.wire import Question
 
-# asked of another server; of dnspython's view of a packet, what the wire alone does not show
-_ANOTHER = ("lame", "malformed")
-_FORMERR, _SERVFAIL, _NOTIMP, _REFUSED = 1, 2, 4, 5
+_NOERROR, _FORMERR, _SERVFAIL, _NXDOMAIN, _NOTIMP, _REFUSED = 0, 1, 2, 3, 4, 5
 _FAR = 10.0 * 365 * 86400
 
 
@@ -92,6 +91,10 @@ class _Asking:
         self.known, self.others, self.first = known, others or {}, first
         self.udp = [number for number, server in enumerate(servers) if server.transport == "udp"]
         self.streams = [number for number, server in enumerate(servers) if server.transport != "udp"]
+        # failures that were judged from one server's word alone: index, and address and port of the servers that had their say
+        self.heard: t.Dict[int, t.Set[t.Tuple[str, int]]] = {}
+        self.paces: t.Dict[str, Pace] = {}
+        self.begin = self.reads = time.monotonic()
         self.outcome = Outcome(0, {}, {"queries": 0, "resent": 0, "late": 0, "rejected": 0, "streamed": 0})
 
     def run(self) -> Outcome:
@@ -110,7 +113,7 @@ class _Asking:
                 by_udp = [index for index in failed if start[index] in mine]
                 by_stream = [index for index in failed if start[index] not in mine]
                 failed = self._by_stream(by_udp, self.streams) + self._by_udp(by_stream)
-        self._ask_another(failed)
+        self._ask_others(failed)
         return self.outcome
 
     def _start(self, index: int, count: int) -> int:
@@ -127,6 +130,7 @@ class _Asking:
         if not indexes or not among:
             return list(indexes)
         whole = len(indexes) == len(self.questions)
+        indexes = range(len(self.questions)) if whole else indexes
         place = {server: number for number, server in enumerate(among)}
         swept = sweep(
             self.questions if whole else [self.questions[index] for index in indexes],
@@ -137,25 +141,31 @@ class _Asking:
             {at: place[self.first[index]] for at, index in enumerate(indexes) if self.first.get(index) in place} if self.first else None,
             recursion=self.manner.recursion,
             dnssec=self.manner.dnssec,
+            paces=self.paces,
         )
         self._count(swept.same, swept.stats)
         return self._settle_odd([odd._replace(index=indexes[odd.index], server=among[odd.server]) for odd in swept.odd])
 
     def _settle_odd(self, odds: t.Sequence[Odd]) -> t.List[int]:
         failed, cut = [], {}
+        self._read_until()
         for odd in odds:
             if odd.status == "truncated":
                 cut[odd.index] = odd
             elif odd.packet is not None:
-                failed += self._settle(odd.index, odd.packet, self.servers[odd.server], odd.seconds)
+                bad = self._settle(odd.index, odd.packet, self.servers[odd.server], odd.seconds)
+                failed += bad
+                if bad and odd.packet[3] & 15 in (
+                    _NOERROR,
+                    _NXDOMAIN,
+                ):  # what the wire alone does not show; others were asked about the rest
+                    self._note(odd.index, self.servers[odd.server])
             else:
                 self._keep(
                     odd.index, answers.failed(self.questions[odd.index], odd.status, odd.message, self.servers[odd.server], odd.seconds)
                 )
                 failed.append(odd.index)
-        if cut:
-            failed += self._by_tcp(cut)
-        return failed
+        return failed + self._by_tcp(cut) if cut else failed
 
     def _by_tcp(self, cut: t.Mapping[int, Odd]) -> t.List[int]:
         """What did not fit into a datagram, from the same server (RFC 7766 section 5)."""
@@ -164,8 +174,11 @@ class _Asking:
             by_server.setdefault(odd.server, []).append(index)
         plan = [(dataclasses.replace(self.servers[number], transport="tcp"), indexes) for number, indexes in by_server.items()]
         failed = []
-        for index, reply in exchange(self.questions, plan, self.manner).items():
+        replies = exchange(self.questions, plan, self.manner)
+        self._read_until()
+        for index, reply in replies.items():
             self.outcome.stats["streamed"] += 1
+            self._note(index, reply.server)
             if reply.packet is not None:
                 failed += self._settle(index, reply.packet, reply.server, reply.seconds)
                 continue
@@ -202,9 +215,13 @@ class _Asking:
             if not turn or not self._time_left():
                 break
         failed = []
+        self._read_until()
         for index, reply in best.items():
             if reply.packet is not None:
-                failed += self._settle(index, reply.packet, reply.server, reply.seconds)
+                bad = self._settle(index, reply.packet, reply.server, reply.seconds)
+                failed += bad
+                if bad and _code(reply) not in (None, _FORMERR, _SERVFAIL, _NOTIMP, _REFUSED):
+                    self._note(index, reply.server)
             else:
                 self._keep(index, answers.failed(self.questions[index], reply.status, reply.message, reply.server, reply.seconds))
                 failed.append(index)
@@ -230,9 +247,18 @@ class _Asking:
 
     # verdicts
 
+    def _read_until(self) -> None:
+        """To read what came takes time too; where the answers came at the last moment, a quarter of that time and a second more."""
+        now = time.monotonic()
+        self.reads = max(self.manner.until, now + 1 + (now - self.begin) / 4)
+
     def _settle(self, index: int, packet: bytes, server: Server, seconds: float) -> t.List[int]:
         """Take a packet; returns the index where it is no answer."""
         question = self.questions[index]
+        if time.monotonic() > self.reads:
+            sentence = f"the answer of {server.label} was not read before the total time limit"
+            self._keep(index, answers.failed(question, "timeout", sentence, server, seconds))
+            return [index]
         if self.known is not None and (self.known[index] is not None or index in self.others):
             said = _fingerprint(packet, question)
             if said is not None and (said == self.known[index] or said in self.others.get(index, ())):
@@ -249,17 +275,29 @@ class _Asking:
         if before is None or found.status not in ("timeout", "network") or before.status in ("timeout", "network"):
             self.outcome.answers[index] = found
 
-    def _ask_another(self, failed: t.Sequence[int]) -> None:
-        """One more look where a reply was whole on the wire and yet no answer, at the servers that did not give it."""
-        by_label: t.Dict[str, t.List[int]] = {}
-        for index in failed:
-            found = self.outcome.answers[index]
-            if found.status in _ANOTHER and found.nameserver:
-                by_label.setdefault(found.nameserver, []).append(index)
-        for label, indexes in by_label.items():
-            rest = [number for number in self.udp if self.servers[number].label != label]
-            if rest and self._time_left():
-                self._by_udp(indexes, rest)
+    def _note(self, index: int, server: Server) -> None:
+        self.heard.setdefault(index, set()).add((server.address, server.port))
+
+    def _ask_others(self, failed: t.Sequence[int]) -> None:
+        """Further looks where one server's word was no answer, at the servers that had no say yet."""
+        open_ = {index for index in failed if index in self.heard}
+        for _number in range(max(0, self.limits.retries)):
+            groups: t.Dict[t.FrozenSet[t.Tuple[str, int]], t.List[int]] = {}
+            for index in sorted(open_):
+                groups.setdefault(frozenset(self.heard.pop(index)), []).append(index)
+            open_ = set()
+            for had, indexes in groups.items():
+                rest = {number for number, server in enumerate(self.servers) if (server.address, server.port) not in had}
+                if not rest or not self._time_left():
+                    continue
+                bad = self._by_udp(indexes, [number for number in self.udp if number in rest])
+                streams = [number for number in self.streams if number in rest]
+                bad = self._by_stream(bad, streams) if bad and streams else bad
+                for index in set(bad) & set(self.heard):
+                    self.heard[index] |= had
+                    open_.add(index)
+            if not open_:
+                return
 
     def _count(self, same: int, stats: t.Mapping[str, int]) -> None:
         self.outcome.same += same

@@ -48,6 +48,7 @@ class Keeper:
         self.same = self.queries = self.resent = self.late = self.rejected = 0
         self.head = self.options = b""  # of a query: between id and question, and after it
         self.size = 0
+        self.signed = False  # signatures are asked for, which takes EDNS
         self.hard: t.Dict[int, Hard] = {}
         self.ends: t.List[t.Tuple[float, int]] = []
         self.due: t.List[t.Tuple[float, int, int, int]] = []  # when to ask again, index, tries so far, number of the last server
@@ -122,7 +123,9 @@ class Keeper:
                 lane.again.appendleft((index, hard))
                 continue  # with some other id
             error: t.Optional[OSError] = None
-            head, options = (self.head[:9] + b"\0", b"") if hard.bare else (self.head, self.options)
+            # the last try is made without EDNS where nothing was heard: some boxes drop what they do not know (RFC 6891 6.2.2)
+            bare = hard.bare or (hard.seen is None and hard.tries > self.limits.retries and not self.signed)
+            head, options = (self.head[:9] + b"\0", b"") if bare else (self.head, self.options)
             try:
                 port.send(key + head + self.questions[index].tail + options)
             except OSError as exc:

@@ -68,10 +68,14 @@ def parse(text: str, transport: str = "udp") -> Server:
         path = slash + path if path else DOH_PATH
         if not _TEXT_OF_PATH.fullmatch(path) or "#" in path:
             raise ValueError(f'"{text}" is not a name server: the path of the URL has a character that must be written %XX')
-    elif transport == "tls":
-        written, mark, name = written.partition("#")
-        if mark and not name:
-            raise ValueError(f'"{text}" is not a name server: after # stands the name of its certificate')
+    elif "#" in written:
+        written, _mark, name = written.partition("#")
+        if transport != "tls" or not name:
+            raise ValueError(
+                f'"{text}" is not a name server: after # stands the name of its certificate, as in tls://192.0.2.1#dns.example.com'
+            )
+    if any(char in written for char in "/?@#"):
+        raise ValueError(f'"{text}" is not a name server; {_FORMS}')
     host, port = _host_port(written, PORTS[transport], text)
     address = _address(host, text)
     if name:
@@ -79,9 +83,10 @@ def parse(text: str, transport: str = "udp") -> Server:
     return _server(transport, host, port, address, name or host, path)
 
 
-def system(path: str = RESOLV_CONF) -> t.List[Server]:
+def system(path: str = RESOLV_CONF, transport: str = "udp") -> t.List[Server]:
     """The resolvers of this machine, in the order of ``/etc/resolv.conf``.
 
+    :param transport: how they are asked, on its usual port
     :raises ValueError: there is none, in one sentence
     """
     try:
@@ -97,7 +102,8 @@ def system(path: str = RESOLV_CONF) -> t.List[Server]:
         if len(words) < 2 or words[0] != "nameserver":
             continue
         try:
-            server = _server("udp", words[1], 53, _numeric(words[1]), words[1], "")
+            host = _numeric(words[1])
+            server = _server(transport, host, PORTS[transport], host, host, DOH_PATH if transport == "https" else "")
         except ValueError:
             continue  # the system's own resolver skips such a line too
         if server not in found:

@@ -71,6 +71,7 @@ def sweep(
     keeper = Keeper(questions, limits)
     keeper.known = known if known is not None else [None] * len(questions)
     keeper.others = others or {}
+    keeper.signed = dnssec
     # CD with DO: who asks for signatures checks them himself (RFC 6840 5.9)
     keeper.head = struct.pack("!HHHHH", (0x0100 if recursion else 0) | (0x0010 if dnssec else 0), 1, 0, 0, 1 if edns_size else 0)
     # RFC 6891 6.1.2; the DO bit is RFC 3225's

@@ -196,12 +196,14 @@ def _data(packet: bytes, place: int, end: int, kind: bytes, seen: t.Dict[int, by
 def _name(packet: bytes, place: int, seen: t.Dict[int, bytes]) -> t.Tuple[bytes, int]:
     """An uncompressed name and where it ends in the packet.
 
-    Pointers must point backward, each further than the last, so there are no loops (RFC 1035 4.1.4).
+    Pointers must point backward, each further than the last, so there are no loops. What they point to is a name that came before, so it ends before
+    this one begins (RFC 1035 4.1.4); dnspython before 2.9 loses its place in others.
 
     :param seen: names by the place that was pointed to, for this packet
     """
     parts: t.List[bytes] = []
     total, after, limit, hops = 0, 0, place, 0
+    begin, edge = place, 1 << 17
     first = None
     while True:
         size = packet[place]
@@ -211,6 +213,8 @@ def _name(packet: bytes, place: int, seen: t.Dict[int, bytes]) -> t.Tuple[bytes,
             total += 1 + size
             if total > names.LONGEST_NAME - 1:
                 raise Malformed("a name is longer than 255 bytes")
+            if place > edge:
+                raise Malformed("a compressed name runs into itself")
         elif size >= 0xC0:
             target = (size & 0x3F) << 8 | packet[place + 1]
             after = after or place + 2
@@ -222,7 +226,7 @@ def _name(packet: bytes, place: int, seen: t.Dict[int, bytes]) -> t.Tuple[bytes,
                 break
             if first is None:
                 first = (target, len(parts))
-            place = limit = target
+            place, limit, edge = target, target, begin
         elif size:
             raise Malformed("a name has a label of an unknown kind")
         else:

@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import Answer
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.servers import Server
 
-_PTR = 12
+_PTR, _DS = 12, 43
 _AUTHORITATIVE = re.compile(r"authoritative(?::([0-9]{1,5}))?", re.IGNORECASE)
 _MOST_THREADS = 8  # authoritative servers asked at the same time
 Params = t.Mapping[str, t.Any]
@@ -46,6 +46,7 @@ class Job:
     order: t.List[int]
     servers: t.List[Server]
     port: t.Optional[int]
+    transport: str
     limits: Limits
     dnssec: bool
     trust_anchors: t.Sequence[str]
@@ -63,7 +64,11 @@ def read(params: Params) -> Job:
     kinds = _kinds(params.get("types") or ["A"])
     names, questions, order = _questions(params, kinds)
     places = [str(place).strip() for place in params.get("nameservers") or ()]
-    port = _authoritative(places)
+    port, transport = _authoritative(places), str(params.get("transport") or "udp")
+    if port is not None and transport not in ("udp", "tcp"):
+        raise Refusal(
+            f'transport is {transport}; "authoritative" servers are asked by udp or tcp (write {transport}:// before the others instead)'
+        )
     resolvers = [place for place in places if not _AUTHORITATIVE.fullmatch(place)]
     servers = servers_of(dict(params, nameservers=resolvers), "nameservers")
     limits = limits_of(params)
@@ -74,7 +79,7 @@ def read(params: Params) -> Job:
     except ValueError as exc:
         raise Refusal(str(exc)) from exc
     anchors = anchors_of(params.get("trust_anchors"), dnssec)
-    return Job(names, questions, order, servers, port, limits, dnssec, anchors, params.get("ca") or None)
+    return Job(names, questions, order, servers, port, transport, limits, dnssec, anchors, params.get("ca") or None)
 
 
 def run(job: Job) -> t.Dict[str, t.Any]:
@@ -152,7 +157,7 @@ def _reverse(name: str, kind: int) -> str:
     if not name[-1:].isalnum() or not (":" in name or name[-1:].isdigit()):
         return name
     try:
-        address = ipaddress.ip_address(name)
+        address = ipaddress.ip_address(name.partition("%")[0])  # a scope means something on this machine alone
     except ValueError:
         return name
     if kind != _PTR:
@@ -191,10 +196,11 @@ def _by_servers(
 
 def _by_authority(job: Job, counts: t.Counter[str]) -> t.Dict[int, t.List[Answer]]:
     """Every authoritative server of each name's zone, one answer from each."""
-    found = authority.find(sorted({question.name for question in job.questions}), job.servers, job.limits, job.port or 53, job.ca)
+    places = [_place(question) for question in job.questions]
+    found = authority.find(sorted(set(places)), job.servers, job.limits, job.port or 53, job.ca, job.transport)
     groups: t.Dict[Server, t.List[int]] = {}
-    for index, question in enumerate(job.questions):
-        for server in found[question.name].servers:
+    for index, place in enumerate(places):
+        for server in found[place].servers:
             groups.setdefault(server, []).append(index)
     heard: t.Dict[Server, t.Dict[int, t.List[Answer]]] = {}
     waiting = list(groups.items())
@@ -217,7 +223,12 @@ def _by_authority(job: Job, counts: t.Counter[str]) -> t.Dict[int, t.List[Answer
         thread.start()
     for thread in threads:
         thread.join()
-    return {index: _of_all(question, index, found[question.name], heard) for index, question in enumerate(job.questions)}
+    return {index: _of_all(question, index, found[places[index]], heard) for index, question in enumerate(job.questions)}
+
+
+def _place(question: wire.Question) -> str:
+    """The name whose zone has the answer: DS records stand above the zone that they are about (RFC 4035 2.4)."""
+    return authority.parent(question.name) if question.kind == _DS else question.name
 
 
 def _of_all(
@@ -227,5 +238,15 @@ def _of_all(
         return [answers.failed(question, found.status or "network", found.message)]
     every = []
     for server in found.servers:
-        every += heard.get(server, {}).get(index) or [answers.failed(question, "network", f"{server.label} could not be asked", server)]
+        given = heard.get(server, {}).get(index) or [answers.failed(question, "network", f"{server.label} could not be asked", server)]
+        every += [_responsible(answer, question, server) for answer in given]
     return every
+
+
+def _responsible(answer: Answer, question: wire.Question, server: Server) -> Answer:
+    """The answer, if its server is responsible for the zone as its NS record says (RFC 1035 4.1.1, AA)."""
+    if answer.status not in answers.ANSWERED or answer.aa:
+        return answer
+    return answers.failed(
+        question, "lame", f"{server.label} stands in the NS records for {question.name} and does not answer with authority", server
+    )

@@ -43,6 +43,8 @@ def written_names(params: Params) -> Written:
         return
     where = f"names_file: {path} line"
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise Refusal(f"names_file: {path} is not a regular file")  # to read a pipe could wait for ever
         if os.path.getsize(path) > _LARGEST_FILE:
             raise Refusal(f"names_file: {path} is larger than {_LARGEST_FILE // 1024**2} MiB")
         with open(path, encoding="utf-8-sig") as file:
@@ -64,7 +66,7 @@ def servers_of(params: Params, option: str) -> t.List[Server]:
     transport = str(params.get("transport") or "udp")
     try:
         if not params.get(option):
-            return servers.system() if option == "nameservers" else []
+            return servers.system(transport=transport) if option == "nameservers" else []
         return list(dict.fromkeys(servers.parse(str(text), transport) for text in params[option]))
     except ValueError as exc:
         raise Refusal(f"{option}: {exc}") from exc
@@ -78,8 +80,9 @@ def limits_of(params: Params) -> Limits:
     for name, least in (("retries", 0), ("concurrency", 1)):
         if params.get(name) is not None and params[name] < least:
             raise Refusal(f"{name} is {params[name]}; it must be {least} or more")
-    if timeout <= 0:
-        raise Refusal(f"timeout is {params['timeout']}; it must be more than 0")
+    for name, seconds in (("timeout", timeout), ("deadline", deadline)):
+        if seconds <= 0 and params.get(name) is not None:
+            raise Refusal(f"{name} is {params[name]}; it must be more than 0")
     limits = Limits(timeout=timeout, retries=usual.retries if params.get("retries") is None else params["retries"])
     limits.concurrency = params.get("concurrency") or usual.concurrency
     limits.until = time.monotonic() + deadline if deadline else None

@@ -78,6 +78,18 @@ def test_impossible_names(text, why):
     assert "\n" not in str(caught.value).replace(str(text), "")
 
 
+@pytest.mark.parametrize(
+    "text", ["a\ufe52b.test", "a\u2024b.test", "a\u2026b.test", "\u2100.test", "a\u2048b.test", "\xad.test", "\ud800.test"]
+)
+def test_letters_that_turn_into_dots_and_slashes(text, monkeypatch):
+    """Neither way lets one label become two, or one that no host has."""
+    with pytest.raises(ValueError, match="is not a domain name"):
+        names.to_wire(text)
+    monkeypatch.setitem(sys.modules, "idna", None)
+    with pytest.raises(ValueError, match="is not a domain name"):
+        names.to_wire(text)
+
+
 def test_names_there_and_back_again():
     chance = random.Random(3)
     for _round in range(3000):
@@ -215,6 +227,11 @@ def test_a_server_by_name():
         ("192.0.2.1%eth0", "write for example|not an IP address|not a domain name|cannot be looked up"),
         ("a..b", "a label is empty"),
         ("nobody.invalid", "cannot be looked up"),
+        ("192.0.2.1#dns.example.com", "as in tls://192.0.2.1#dns.example.com"),
+        ("https://192.0.2.1#dns.example.com", "write for example"),
+        ("https://me:secret@192.0.2.1/", "write for example"),
+        ("https://192.0.2.1?a", "write for example"),
+        ("tls://192.0.2.1/dns-query", "write for example"),
     ],
 )
 def test_impossible_servers(text, why):
@@ -228,6 +245,12 @@ def test_the_servers_of_the_system(tmp_path):
         "# nameserver 192.0.2.9\nsearch x\nnameserver 127.0.0.53\nnameserver\tfe80::1%eth0 \nnameserver rubbish\nnameserver 127.0.0.53\noptions edns0\n"
     )
     assert [server.label for server in servers.system(str(conf))] == ["127.0.0.53:53", "[fe80::1%eth0]:53"]
+    ways = {way: servers.system(str(conf), way)[0] for way in ("tcp", "tls", "https")}
+    assert {way: server.label for way, server in ways.items()} == {
+        "tcp": "tcp://127.0.0.53:53",
+        "tls": "tls://127.0.0.53:853",
+        "https": "https://127.0.0.53:443/dns-query",
+    }
     conf.write_text("options edns0\n")
     with pytest.raises(ValueError, match="names no name server"):
         servers.system(str(conf))

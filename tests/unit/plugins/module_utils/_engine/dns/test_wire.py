@@ -156,6 +156,7 @@ LOOP = struct.pack("!H", 0xC000 | START)
         packet(record(b"\1a" + LOOP, 1, b"abcd")),
         packet(record(struct.pack("!H", 0xC000 | START + 2), 1, b"abcd")),  # forward
         packet(record(b"\xc0\0", 1, b"abcd")),  # into the header
+        packet(record(struct.pack("!H", 0xC000 | START - 3), 1, b"abcd")),  # a name of which the pointer itself is a part
         packet(record(b"\xff\xff", 1, b"abcd")),
         packet(record(b"\x40a\0", 1, b"abcd")),
         packet(record(b"\x80a\0", 1, b"abcd")),
