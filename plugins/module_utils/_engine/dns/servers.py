@@ -47,15 +47,34 @@ class Server:
         return int(socket.AF_INET6 if ":" in self.address else socket.AF_INET)
 
 
-def parse(text: str, transport: str = "udp") -> Server:
+def parse(text: str, transport: str = "udp", lookup: t.Optional[t.Callable[[str], str]] = None) -> Server:
     """A server from ``host``, ``host:port``, ``[v6]:port``, a bare IPv6 address, ``udp://``, ``tcp://``, ``tls://host:port#name``,
     ``https://host:port/path``.
 
     A host that is a name is looked up once, here, in the way of the system.
 
     :param transport: for texts that name none
+    :param lookup: gives the address of a host that is a name, instead of the system
     :raises ValueError: what is wrong with it, in one sentence
     """
+    transport, host, port, name, path = _parts(text, transport)
+    try:
+        address = _numeric(host)
+    except ValueError:
+        address = lookup(host) if lookup else _address(host, text)
+    return _server(transport, host, port, address, name or host, path)
+
+
+def check(text: str, transport: str = "udp") -> None:
+    """See that a server can be parsed, without looking its host up.
+
+    :raises ValueError: what is wrong with it, in one sentence
+    """
+    _parts(text, transport)
+
+
+def _parts(text: str, transport: str) -> t.Tuple[str, str, int, str, str]:
+    """Transport, host, port, name of the certificate, path."""
     written = text.strip() if isinstance(text, str) else ""
     scheme, mark, rest = written.partition("://")
     if mark:
@@ -77,10 +96,7 @@ def parse(text: str, transport: str = "udp") -> Server:
     if any(char in written for char in "/?@#"):
         raise ValueError(f'"{text}" is not a name server; {_FORMS}')
     host, port = _host_port(written, PORTS[transport], text)
-    address = _address(host, text)
-    if name:
-        name = _name(name, text)
-    return _server(transport, host, port, address, name or host, path)
+    return transport, host, port, _name(name, text) if name else "", path
 
 
 def system(path: str = RESOLV_CONF, transport: str = "udp") -> t.List[Server]:
@@ -169,10 +185,6 @@ def _numeric(host: str) -> str:
 
 
 def _address(host: str, text: str) -> str:
-    try:
-        return _numeric(host)
-    except ValueError:
-        pass  # a name, then
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as exc:

@@ -11,43 +11,39 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeFailure, ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import rrtypes, servers
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import milliseconds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import resolve
 
-_TYPES = ("A", "AAAA", "CAA", "CNAME", "DS", "DNSKEY", "HTTPS", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "SSHFP", "SVCB", "TLSA", "TXT")
-
 
 def _complete(options: dict[str, t.Any]) -> None:
-    options["type"] = str(options["type"]).upper()
-    for server in options["nameservers"] or ():
-        _server(server)
-
-
-def _server(text: str) -> tuple[str, int]:
-    """``192.0.2.1``, ``192.0.2.1:5353``, ``2001:db8::1`` or ``[2001:db8::1]:5353`` as address and port."""
-    host, _colon, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "53")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
-        ipaddress.ip_address(host)
-        if not 1 <= int(port) <= 65535:
-            raise ValueError
+        options["type"] = rrtypes.text(rrtypes.number(options["type"]))
     except ValueError as exc:
-        raise ValueError(f'"{text}" is not a name server; write an address, with a port as in 192.0.2.1:53 or [2001:db8::1]:53') from exc
-    return host, int(port)
+        raise ValueError(f"type: {exc}") from exc
+    for server in options["nameservers"] or ():
+        servers.check(server)
 
 
 SPEC = ProbeSpec(
     "dns",
     {
-        "name": Option("str", required=True, help="the name to resolve"),
-        "type": Option("str", default="A", choices=_TYPES + tuple(name.lower() for name in _TYPES), help="record type"),
-        "nameservers": Option("list", elements="str", help="addresses to ask, in this order; the node's own resolver if left out"),
+        "name": Option("str", required=True, help="the name to resolve; for PTR also an address"),
+        "type": Option("str", default="A", help="record type, by name or by number as in TYPE65280"),
+        "nameservers": Option(
+            "list",
+            elements="str",
+            help="whom to ask, in this order: 192.0.2.1, [2001:db8::1]:53, tcp://192.0.2.1, tls://192.0.2.1#dns.example.com, "
+            "https://dns.example.com/dns-query; the node's own resolver if left out",
+        ),
+        "ca": Option("path", help="certificates to trust for tls:// and https://, instead of the system's"),
         "timeout": Option("duration", default=5.0, help="for everything together"),
     },
     {
-        "status": "noerror, nodata, nxdomain, servfail, refused, formerr, notimp, timeout, network, malformed, truncated or lame",
+        "status": "noerror, nodata, nxdomain, servfail, refused, formerr, notimp, timeout, network, tls, http, malformed, truncated or lame",
         "rdata": "the answers as text, sorted",
+        "chain": "the names that aliases (CNAME) led to; empty for the node's own resolver",
         "nameserver": "who answered; null for the node's own resolver",
         "ttl": "seconds the answer may be kept; null for the node's own resolver",
     },
@@ -74,7 +70,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
 
 
 def _failed(status: str, sentence: str, nameserver: str | None = None) -> ProbeFailure:
-    return ProbeFailure(status, sentence, {"status": status, "rdata": [], "nameserver": nameserver})
+    return ProbeFailure(status, sentence, {"status": status, "rdata": [], "chain": [], "nameserver": nameserver})
 
 
 def _by_system(name: str, kind: str, deadline: Deadline) -> dict[str, t.Any]:
@@ -87,7 +83,7 @@ def _by_system(name: str, kind: str, deadline: Deadline) -> dict[str, t.Any]:
     rdata = [address for address in rdata if ipaddress.ip_address(address).version == version]
     if not rdata:
         raise _failed("nodata", f"{name} has no {kind} record")
-    return {"status": "noerror", "rdata": rdata, "nameserver": None, "ttl": None}
+    return {"status": "noerror", "rdata": rdata, "chain": [], "nameserver": None, "ttl": None}
 
 
 def _system_status(exc: NetError) -> str:
@@ -104,7 +100,7 @@ def _system_status(exc: NetError) -> str:
 
 
 def _by_library(options: dict[str, t.Any], deadline: Deadline) -> dict[str, t.Any]:
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import answer, resolver, rrtypes, servers, wire
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import answer, resolver, wire
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Limits
 
     name, kind = options["name"], options["type"]
@@ -114,22 +110,41 @@ def _by_library(options: dict[str, t.Any], deadline: Deadline) -> dict[str, t.An
         what = "to ask given name servers" if options["nameservers"] else f"for {kind} records"
         raise CannotSee(f"{exc} ({what})", "missing_library") from exc
     try:
-        question = wire.question(name, rrtypes.number(kind))
+        question = wire.question(_reverse(name) if kind == "PTR" else name, rrtypes.number(kind))
     except ValueError as exc:
         raise _failed("malformed", str(exc)) from exc
-    try:
-        among = [servers.parse(_place(text)) for text in options["nameservers"]] if options["nameservers"] else servers.system()
-    except ValueError as exc:
-        raise CannotSee(f"the name servers of this node are not known: {exc}", "unsupported") from exc
+    among = _servers(options["nameservers"], deadline)
     # each server gets its share of the time; there is no polite rate, as this is one question
     limits = Limits(deadline.seconds / len(among), len(among), until=deadline.end, rate=0.0)
-    found = resolver.ask([question], among, limits, first={0: 0}).answers[0]
+    try:
+        found = resolver.ask([question], among, limits, first={0: 0}, ca=options["ca"]).answers[0]
+    except ValueError as exc:
+        raise CannotSee(str(exc), "unsupported") from exc
     if found.status != "noerror":
         raise _failed(found.status, found.message, found.nameserver)
-    return {"status": "noerror", "rdata": list(found.rdata), "nameserver": found.nameserver, "ttl": found.ttl}
+    return {"status": "noerror", "rdata": list(found.rdata), "chain": list(found.chain), "nameserver": found.nameserver, "ttl": found.ttl}
 
 
-def _place(text: str) -> str:
-    """An address, and perhaps a port, as the resolver writes it."""
-    host, port = _server(text)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def _servers(written: t.Sequence[str] | None, deadline: Deadline) -> list[servers.Server]:
+    if not written:
+        try:
+            return servers.system()
+        except ValueError as exc:
+            raise CannotSee(f"the name servers of this node are not known: {exc}", "unsupported") from exc
+    found, fault = [], None
+    for text in written:
+        try:
+            found.append(servers.parse(text, lookup=lambda host: str(resolve(host, 0, deadline)[0][1][0])))
+        except NetError as exc:
+            fault = exc
+    if not found and fault is not None:
+        raise _failed("timeout" if fault.reason == "timeout" else "network", f"no name server can be looked up: {fault.sentence}") from fault
+    return found
+
+
+def _reverse(name: str) -> str:
+    """The name that an address has for PTR; other names as they are."""
+    try:
+        return ipaddress.ip_address(name.partition("%")[0]).reverse_pointer
+    except ValueError:
+        return name

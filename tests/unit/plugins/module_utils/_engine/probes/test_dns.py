@@ -130,10 +130,41 @@ def test_without_dnspython_it_says_so(look, monkeypatch):
 
 
 def test_bad_options_are_refused(look):
-    with pytest.raises(ValueError, match=r"192\.0\.2\.1:53"):
-        look("dns", name="x", nameservers=["dns.example.com"])
-    with pytest.raises(ValueError, match="MX"):
-        look("dns", name="x", type="MXX")
+    for place in ("ftp://192.0.2.1", "192.0.2.1:99999", "[::1", "192.0.2.1#dns.example.com", ""):
+        with pytest.raises(ValueError, match="is not a name server"):
+            look("dns", name="x", nameservers=[place])
+    for kind, words in (("MXX", "did you mean MX"), ("65536", "end at 65535"), ("AXFR", "cannot be asked for")):
+        with pytest.raises(ValueError, match=f"type: .*{words}"):
+            look("dns", name="x", type=kind)
+    with pytest.raises(CannotSee, match="/not/here"):
+        look("dns", name="x.test", nameservers=["tls://127.0.0.1"], ca="/not/here")
+
+
+def test_types_by_number_aliases_and_addresses(look, nsd):
+    pytest.importorskip("dns")
+    server = nsd(
+        {
+            "example.test": "odd TYPE65280 \\# 2 ABCD\nalias CNAME www\nwww A 192.0.2.1\n",
+            "2.0.192.in-addr.arpa": "1 PTR www.example.test.\n",
+        }
+    )
+    assert look("dns", name="odd.example.test", type="65280", nameservers=[server.address])["rdata"] == ["\\# 2 abcd"]
+    assert look("dns", name="alias.example.test", nameservers=[server.address])["chain"] == ["www.example.test."]
+    assert look("dns", name="192.0.2.1", type="ptr", nameservers=[f"tcp://{server.address}"])["rdata"] == ["www.example.test."]
+
+
+def test_servers_by_name_by_tls_and_by_https(look, nsd, fake_dns, doh_server, dns_certificates):
+    pytest.importorskip("dns")
+    from dns_proxies import ask_tcp
+
+    server = nsd({"example.test": "www A 192.0.2.1\n"})
+    dot = fake_dns(lambda query, transport: ask_tcp((server.host, server.port), query), certificates=dns_certificates)
+    for place in (f"localhost:{server.port}", dot.tls, doh_server(server).https):
+        seen = look("dns", name="www.example.test", nameservers=["tcp://nobody.invalid", place], ca=str(dns_certificates[0]), timeout=10)
+        assert (seen["rdata"], seen["nameserver"]) == (["192.0.2.1"], place)
+    assert failure_of(look, name="www.example.test", nameservers=[dot.tls]).reason == "tls"
+    failure = failure_of(look, name="www.example.test", nameservers=["nobody.invalid"])
+    assert (failure.reason, "nobody.invalid" in failure.sentence) == ("network", True)
 
 
 def test_every_status_is_of_the_closed_list(look, name_server):
