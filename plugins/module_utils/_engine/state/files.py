@@ -23,6 +23,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times impo
 )
 
 SMALLEST = 512  # bytes of the smallest SQLite database
+_MAGIC = b"SQLite format 3\0"
+_NAMES = (".db", ".sqlite", ".sqlite3")
 SIDES = ("-wal", "-shm", "-journal")
 
 
@@ -68,8 +70,26 @@ def prepare(path: str) -> None:
     check_kind(path)
     if not os.access(path, os.R_OK | os.W_OK):
         raise _remedy(OSError(errno.EROFS if _read_only_mount(path) else errno.EACCES, ""), path, "written")
+
+
+def narrow(path: str) -> None:
+    """Take group and others their rights on a store; only when it is known to be one."""
     for name in (path, *tuple(path + side for side in SIDES)):
         _narrow(name)
+
+
+def is_like_a_store(path: str) -> bool:
+    """Whether a file that is no sound database may have been a store. A mistyped path must not cost somebody another file.
+
+    Only for a file that no connection of this process has open, see check_size.
+    """
+    if path.endswith(_NAMES):
+        return True
+    try:
+        with open(path, "rb") as handle:
+            return handle.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
 
 
 def check_writable(path: str) -> None:

@@ -57,6 +57,8 @@ def bring_up(connection: sqlite3.Connection, path: str, read_only: bool, busy: f
                 f"The state file {path} is of an older version of vigil.ops; the next run that writes there brings it up to date."
             )
         return patient(lambda: _salt(connection, path), busy)
+    if version == 0:
+        patient(lambda: _check_empty(connection, path), busy)
     if version == 0 or patient(lambda: _pragma(connection, "journal_mode"), busy) != "wal":
         patient(lambda: _pragma(connection, "journal_mode=WAL"), busy)
     connection.execute("PRAGMA synchronous=NORMAL").close()
@@ -99,6 +101,19 @@ def _migrate(connection: sqlite3.Connection) -> None:
         raise
 
 
+def _check_empty(connection: sqlite3.Connection, path: str) -> None:
+    """Refuse a database that has no version of ours (which is written together with the tables), but tables: most programs set none."""
+    cursor = connection.execute("SELECT (SELECT COUNT(*) FROM sqlite_master), user_version FROM pragma_user_version")
+    tables, version = cursor.fetchone()
+    cursor.close()
+    if tables and not version:
+        raise _strange(path)
+
+
+def _strange(path: str) -> StateError:
+    return StateError(f"The file {path} is a database of another program; give another state_url.")
+
+
 def _salt(connection: sqlite3.Connection, path: str) -> str:
     try:
         cursor = connection.execute("SELECT value FROM meta WHERE key = 'salt'")
@@ -106,7 +121,7 @@ def _salt(connection: sqlite3.Connection, path: str) -> str:
         cursor.close()
     except sqlite3.OperationalError as exc:
         if "no such table" in str(exc):
-            raise StateError(f"The file {path} is a database of another program; give another state_url.") from exc
+            raise _strange(path) from exc
         raise
     if not row:
         raise StateDamaged(f"The state file {path} has lost its first row.")

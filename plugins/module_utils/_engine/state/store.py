@@ -141,13 +141,15 @@ class Store:
                 self._open()
                 return
             except StateDamaged as exc:
+                if not files.is_like_a_store(self.path):
+                    raise StateError(
+                        f"The file {self.path} is no SQLite database and is left as it is; give another state_url, best one that ends in .db."
+                    ) from exc
                 if self.read_only or attempt == 3:
                     raise
                 aside = files.set_aside(self.path, self._file, self.clock())
                 if aside:
-                    self.notices.append(
-                        f"The state file {self.path} was damaged ({exc}) and was set aside as {aside}; a new one was begun."
-                    )
+                    self.notices.append(f"{str(exc).rstrip('.')}, so it was set aside as {aside}; a new one was begun.")
 
     def _open(self) -> None:
         """Make, check and migrate the file; StateDamaged leaves ``_file`` at what was seen."""
@@ -160,6 +162,8 @@ class Store:
         try:
             connection = files.connect(self.path, self._busy, self.read_only)
             self.salt = migrate.bring_up(connection, self.path, self.read_only, self._busy)
+            if not self.read_only:
+                files.narrow(self.path)
         except sqlite3.Error as exc:
             _close(connection)
             raise files.explain(exc, self.path) from exc

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
@@ -247,6 +248,29 @@ def test_damaged_file_is_set_aside(tmp_path, damage):
         results.record(unit, "web1", outcome(), NOW)
         assert unit.one("SELECT COUNT(*) FROM runs") == (1,)
     store.close()
+
+
+@pytest.mark.parametrize("content", [b"root:x:0:0\n", b"root:x:0:0\n" * 500, b"\x00\x01" * 4000])
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_file_that_was_never_a_store_is_left_alone(tmp_path, content, read_only):
+    path = tmp_path / "passwd"
+    path.write_bytes(content)
+    os.chmod(path, 0o644)
+    with pytest.raises(StateError, match="is no SQLite database and is left as it is; give another state_url") as caught:
+        open_store(url_of(path), read_only=read_only)
+    assert not isinstance(caught.value, StateDamaged)
+    assert os.listdir(tmp_path) == ["passwd"] and path.read_bytes() == content and stat.S_IMODE(os.stat(path).st_mode) == 0o644
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path):
+    path = tmp_path / "places.db"
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        raw.execute("CREATE TABLE places (url TEXT)")
+    os.chmod(path, 0o644)
+    content = path.read_bytes()
+    with pytest.raises(StateError, match="is a database of another program; give another state_url"):
+        open_store(url_of(path))
+    assert path.read_bytes() == content and stat.S_IMODE(os.stat(path).st_mode) == 0o644 and os.listdir(tmp_path) == ["places.db"]
 
 
 def test_damage_found_in_the_middle(tmp_path):
