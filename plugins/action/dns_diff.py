@@ -31,6 +31,7 @@ from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refuse
 _announce.prepare()
 
 display = Display()
+_FILES = ("names_file", "zone_file", "ca")
 
 
 class ActionModule(ActionBase):
@@ -56,6 +57,7 @@ class ActionModule(ActionBase):
         if keeps and not args["batch"]:
             args["batch"] = _received(history, receipt)
         given = {name: value for name, value in args.items() if name not in ("history_url", "acknowledge", "show") and value is not None}
+        given.update(self._paths())
         outcome = self._execute_module(module_name="vigil.ops.dns_diff", module_args=given, task_vars=task_vars)
         if "changes" in outcome:
             outcome.update(receipt=receipt, scope=self._scope(args, task_vars))
@@ -83,20 +85,44 @@ class ActionModule(ActionBase):
         parts = [plain(self._task.get_name()), args["names_file"], args["zone"], args["zone_file"], args["types"], item]
         return hashlib.sha256(json.dumps(parts, default=str).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
+    def _paths(self) -> dict[str, str]:
+        """Files on the host, as they were written: ``~`` is that of the host. On this machine a relative one may be in the directory in which
+        Ansible was started, for a playbook of a collection stands where nobody keeps files."""
+        found = {name: str(plain(self._task.args[name])) for name in _FILES if self._task.args.get(name)}
+        if self._connection.transport == "local":
+            for name, path in found.items():
+                here = os.path.abspath(path)
+                if not path.startswith(("/", "~", "$")) and os.path.exists(here):
+                    beside = os.path.join(self._loader.get_basedir(), path)
+                    found[name] = beside if os.path.exists(beside) else here
+        return found
+
     def _expected(self, given: t.Any) -> t.Any:
         """A path becomes what is in the file; text that is no path is YAML, as the command line and surveys give it."""
         given = plain(given)
         if not isinstance(given, str):
             return given
         if "\n" not in given and not given.lstrip().startswith(("[", "{")):
+            place = self._place(given)
             try:
-                return plain(self._loader.load_from_file(self._find_needle("files", given)))
+                return plain(self._loader.load_from_file(place))
             except AnsibleError as exc:
-                raise Refused(f"expected: {given} cannot be read: {' '.join(str(exc).split())}") from exc
+                why = " ".join(str(exc.__cause__ or exc).split())[:300]
+                raise Refused(f"expected: {given} cannot be read: {why}") from exc
         try:
             return yaml.safe_load(given)
         except yaml.YAMLError as exc:
             raise Refused(f"expected is text that is not YAML: {' '.join(str(exc).split())[:200]}") from exc
+
+    def _place(self, given: str) -> str:
+        """A file where Ansible looks for it, beside the playbook, or where Ansible was started."""
+        try:
+            return str(self._find_needle("files", given))
+        except AnsibleError as exc:
+            here = os.path.abspath(os.path.expanduser(given))
+            if os.path.isfile(here):
+                return here
+            raise Refused(f"expected: {given} cannot be read: there is no such file beside the playbook or in {os.getcwd()}") from exc
 
 
 def _check_names(names: t.Any) -> None:

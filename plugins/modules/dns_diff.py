@@ -375,15 +375,22 @@ ARGUMENT_SPEC = {
 }
 
 
+def _read(module: SilentModule) -> flow.Request:
+    try:
+        return flow.read(module.params)
+    except flow.Refusal as exc:
+        module.fail_json(msg=f"The options cannot be used: {exc}")
+
+
 def main() -> None:
     module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
     try:
-        request = flow.read(params)
+        request = _read(module)
         store = open_state(module, params["state_url"]) if request.against == "previous" else None
         result = flow.dns_diff(request, store, module.check_mode)
     except flow.Refusal as exc:
-        module.fail_json(msg=f"The options cannot be used: {exc}")
+        module.fail_json(msg=f"Nothing was compared: {exc}")
     except LibraryMissing as exc:
         module.fail_json(msg=missing_required_lib(exc.library) if exc.library else str(exc))
     except StateError as exc:

@@ -13,7 +13,9 @@ import signal
 import sqlite3
 import subprocess
 import time
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 ZONE = "example.test"
@@ -251,8 +253,88 @@ def test_watch_of_a_zone_and_without_anything(nsd, watch):
     assert out.rc == 2 and "There is nothing to watch" in out.output
     out, _events = watch(server, vigil_dns_names=NAMES, vigil_fail_on="sometimes")
     assert out.rc == 2 and "known are never, change, failure, any" in out.output
+    out, events = watch(server, vigil_dns_names={"a": 1})
+    assert out.rc == 2 and "vigil_dns_names must be a list of names." in out.output
+    out, events = watch(server, vigil_dns_zone_file="/nowhere")
+    assert out.rc == 2 and "vigil_dns_zone is missing" in out.output
+    out, events = watch(server, "--limit", "other", vigil_dns_names=NAMES, inventory={"all": {"hosts": {"other": {}, "localhost": {}}}})
+    assert out.rc == 2 and "--limit leaves out" in out.output
+    assert {(event["check"], event["status"]) for event in events[1:]} == {("dns watch", "firing")}
+
+
+def test_watch_looks_at_what_it_can(nsd, watch):
+    """A zone that cannot be fetched does not keep what is expected from being looked at; both are told, and over when they are."""
+    server = nsd({ZONE: TEXT}, transfer="NOKEY")
+    expected = [{"name": "mail.example.test", "values": ["192.0.2.8"]}]
+    out, events = watch(server, vigil_dns_zone="other.test", vigil_dns_expected=expected)
+    assert out.rc == 2 and "the zone other.test cannot be fetched" in out.output
+    assert {(event["check"], event["status"]) for event in events} == {
+        ("dns watch", "firing"),
+        ("dns mail.example.test A differs", "firing"),
+    }
+    expected[0]["values"] = ["192.0.2.3"]
+    out, events = watch(server, vigil_dns_zone=ZONE, vigil_dns_expected=expected)
+    assert out.rc == 0, out.output
+    assert {(event["check"], event["status"]) for event in events[2:]} == {
+        ("dns watch", "resolved"),
+        ("dns mail.example.test A differs", "resolved"),
+    }
+
+
+def test_watch_finds_files_where_it_was_started(nsd, watch, ansible_env):
+    server = nsd({ZONE: TEXT})
+    (ansible_env.home / "names.txt").write_bytes(b"\xef\xbb\xbfwww.example.test\r\n")
+    (ansible_env.home / "example.zone").write_text("@ 60 SOA ns host 1 2 3 4 5\n@ 60 NS ns\nwww 60 A 192.0.2.1\n$INCLUDE more.zone\n")
+    (ansible_env.home / "more.zone").write_text("www 60 A 192.0.2.2\n")
+    (ansible_env.home / "expected.yml").write_text("- {name: www.example.test, values: [192.0.2.1, 192.0.2.2]}\n")
+    files = {"vigil_dns_names_file": "names.txt", "vigil_dns_zone_file": "example.zone", "vigil_dns_expected": "expected.yml"}
+    out, events = watch(server, vigil_dns_zone=ZONE, vigil_dns_types=["A"], vigil_fail_on="any", **files)
+    assert out.rc == 0 and events == [], out.output
+    out, _events = watch(server, vigil_dns_names_file="~/names.txt")
+    assert out.rc == 0, out.output
+    out, _events = watch(server, vigil_dns_names_file="nowhere.txt", vigil_dns_expected="nowhere.yml")
+    assert out.rc == 2 and "names_file: nowhere.txt cannot be read" in out.output and "expected: nowhere.yml cannot be read" in out.output
+
+
+def test_watch_counts_what_a_result_leaves_out(nsd, watch):
+    names = [f"n{number}.example.test" for number in range(1100)]
+    server = nsd({ZONE: "".join(f"n{number} A 10.0.0.1\n" for number in range(1100))})
+    assert watch(server, vigil_dns_names=names)[0].rc == 0
+    server.set_zone(ZONE, "".join(f"n{number} A 10.0.0.2\n" for number in range(1100)))
+    out, events = watch(server, vigil_dns_names=names, vigil_dns_max_change_percent=100, vigil_fail_on="change")
+    assert out.rc == 2 and "1100 DNS changes and 0 failures" in out.output
+    assert [event["message"].partition(":")[0] for event in events] == ["1100 DNS records have changed"]
+
+
+def test_watch_hands_on_a_rate_of_none(nsd, watch):
+    """0 is no limit, and not the same as nothing: what is false in a template arrives too."""
+    server = nsd({ZONE: TEXT})
+    assert watch(server, vigil_dns_names=NAMES, vigil_dns_rate=0)[0].rc == 0
+    assert "rate is False" in watch(server, vigil_dns_names=NAMES, vigil_dns_rate=False)[0].output
+    out, _events = watch(server, vigil_dns_names=NAMES, vigil_dns_rate={server.address: 0, "192.0.2.1": 1})
+    assert out.rc == 2 and "is none of the nameservers" in out.output
     out, events = watch(server, vigil_dns_names=["a..b"])
-    assert out.rc == 2 and events[-1]["check"] == "dns watch" and "names, item 1" in events[-1]["message"], out.output
+    assert out.rc == 2 and [event["check"] for event in events] == ["dns watch"], out.output
+    assert "names, item 1" in out.output
+
+
+def test_events_are_as_the_schema_says(nsd, watch):
+    schema = json.loads((Path(__file__).resolve().parents[2] / "docs" / "schema" / "event.schema.json").read_text())
+    names = [f"n{number}.example.test" for number in range(30)]
+    server = nsd({ZONE: "".join(f"n{number} A 10.0.0.1\n" for number in range(30)), "other.test": "www A 192.0.2.1\n"})
+    expected = [{"name": "n1.example.test", "match": "count", "value": ">= 2"}]
+    watch(server, vigil_dns_names=[*names, "www.other.test"])
+    server.remove_zone("other.test")
+    for count, percent in ((1, 30), (30, 30), (30, 100)):
+        server.set_zone(ZONE, "".join(f"n{number} A 10.0.0.{1 if number >= count else 2}\n" for number in range(30)))
+        _out, events = watch(
+            server, vigil_dns_names=[*names, "www.other.test"], vigil_dns_expected=expected, vigil_dns_max_change_percent=percent
+        )
+    assert {"dns n0.example.test A", "dns mass change", "dns changes", "dns www.other.test A fails", "dns n1.example.test A differs"} <= {
+        event["check"] for event in events
+    }
+    for event in events:
+        jsonschema.validate(event, schema)
 
 
 def test_callback_tells_changes(nsd, diff, tmp_path):
