@@ -22,10 +22,11 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection impor
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, Store, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
-from ansible_collections.vigil.ops.plugins.plugin_utils import _light
+from ansible_collections.vigil.ops.plugins.plugin_utils import _checks_from, _light
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain, validated
 
 display = Display()
+_MOST_WARNINGS = 10
 
 # This file is loaded before the workers are forked: what they would each load on first use is loaded here once for all.
 registry.specs()
@@ -39,12 +40,16 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         del tmp
+        self._sources = _checks_from.Reader(lambda name: self._find_needle("files", name), self._loader.load_from_file)
         try:
-            checks, args = self._read(validated(self._task.args, ARGUMENT_SPEC, aside=["checks", "baselines"]), task_vars)
+            checks, args = self._read(validated(self._task.args, ARGUMENT_SPEC, aside=["checks", "baselines", "checks_from"]), task_vars)
             store = _open_history(args["history_url"], bool(self._task.check_mode))
         except Refused as exc:
             result.update(failed=True, refused=True, changed=False, msg=str(exc))
             return result
+        if self._sources.left_out:
+            result["left_out"] = self._sources.left_out
+            _warn_of(self._sources.left_out)
         if args["only_validate"]:
             if store:
                 store.close()
@@ -78,7 +83,7 @@ class ActionModule(ActionBase):
         raw = args["checks"] if own is None else own
         try:
             if isinstance(raw, list):
-                raw = raw + more + self._checks_of_file(args["checks_from"])
+                raw = raw + more + self._sources.read(args["checks_from"] or [])
             checks = flow.read_checks(raw)
         except SpecError as exc:
             raise Refused(str(exc)) from exc
@@ -99,7 +104,7 @@ class ActionModule(ActionBase):
         """The checks of the variable (None where it is not set) and those of all that begin with its name; each is tried by itself."""
         own: list[t.Any] | None = None
         more: list[t.Any] = []
-        for key in sorted(key for key in task_vars if key == name or key.startswith(f"{name}_")):
+        for key in sorted(key for key in task_vars if key == name or (key.startswith(f"{name}_") and key != f"{name}_from")):
             checks = self._checks_of_variable(key, task_vars[key])
             try:
                 flow.read_checks([dict(check, depends_on=[]) if isinstance(check, dict) else check for check in checks])
@@ -127,20 +132,6 @@ class ActionModule(ActionBase):
             raise Refused(f"{key} must be a list of checks, as every variable of that name and beginning, not {type_name(value)}")
         return value
 
-    def _checks_of_file(self, name: str | None) -> list[t.Any]:
-        if not name:
-            return []
-        try:
-            path = self._find_needle("files", name)
-            content = plain(self._loader.load_from_file(path))
-        except AnsibleError as exc:
-            raise Refused(f"checks_from: {name} cannot be read: {' '.join(str(exc).split())}") from exc
-        if isinstance(content, dict):
-            content = content.get("checks", content.get("vigil_checks"))
-        if not isinstance(content, list):
-            raise Refused(f"checks_from: {name} must hold a list of checks, or a mapping with one under checks")
-        return content
-
     def _keep(self, store: Store | None, host: str, outcome: dict[str, t.Any], checks: list[Check]) -> None:
         """What was seen is not lost for want of a place to keep it: a store that fails now is a warning."""
         if store is None:
@@ -153,6 +144,13 @@ class ActionModule(ActionBase):
             display.warning(f"The results of {host} were not kept: {exc}")
         finally:
             store.close()
+
+
+def _warn_of(left_out: list[str]) -> None:
+    for sentence in left_out[:_MOST_WARNINGS]:
+        display.warning(f"Not taken over from goss: {sentence}")
+    if len(left_out) > _MOST_WARNINGS:
+        display.warning(f"Not taken over from goss: {len(left_out) - _MOST_WARNINGS} more, see left_out")
 
 
 def _find_parents(checks: list[Check], task_vars: dict[str, t.Any]) -> None:

@@ -35,8 +35,11 @@ options:
     default: []
   checks_from:
     description:
-      - A YAML or JSON file on the controller with more checks. It holds a list, or a mapping with the key C(checks) or C(vigil_checks).
-    type: path
+      - YAML or JSON files on the controller with more checks. Each holds a list, or a mapping with the key C(checks) or C(vigil_checks).
+      - A goss file is read as well. What of it has no equivalent is left out, said in a warning, and returned as RV(left_out).
+      - V(profile:linux), V(profile:web), V(profile:database), V(profile:container_host) and V(profile:three_tier) are checks of the collection.
+    type: list
+    elements: str
   variable:
     description:
       - Name of a variable with checks. The checks of every other variable whose name begins with it and an underscore are added, so that
@@ -121,6 +124,13 @@ EXAMPLES = r"""
   vigil.ops.inspect:
     checks_from: checks/shop.yml
     fail_on: critical
+
+- name: Look at a web server with what the collection brings along and what was written for goss
+  vigil.ops.inspect:
+    checks_from:
+      - profile:linux
+      - profile:web
+      - goss.yaml
 """
 
 RETURN = r"""
@@ -186,6 +196,12 @@ status:
   returned: when the checks were valid
   type: str
   sample: warning
+left_out:
+  description: What of goss files in O(checks_from) has no equivalent here, in sentences.
+  returned: when there is any
+  type: list
+  elements: str
+  sample: ["goss.yaml: file /etc/passwd: md5"]
 root_causes:
   description:
     - The failing checks that explain other failures, the one that explains most first, each with C(name), C(status), C(reason), C(summary), the
@@ -210,7 +226,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._runner import run as ru
 HOST = "localhost"
 ARGUMENT_SPEC = {
     "checks": {"type": "list", "elements": "dict", "default": []},
-    "checks_from": {"type": "path"},
+    "checks_from": {"type": "list", "elements": "str"},
     "variable": {"type": "str"},
     "only_validate": {"type": "bool", "default": False},
     "concurrency": {"type": "int", "default": 64},
