@@ -536,3 +536,38 @@ def test_children_on_other_hosts_go_down_with_their_parent_in_one_notice(inspect
     (place.parent / "host_vars" / "web2.json").write_text(json.dumps({"vigil_checks": [dict(page, depends_on=["bd1:postgres"])]}))
     found = inspect(place, *told)
     assert found.rc != 0 and "begins with a host of the inventory; did you mean" in found.stdout and "db1:postgres" in found.stdout
+
+
+def test_a_goss_file_with_includes_is_read_and_what_is_left_out_is_said(run_playbook, inventory, tmp_path):
+    (tmp_path / "goss.d").mkdir()
+    (tmp_path / "flag").write_text("hello\n")
+    (tmp_path / "goss.yaml").write_text(
+        f"file: {{{tmp_path}/flag: {{exists: true, md5: abc, contents: [hello]}}}}\ngossfile: {{goss.d/*.yaml: {{}}, goss.yaml: {{}}}}\n"
+    )
+    (tmp_path / "goss.d" / "a.yaml").write_text("port: {tcp:1: {listening: false}}\n")
+    options = {"checks": [{"name": "own", "load": {}}], "checks_from": [str(tmp_path / "goss.yaml")]}
+    done = run_playbook(task(tmp_path, options), inventory=inventory(["here"]))
+    assert done.rc == 0, done.stdout + done.stderr
+    found = seen(tmp_path)
+    names = [(result["name"], result["status"]) for result in found["results"]]
+    assert names[1:] == [(f"file {tmp_path}/flag", "ok"), ("port tcp:1", "ok")]
+    assert found["left_out"] == [f"{tmp_path}/goss.yaml: file {tmp_path}/flag: md5"]
+    assert "Not taken over from goss" in done.stdout + done.stderr
+    (tmp_path / "goss.yaml").write_text('file:\n{{range mkSlice "/etc/passwd"}}\n  {{.}}: {exists: true}\n{{end}}\n')
+    done = run_playbook(task(tmp_path, options), inventory=inventory(["here"]))
+    assert done.rc != 0 and "goss render" in done.stdout
+    done = run_playbook(task(tmp_path, dict(options, checks_from="profile:linx")), inventory=inventory(["here"]))
+    assert done.rc != 0 and "there is no profile" in done.stdout
+
+
+def test_profiles_replace_the_default_set_and_add_to_the_lists_of_groups(inspect, inventory, tmp_path):
+    place = inventory(["here"], extra="[here_too]\nhere\n[here_too:vars]\nvigil_checks_own=[{name: own, load: {}, expect: {}}]\n")
+    (place.parent / "group_vars" / "all.json").write_text(json.dumps({"vigil_checks_from": ["profile:linux"]}))
+    found = inspect(place)
+    assert found.rc == 0, found.stdout + found.stderr
+    names = set(results_of(found.report, "here"))
+    assert {"own", "disk /", "network errors", "failed units"} <= names and "clock" in names and len(names) > 10
+    found = inspect(place, "-e", "vigil_checks_from=[profile:linux,profile:three_tier]")
+    assert len(set(results_of(found.report, "here")) - names) > 10
+    found = inspect(place, "-e", "vigil_checks_from=profile:lunix")
+    assert found.rc != 0 and "there is no profile" in found.stdout and "did you mean" in found.stdout
