@@ -88,8 +88,8 @@ class ActionModule(ActionBase):
         except SpecError as exc:
             raise Refused(str(exc)) from exc
         _find_parents(checks, task_vars)
-        if not isinstance(args["baselines"], dict):
-            raise Refused("baselines must be a mapping of checks, then expressions, then low, high and n")
+        if not _are_baselines(args["baselines"]):
+            raise Refused("baselines must be a mapping of checks, then expressions, then low, high and n, which are numbers")
         try:
             timeout = parse_duration(args["timeout"])
         except ValueError as exc:
@@ -161,6 +161,17 @@ def _find_parents(checks: list[Check], task_vars: dict[str, t.Any]) -> None:
             near = nearest(parent, [one.name for one in checks] + [f"{host}:{parent.partition(':')[2]}" for host in hosts])
             where = "is neither there nor begins with a host of the inventory"
             raise Refused(f'check "{check.name}": depends_on names "{parent}", which {where}{near}')
+
+
+def _are_baselines(value: t.Any) -> bool:
+    """{check: {expression: {low, high, n}}}"""
+    of_checks = list(value.values()) if isinstance(value, dict) else [None]
+    of_paths = [bounds for paths in of_checks for bounds in (paths.values() if isinstance(paths, dict) else [None])]
+    return all(isinstance(bounds, dict) and all(_is_bound(bounds.get(key)) for key in ("low", "high", "n")) for bounds in of_paths)
+
+
+def _is_bound(value: t.Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _open_history(url: str | None, check_mode: bool) -> Store | None:

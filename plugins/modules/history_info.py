@@ -107,7 +107,7 @@ def main() -> None:
     except StateError as exc:
         module.fail_json(msg=f"state_url: {exc}")
     except ValueError as exc:
-        module.fail_json(msg=f"The options cannot be used: {exc}")
+        module.fail_json(msg=str(exc))
     for notice in notices:
         module.warn(notice)
     module.exit_json(changed=False, entries=entries)

@@ -571,3 +571,12 @@ def test_profiles_replace_the_default_set_and_add_to_the_lists_of_groups(inspect
     assert len(set(results_of(found.report, "here")) - names) > 10
     found = inspect(place, "-e", "vigil_checks_from=profile:lunix")
     assert found.rc != 0 and "there is no profile" in found.stdout and "did you mean" in found.stdout
+
+
+@pytest.mark.parametrize(
+    "baselines", ["text", {"load": 1}, {"load": {"per_core1": 1}}, {"load": {"per_core1": {"low": "x", "high": 2, "n": 12}}}]
+)
+def test_baselines_that_are_none_are_refused(run_playbook, inventory, tmp_path, baselines):
+    options = {"checks": [{"name": "load", "load": {}, "expect": {"per_core1": "< baseline"}}], "baselines": baselines}
+    found = run_playbook(task(tmp_path, options), inventory=inventory(["here"]))
+    assert found.rc == 2 and "baselines must be a mapping of checks" in found.stdout

@@ -183,7 +183,7 @@ def test_history_of_a_store_that_is_not_there(play):
     assert "There is no state file" in outcome.output
     outcome, _r = play(history(since="soon"))
     assert outcome.rc == 2
-    assert "The options cannot be used" in outcome.stdout
+    assert "since is 'soon'; write how long ago, such as 12h or 7d, or a time" in outcome.stdout
 
 
 def test_secrets_are_nowhere(play, listen, ansible_env, receivers):

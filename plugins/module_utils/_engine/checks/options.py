@@ -27,7 +27,7 @@ def nearest(word: t.Any, known: t.Iterable[str]) -> str:
     close = difflib.get_close_matches(str(word).lower(), list(lowered), n=1, cutoff=0.6)
     if close:
         return f'; did you mean "{lowered[close[0]]}"?'
-    return "; known are " + ", ".join(names)
+    return f"; known {'is' if len(names) == 1 else 'are'} " + ", ".join(names)
 
 
 def read_options(spec: ProbeSpec, given: t.Any) -> dict[str, t.Any]:

@@ -18,6 +18,8 @@ _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]+)")
 # --password=x, PGPASSWORD=x, "password": "x", password=x&user=y
 _ASSIGNED = re.compile(r"""([\w.-]+)["']?\s*[=:]\s*["']?([^\s"'&;,{}]+)""")
 _SCHEMES = re.compile(r"\b(?:basic|bearer|token)\s+(\S+)", re.IGNORECASE)
+# What protocols of lines take: AUTH secret (Redis), PASS secret (FTP, POP3), AUTH PLAIN secret (SMTP), LOGIN name secret (IMAP)
+_SPOKEN = re.compile(r"^(?:\w+ )?(?:AUTH|PASS|LOGIN)[ \t]+(?:\S+[ \t]+)?(\S+)[ \t]*\r?$", re.MULTILINE)
 _SHORTEST = 4
 
 
@@ -62,6 +64,7 @@ def _collect(value: t.Any, telling: bool, found: set[str]) -> None:
         if telling:
             found.add(value)
         found.update(_SCHEMES.findall(value))
+        found.update(_SPOKEN.findall(value))
         found.update(match.group(2) for match in _ASSIGNED.finditer(value) if _SENSITIVE.search(match.group(1)))
         found.update(match.group(2) for match in _URL_PASSWORD.finditer(value))
         found.update(match.group(3) for match in _QUERY.finditer(value) if _SENSITIVE.search(match.group(2)))

@@ -23,9 +23,10 @@ def read_since(since: str | None, now: float) -> float:
     if not since:
         return 0.0
     text = str(since).strip()
-    if text[:4].isdigit() and "-" in text:
-        return parse_rfc3339(text)
-    return now - parse_duration(text)
+    try:
+        return parse_rfc3339(text) if text[:4].isdigit() and "-" in text else now - parse_duration(text)
+    except ValueError:
+        raise ValueError(f"since is '{text}'; write how long ago, such as 12h or 7d, or a time such as 2026-11-21T08:00:00Z.") from None
 
 
 def history(url: str, kind: str, name: str | None, since: str | None, limit: int) -> tuple[list[dict[str, t.Any]], list[str]]:

@@ -138,7 +138,9 @@ def _servers(written: t.Sequence[str] | None, deadline: Deadline) -> list[server
         except NetError as exc:
             fault = exc
     if not found and fault is not None:
-        raise _failed("timeout" if fault.reason == "timeout" else "network", f"no name server can be looked up: {fault.sentence}") from fault
+        raise _failed(
+            "timeout" if fault.reason == "timeout" else "network", f"no name server can be looked up: {fault.sentence}"
+        ) from fault
     return found
 
 

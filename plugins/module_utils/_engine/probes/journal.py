@@ -51,13 +51,21 @@ SPEC = ProbeSpec(
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
-    :raises CannotSee: there is no journal, or this user sees only its own messages
+    :raises CannotSee: there is no journal, nothing in it, or this user sees only its own messages
     """
-    argv = ["journalctl", "--no-pager", "--output=json", f"--output-fields={_FIELDS}", f"--lines={_MOST}"]
-    argv += [f"--since=@{int(time.time() - options['since'])}", f"--priority={options['priority']}"]
-    argv += [f"--unit={options['unit']}"] if options["unit"] else []
+    argv = ["journalctl", "--no-pager", "--output=json", f"--output-fields={_FIELDS}"]
+    wanted = [f"--lines={_MOST}"]
+    wanted += [f"--since=@{int(time.time() - options['since'])}", f"--priority={options['priority']}"]
+    wanted += [f"--unit={options['unit']}"] if options["unit"] else []
+    entries = _read(argv + wanted, options["timeout"], ctx)
+    if not entries and not _read([*argv, "--lines=1"], options["timeout"], ctx):
+        raise CannotSee("the journal is empty, so nobody knows of errors; see that systemd-journald runs and may keep messages", "unseen")
+    return _summary(entries)
+
+
+def _read(argv: list[str], timeout: float, ctx: Context) -> list[dict[str, t.Any]]:
     try:
-        rc, out, err = run_program(ctx, argv, options["timeout"])
+        rc, out, err = run_program(ctx, argv, timeout)
     except CannotSee as exc:
         raise CannotSee(f"the journal cannot be seen: {exc.sentence} (systemd is needed)", exc.reason) from exc
     except CommandFlood as exc:
@@ -69,7 +77,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
         raise CannotSee(
             f"the journal cannot be seen: {said[:200] or f'journalctl ended with {rc}'}", "unsupported" if rc == 0 else "unseen"
         )
-    return _summary([entry for entry in map(_entry, out.splitlines()) if entry is not None])
+    return [entry for entry in map(_entry, out.splitlines()) if entry is not None]
 
 
 def _entry(line: str) -> dict[str, t.Any] | None:

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
+from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _light
 
 UTILS = Path(_light.__file__).resolve().parent.parent / "module_utils"
-OPTIONS = {"checks": [], "baselines": {}, "concurrency": 64, "timeout": "30", "fail_on": "never", "state_url": None, "history_url": None}
+OPTIONS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}  # as the action part completes them
 LOAD = {"name": "load", "load": {}, "expect": {"per_core1": ">= 0"}}
 
 
@@ -86,7 +87,7 @@ def test_the_invocation_is_told_with_vvv_alone_and_masked(tmp_path):
     check = {"name": "page", "http": {"url": "http://u:s3cr3t-value@127.0.0.1:9/", "timeout": 1}}
     rc, out, err = ran(made(check, _ansible_verbosity=3), tmp_path)
     assert rc == 0
-    assert json.loads(out)["invocation"]["module_args"]["timeout"] == "30"
+    assert json.loads(out)["invocation"]["module_args"]["timeout"] == "60s"
     assert "s3cr3t-value" not in out + err
 
 

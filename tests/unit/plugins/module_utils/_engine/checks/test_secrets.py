@@ -34,6 +34,8 @@ def test_secrets_of_commands_and_bodies():
         "form": "password=s3cret-5&user=joe",
         "expect": "== Bearer s3cret-6",
         "headers": {"X-Vault": "s3cret-7"},
+        "send": "AUTH s3cret-8\r\nUSER joe\r\nPASS s3cret-9\r\na1 LOGIN joe s3cret-10\r\nAUTH PLAIN s3cret-11",
+        "note": "the AUTH of joe is fine",
     }
-    assert {f"s3cret-{number}" for number in range(1, 8)} <= secrets_of(options)
+    assert {f"s3cret-{number}" for number in range(1, 12)} <= secrets_of(options)
     assert not {"joe", "psql", "fine", "echo"} & secrets_of(options)

@@ -73,7 +73,10 @@ def test_messages_that_are_no_text(look):
 
 
 def test_a_quiet_journal(look):
-    seen = look("journal", answering(0, "-- No entries --\n"))
+    def run(argv, timeout):
+        return 0, "" if any(word.startswith("--priority") for word in argv) else entry("all is well"), ""
+
+    seen = look("journal", Context(run=run))
     assert (seen["errors"], seen["last"], seen["last_age_seconds"]) == (0, None, None)
 
 
@@ -82,7 +85,7 @@ def test_what_is_asked(look):
 
     def run(argv, timeout):
         asked.extend(argv)
-        return 0, "", ""
+        return 0, entry("one"), ""
 
     look("journal", Context(run=run), since="2h", priority="warning", unit="app-*.service")
     since = next(word for word in asked if word.startswith("--since=@"))
@@ -96,6 +99,7 @@ def test_what_is_asked(look):
         (answering(0, "", "Hint: You are currently not seeing messages from other users and the system."), "permission", "systemd-journal"),
         (answering(1, "", "No journal files were opened due to insufficient permissions."), "permission", "systemd-journal"),
         (answering(0, "", "No journal files were found."), "unsupported", "No journal files"),
+        (answering(0, "-- No entries --\n"), "unseen", "the journal is empty"),
         (answering(1, "", "Failed to parse timestamp"), "unseen", "Failed to parse"),
         (failing(CommandMissing("journalctl")), "unsupported", "systemd is needed"),
         (failing(CommandTimeout("journalctl")), "timeout", "did not end"),
@@ -114,7 +118,7 @@ def test_the_real_journalctl_understands_what_it_is_asked(look):
     try:
         assert look("journal", Context(run=run_program), since="1s", priority="emerg", unit="no-such.service")["errors"] == 0
     except CannotSee as exc:
-        assert exc.reason in ("permission", "unsupported"), exc.sentence
+        assert exc.reason in ("permission", "unsupported") or "the journal is empty" in exc.sentence, exc.sentence
 
 
 @pytest.mark.parametrize(
