@@ -31,6 +31,11 @@ def network(address: str, prefix4: int = PREFIX4, prefix6: int = PREFIX6) -> str
     return str(ipaddress.ip_network(f"{parsed}/{prefix4 if parsed.version == 4 else prefix6}", strict=False))
 
 
+def is_apart(known: t.Collection[str], values: t.Collection[str]) -> bool:
+    """Whether there are values, none of which lies in one of the networks."""
+    return bool(values) and not any(network(value) in known for value in values)
+
+
 class Counts:
     """How often each of a bounded number of values was seen; the one not seen for longest is forgotten first."""
 
@@ -111,8 +116,10 @@ class Pool:
         """
         new = {value for value in values if value not in self.values.seen}
         if question == "static":
-            # whatever rotates does not show the very same answer every time
-            return bool(looks) and all(set(seen) == set(values) for seen, _independent in looks)
+            # whatever rotates does not show the very same answer every time, and what it shows lies where the rest of it does
+            if not looks or all(set(seen) == set(values) for seen, _independent in looks):
+                return bool(looks)
+            return self.networks.draws > 0 and all(is_apart(self.networks.seen, seen) for seen in (values, *(seen for seen, _one in looks)))
         counted = [seen for seen, independent in looks if independent or question != "single"]
         needed = 2 if question == "single" else max(1, -(-2 * len(counted) // 3))
         return len(counted) > 0 and sum(1 for seen in counted if new & set(seen)) >= needed

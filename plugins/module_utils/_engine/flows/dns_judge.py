@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import flapping
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import ANSWERED, Answer
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.diff import Change, change, is_mass
-from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.rotation import LOOKS, Pool
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.rotation import LOOKS, Pool, is_apart, network
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.wire import Question
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_asker import Asker, Failure, failure, lameness, needs_proof
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.dns import MOST_PRINTS, Record
@@ -201,7 +201,7 @@ class Judge:
         self.candidates = []
 
     def _may_still_be(self, one: Candidate) -> bool:
-        return bool(one.asked) or all(_agrees(one.answer, seen) for seen in one.looks)
+        return bool(one.asked) or all(_agrees(one, seen) for seen in one.looks)
 
     def _is_confirmed(self, one: Candidate) -> bool:
         if not one.asked:
@@ -262,5 +262,11 @@ class Judge:
         return change("*", "*", (), (), kind="mass", status="noerror", nameserver=first["nameserver"], message=message)
 
 
-def _agrees(answer: Answer, seen: Answer) -> bool:
-    return seen.status in ANSWERED and seen.rdata == answer.rdata
+def _agrees(one: Candidate, seen: Answer) -> bool:
+    """Whether another look shows the same change: the same records, or where each look shows others, none that is anywhere near those of before."""
+    if seen.status not in ANSWERED:
+        return False
+    if seen.rdata == one.answer.rdata:
+        return True
+    before = {network(value) for value in one.record.rdata}
+    return is_apart(before, one.answer.rdata) and is_apart(before, seen.rdata)

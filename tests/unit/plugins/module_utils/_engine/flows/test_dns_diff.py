@@ -566,3 +566,52 @@ def test_names_of_a_zone_file_are_what_its_servers_answer(nsd, look, tmp_path):
     assert everything["changes"] == [] and everything["failures"] == []
     with pytest.raises(Refusal, match=r"a\.sub\.example\.test is below a delegation"):
         look(server, names=["a.sub.example.test"], **options)
+
+
+def rotating(first, size=16):
+    """An answer of one address of a network that is another one each time."""
+    number = itertools.count()
+    return lambda: [f"{first}.{1 + next(number) * 7 % size}"]
+
+
+@pytest.mark.parametrize("rotation", [False, True])
+def test_a_pool_that_was_gone_comes_back(fake_dns, look, rotation):
+    fake = Fake(www=rotating("192.0.2"))
+    server = fake_dns(fake)
+    options = {"names": ["www.example.test"], "rotation": rotation}
+    look(server, **options)
+    fake.answers["www"] = None
+    found = look(server, **options)
+    assert [one["kind"] for one in found["changes"]] == ["removed"]
+    fake.answers["www"] = rotating("192.0.2")
+    found = look(server, batch=found["batch"], **options)
+    assert [one["kind"] for one in found["changes"]] == ["added"]
+    for _run in range(5):
+        assert not look(server, batch=found["batch"], **options)["changed"]
+
+
+def test_a_move_to_a_pool_elsewhere_is_a_change_and_then_rest(fake_dns, look):
+    """Without rotation, answers that are others each time are no change as long as they are where those of before were."""
+    fake = Fake(www=["192.0.2.100"])
+    server = fake_dns(fake)
+    options = {"names": ["www.example.test"]}
+    look(server, **options)
+    fake.answers["www"] = rotating("192.0.2")
+    assert not look(server, **options)["changed"]
+    fake.answers["www"] = rotating("198.51.100")
+    found = look(server, **options)
+    assert [one["kind"] for one in found["changes"]] == ["changed"]
+    for _run in range(5):
+        assert not look(server, batch=found["batch"], **options)["changed"]
+
+
+def test_a_static_name_that_moves_to_a_pool_elsewhere_is_told_with_rotation_too(fake_dns, look):
+    fake = Fake(www=["192.0.2.1"])
+    server = fake_dns(fake)
+    options = {"names": ["www.example.test"], "rotation": True}
+    look(server, **options)
+    fake.answers["www"] = rotating("198.51.100")
+    found = look(server, **options)
+    assert [one["kind"] for one in found["changes"]] == ["changed"]
+    for _run in range(30):
+        assert not look(server, batch=found["batch"], **options)["changed"]
