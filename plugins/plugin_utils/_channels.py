@@ -8,8 +8,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import select
+import time
 import typing as t
 
 import yaml  # type: ignore[import-untyped]
@@ -18,6 +21,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
 
 _COMMENT = re.compile(r"(^|\s)#.*")  # a # inside of a word is a URL's fragment
+_LIMIT = 1_000_000
+_PIPE_SECONDS = 5.0
 FILE_HELP = "give one channel a line, or a YAML list"
 
 
@@ -46,8 +51,7 @@ def read_file(path: str) -> list[t.Any]:
     :raises ChannelsError: it cannot be read
     """
     try:
-        with open(os.path.expanduser(path), encoding="utf-8-sig") as handle:
-            text = handle.read(1_000_000)
+        text = _read_bytes(os.path.expanduser(path)).decode("utf-8-sig")
     except (OSError, UnicodeError) as exc:
         reason = (getattr(exc, "strerror", None) or "it is not UTF-8 text").lower()
         raise ChannelsError(f"The channels file {path} cannot be read: {reason}.") from exc
@@ -55,6 +59,23 @@ def read_file(path: str) -> list[t.Any]:
         return split(text)
     except ChannelsError as exc:
         raise ChannelsError(f"The channels file {path}: {exc}") from exc
+
+
+def _read_bytes(path: str) -> bytes:
+    """What a file holds, or a pipe (as a shell's ``<(...)`` gives one) within a few seconds: a pipe that nobody writes to never ends."""
+    found, until = b"", time.monotonic() + _PIPE_SECONDS
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        while len(found) < _LIMIT:
+            if not select.select([handle], [], [], max(until - time.monotonic(), 0.0))[0]:
+                raise OSError(errno.ETIMEDOUT, "nothing comes out of it")
+            piece = os.read(handle, _LIMIT - len(found))
+            if not piece:
+                break
+            found += piece
+    finally:
+        os.close(handle)
+    return found
 
 
 def gather(places: t.Iterable[tuple[str, t.Callable[[], list[t.Any]]]], common: t.Mapping[str, t.Any]) -> tuple[list[Channel], list[str]]:
@@ -96,13 +117,21 @@ def choice(option: str, value: t.Any, known: t.Sequence[str], default: str) -> t
     """(value, "") when the value is known, else (default, a sentence)."""
     if value in known:
         return str(value), ""
-    return default, f'{option} is "{value}"{nearest(value, known).rstrip(".")} The default, {default}, is used.'
+    return default, f'{option} is "{value}"{_hint(value, known)} The default, {default}, is used.'
+
+
+def _hint(value: t.Any, known: t.Sequence[str]) -> str:
+    """The nearest known value, to its last stop."""
+    hint = nearest(value, known)
+    return hint if hint.endswith("?") else hint + "."
 
 
 def choices(option: str, values: t.Sequence[t.Any], known: t.Sequence[str], default: t.Sequence[str]) -> tuple[list[str], list[str]]:
     """The known ones of the values (the default when there is none), and a sentence for each other."""
     good = [str(value) for value in values if value in known]
-    bad = [f'{option} names "{value}"{nearest(value, known)} It is left out.' for value in values if value not in known]
+    bad = [
+        f'{option} names "{value}"{_hint(value, known)} It is left out.' for value in values if value not in known and str(value).strip()
+    ]
     return good or list(default), bad
 
 

@@ -273,6 +273,9 @@ class Teller:
             return []
         if self.read(outbox.pending) is None:
             return [] if self._unkept else [self._why]
+        for sender in self._senders.values():
+            if sender.is_alive() and not sender.courier.report.message:
+                sender.courier.report.message = "no answer came in time"
         reports = {key: sender.courier.report for key, sender in self._senders.items()}
         try:
             return flow.left_over(self._store, self.channels, reports)

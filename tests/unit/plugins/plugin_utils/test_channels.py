@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from ansible_collections.vigil.ops.plugins.plugin_utils import _channels
 
@@ -55,3 +57,23 @@ def test_gather_names_each_bad_one_and_goes_on():
         'channel 3 of 6 in F ("b")',
         "channel 5 of 6 in F",
     ]
+
+
+def test_a_pipe_is_read_and_one_that_nobody_writes_to_is_not_waited_for(tmp_path, monkeypatch):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.setattr(_channels, "_PIPE_SECONDS", 0.2)
+    with pytest.raises(_channels.ChannelsError, match="cannot be read: nothing comes out of it"):
+        _channels.read_file(str(pipe))
+    ends = os.pipe()
+    os.write(ends[1], f"{ONE}\n{TWO}\n".encode())
+    os.close(ends[1])
+    assert _channels.read_file(f"/dev/fd/{ends[0]}") == [ONE, TWO]
+    os.close(ends[0])
+
+
+def test_choices_are_sentences_and_blanks_are_nothing():
+    assert _channels.choices("events", ["", " ", "stats"], ["stats", "changes"], ["changes"]) == (["stats"], [])
+    _good, bad = _channels.choices("events", ["xyz"], ["stats", "changes"], ["changes"])
+    assert bad == ['events names "xyz"; known are changes, stats. It is left out.']
+    assert _channels.choice("language", "de", ["en", "zh"], "en")[1] == 'language is "de"; known are en, zh. The default, en, is used.'
