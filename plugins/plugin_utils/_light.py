@@ -35,6 +35,8 @@ _PROBE = ROOT + "module_utils._engine.probes."
 _REGISTRY = _PROBE + "registry"
 _STATE = ROOT + "module_utils._engine.state."
 _STATE_ERRORS = _STATE + "errors"
+# What works on the history alone.
+_HISTORY = tuple(ROOT + "module_utils._engine.inspection." + name for name in ("baseline", "confirm", "detector", "novelty"))
 # What a task may need or not: the probes by their names, and the store.
 _STORE = "<store>"
 _EVERYTHING = frozenset(PROBES) | {_STORE}
@@ -140,7 +142,7 @@ def _need(importer: str, imported: str) -> str | None:
         return imported[len(_PROBE) :]
     if imported.startswith(_STATE) and imported != _STATE_ERRORS and not importer.startswith(_STATE):
         return _STORE
-    return None
+    return _STORE if imported in _HISTORY and importer not in _HISTORY else None
 
 
 class _Source(t.NamedTuple):
