@@ -30,7 +30,8 @@ attributes:
 options:
   results:
     description:
-      - What was registered on each host, as a mapping of host names. An unreachable, failed or skipped task is a result too.
+      - What was registered on each host, as a mapping of host names. An unreachable, failed or skipped task is a result too,
+        and so is what a task in a loop registered.
       - A list of such results is taken as well, each with C(name) or C(host).
       - When it is left out nothing is written; the call only checks that the other options are right and that O(dest) can be written.
         Use that as the first task of a play, so that a mistake is found before the hosts are inspected.

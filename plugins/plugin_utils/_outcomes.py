@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import count, overall
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import score
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 
 _TEXT = 1000
@@ -44,8 +46,10 @@ def joined(outcome: t.Any) -> t.Any:
     if not shown:
         missed = any(isinstance(item, t.Mapping) and (item.get("failed") or "exception" in item) for item in items)
         return {"failed": True, "msg": reason_of(outcome)} if missed else {"skipped": True}
-    found = {"results": [result for item in shown for result in item.get("results") or ()]}
-    return dict(found, score=None) if len(shown) == len(items) else found
+    results = [result for item in shown for result in plain(item.get("results")) or ()]
+    summary = count(results)
+    found = {"results": results, "summary": summary, "status": overall(summary), "score": score(results)}
+    return found if len(shown) == len(items) else dict(found, partial=True)
 
 
 def is_whole(data: t.Mapping[str, t.Any]) -> bool:

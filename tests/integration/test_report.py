@@ -265,3 +265,18 @@ def test_a_reader_that_has_gone_is_no_trouble(ansible_env):
 def test_it_runs_without_a_playbook(ansible_env):
     done = ansible_env.run("ansible", "localhost", "-m", "vigil.ops.report", "-a", f"dest={ansible_env.home}/out")
     assert done.rc == 0, done.output
+
+
+def test_what_a_loop_registered_is_one_host(run_playbook, tmp_path):
+    look = {
+        "vigil.ops.inspect": {"checks": [{"name": "{{ item }}", "file": {"path": "{{ item }}"}}]},
+        "loop": ["/", "/none"],
+        "register": "seen",
+        "delegate_to": "a",
+    }
+    results = {"a": "{{ seen }}"}
+    outcome = run_playbook(play(look, report(tmp_path / "out", results=results, formats=["json"]), hosts="a"), inventory=TWO_HOSTS)
+    assert outcome.rc == 0, outcome.output
+    (host,) = json.loads((tmp_path / "out" / "inspection.json").read_text())["hosts"]
+    assert (host["score"], host["status"]) == (50.0, "critical")
+    assert [(result["name"], result["status"]) for result in host["results"]] == [("/", "ok"), ("/none", "critical")]

@@ -46,7 +46,8 @@ def prints_of(host: str, outcome: t.Any, service: str, own: t.Iterable[str]) -> 
 
     :arg own: the checks that stand for the host itself
     """
-    results = outcome.get("results") if isinstance(outcome, t.Mapping) and "score" in outcome else None
+    whole = isinstance(outcome, t.Mapping) and "score" in outcome and not outcome.get("partial")
+    results = outcome.get("results") if whole else None
     if not isinstance(results, (list, tuple)) or not all(isinstance(one, t.Mapping) and one.get("name") for one in results):
         return None
     return {print_of_result(one, service, host) for one in results} | {fingerprint(service, host, check, {}) for check in own}
