@@ -46,13 +46,14 @@ options:
       - Each name is asked of one of them; one that fails is followed by the next.
       - V(authoritative) asks B(every) authoritative server of each name's zone, without recursion, and returns one answer from each, whose
         RV(answers[].nameserver) is V(address:port#name). V(authoritative:5300) does so on another port. The other entries, or the system's
-        resolvers, are then only used to find these servers.
+        resolvers, are then only used to find these servers. One that answers without authority is V(lame). DS records are asked of the
+        zone above.
       - The default is the system's resolvers, as in C(/etc/resolv.conf).
     type: list
     elements: str
   transport:
     description:
-      - How those of the O(nameservers) are asked that name no transport themselves.
+      - How those of the O(nameservers) are asked that name no transport themselves, and the system's resolvers where there are none.
       - Answers that do not fit into a datagram are fetched by TCP with V(udp).
       - Some servers speak HTTP/2 alone for V(https). It needs the Python library C(h2); without it such a server fails with the status V(http).
     type: str
@@ -213,7 +214,8 @@ def main() -> None:
     except flow.Refusal as exc:
         module.fail_json(msg=f"The options cannot be used: {exc}")
     except LibraryMissing as exc:
-        module.fail_json(msg=missing_required_lib(exc.library) if exc.library else str(exc), exception=traceback.format_exc())
+        msg = f"{exc}: {missing_required_lib(exc.library)}" if exc.library else str(exc)
+        module.fail_json(msg=msg, exception=traceback.format_exc())
     module.exit_json(changed=False, **flow.run(job))
 
 

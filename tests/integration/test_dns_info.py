@@ -95,6 +95,22 @@ def test_failures_do_not_fail_the_task(play, fake_dns):
     assert silent.address in found.answers[0]["message"]
 
 
+@pytest.mark.parametrize("way", ["", "tcp://"])
+def test_what_was_not_reached_in_time_is_told(play, nsd, tmp_path, way):
+    server = nsd({"example.test": "* A 192.0.2.1\n"})
+    place = tmp_path / "names.txt"
+    place.write_text("".join(f"n{number}.example.test\n" for number in range(5000)))
+    found = play({"names_file": str(place), "nameservers": [way + server.address], "rate": 200, "deadline": "1500ms"})
+    assert [one["name"] for one in found.answers] == [f"n{number}.example.test" for number in range(5000)]
+    counts = found.stats["statuses"]
+    assert set(counts) == {"noerror", "timeout"} and sum(counts.values()) == 5000
+    told = [one["message"] for one in found.answers if one["status"] == "timeout"]
+    assert told.count("not asked before the total time limit") > 2000
+    assert all("before the total time limit" in message for message in told)
+    assert (found.stats["answered"], found.stats["failed"]) == (counts["noerror"], counts["timeout"])
+    assert counts["noerror"] <= found.stats["queries"] < 2500  # what was not asked is not counted as asked
+
+
 def test_every_authoritative_server(play, nsd, unbound):
     text = "@ NS other\n@ NS ns\nother A 127.0.0.2\nwww A 192.0.2.1\n"
     one = nsd({"example.test": text})
@@ -108,6 +124,36 @@ def test_every_authoritative_server(play, nsd, unbound):
         {"names": ["www.example.test"], "nameservers": [f"authoritative:{one.port}", resolves.address], "timeout": "500ms", "retries": 1}
     )
     assert sorted(answer["status"] for answer in found.answers) in (["network", "noerror"], ["noerror", "timeout"])
+
+
+def test_ds_records_are_asked_of_the_servers_above_and_by_tcp(play, nsd, unbound):
+    below = nsd({"sub.example.test": "@ NS ns\nns A 127.0.0.2\n"}, address="127.0.0.2")
+    digest = "A" * 64
+    text = f"sub NS ns.sub\nns.sub A 127.0.0.2\nsub DS 12345 13 2 {digest}\n"
+    above = nsd({"example.test": text}, port=below.port)
+    resolves = unbound({"example.test": above, "sub.example.test": below}, extra="  qname-minimisation: no\n")
+    options = {"nameservers": [f"authoritative:{above.port}", resolves.address], "transport": "tcp"}
+    found = play({"names": ["sub.example.test"], "types": ["DS", "NS"], **options})
+    said = {(one["type"], one["nameserver"]): (one["status"], one["rdata"]) for one in found.answers}
+    assert said == {
+        ("DS", f"tcp://127.0.0.1:{above.port}#ns.example.test"): ("noerror", [f"12345 13 2 {digest.lower()}"]),
+        ("NS", f"tcp://127.0.0.2:{above.port}#ns.sub.example.test"): ("noerror", ["ns.sub.example.test."]),
+        ("NS", f"tcp://127.0.0.1:{above.port}#ns.sub.example.test"): (
+            "lame",
+            [],
+        ),  # the fixture names this address too; it only knows who knows
+    }
+
+
+def test_a_server_named_for_a_zone_that_is_no_authority_is_lame(play, nsd, unbound):
+    one = nsd({"example.test": "@ NS other\n@ NS ns\nother A 127.0.0.2\nwww A 192.0.2.1\n"})
+    resolves = unbound({"example.test": one})
+    fake = unbound({"example.test": one}, extra=f"  interface: 127.0.0.2@{one.port}\n")
+    found = play({"names": ["www.example.test"], "nameservers": [f"authoritative:{one.port}", resolves.address]})
+    said = {answer["nameserver"]: (answer["status"], answer["rdata"]) for answer in found.answers}
+    assert said.pop(f"127.0.0.1:{one.port}#ns.example.test") == ("noerror", ["192.0.2.1"])
+    ((status, rdata),) = said.values()
+    assert (status, rdata) in (("lame", []), ("refused", [])), fake.log()
 
 
 def test_validation(play, signed_tree, nsd, unbound):
@@ -148,6 +194,10 @@ def test_tls_and_https(play, zone, doh_server, fake_dns, dns_certificates):
         ({"names": ["a.test"], "nameservers": ["authoritative:0"]}, ["authoritative:0"]),
         ({"names": ["a.test"], "nameservers": ["127.0.0.1"], "timeout": "soon"}, ["timeout", "soon"]),
         ({"names": ["a.test"], "nameservers": ["127.0.0.1"], "timeout": "0"}, ["timeout"]),
+        ({"names": ["a.test"], "nameservers": ["127.0.0.1"], "deadline": "0"}, ["deadline is 0", "more than 0"]),
+        ({"names": ["a.test"], "nameservers": ["127.0.0.1#a.test"]}, ["127.0.0.1#a.test", "tls://"]),
+        ({"names": ["a.test"], "nameservers": ["authoritative"], "transport": "tls"}, ["transport is tls", "authoritative", "udp or tcp"]),
+        ({"names_file": "/dev/zero"}, ["names_file", "/dev/zero", "not a regular file"]),
         ({"names": ["a.test"], "nameservers": ["127.0.0.1"], "retries": -1}, ["retries"]),
         ({"names": ["a.test"], "nameservers": ["127.0.0.1"], "rate": "fast"}, ["rate", "fast"]),
         ({"names": ["a.test"], "nameservers": ["127.0.0.1"], "rate": {"192.0.2.9": 5}}, ["rate", "192.0.2.9", "127.0.0.1:53"]),
@@ -176,6 +226,34 @@ def test_without_dnspython_it_says_so(play, tmp_path):
     found = play({"names": ["a.test"], "nameservers": ["127.0.0.1"]}, env={"PYTHONPATH": str(tmp_path)})
     assert found.failed
     assert "dnspython" in found.msg and "python" in found.msg.lower()
+
+
+def hidden(place, library):
+    """An environment in which a library is not there."""
+    (place / library).mkdir()
+    (place / library / "__init__.py").write_text("raise ImportError('hidden by the test')\n")
+    return {"PYTHONPATH": str(place)}
+
+
+def test_without_cryptography_it_says_so(play, tmp_path):
+    options = {"names": ["a.test"], "nameservers": ["127.0.0.1"], "dnssec": True}
+    found = play(options, env=hidden(tmp_path, "cryptography"))
+    assert found.failed and "cryptography" in found.msg and "python library" in found.msg.lower()
+    assert "validate DNSSEC" in found.msg
+
+
+def test_without_h2_a_server_that_needs_it_is_a_failure_that_says_so(play, zone, unbound, dns_certificates, tmp_path):
+    resolves = unbound({"example.test": zone}, certificates=dns_certificates)
+    options = {
+        "names": ["www.example.test"],
+        "nameservers": [resolves.https],
+        "ca": str(dns_certificates[0]),
+        "timeout": "2s",
+        "retries": 0,
+    }
+    assert play(options).answers[0]["status"] == "noerror"
+    (answer,) = play(options, env=hidden(tmp_path, "h2")).answers
+    assert (answer["status"], "python3-h2" in answer["message"]) == ("http", True)
 
 
 def lookup(expression):

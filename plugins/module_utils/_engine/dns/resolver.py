@@ -175,9 +175,9 @@ class _Asking:
         plan = [(dataclasses.replace(self.servers[number], transport="tcp"), indexes) for number, indexes in by_server.items()]
         failed = []
         replies = exchange(self.questions, plan, self.manner)
+        self.outcome.stats["streamed"] += sum(reply.sent for reply in replies.values())
         self._read_until()
         for index, reply in replies.items():
-            self.outcome.stats["streamed"] += 1
             self._note(index, reply.server)
             if reply.packet is not None:
                 failed += self._settle(index, reply.packet, reply.server, reply.seconds)
@@ -199,7 +199,7 @@ class _Asking:
         best: t.Dict[int, Reply] = {}
         for number in range(1 + max(0, self.limits.retries)):
             replies = self._round(turn, among, bare)
-            self.outcome.stats["resent"] += len(replies) if number else 0
+            self.outcome.stats["resent"] += sum(reply.sent for reply in replies.values()) if number else 0
             heard = {turn[index] for index, reply in replies.items() if reply.packet is not None}
             dead |= set(turn.values()) - heard
             again: t.Dict[int, int] = {}
@@ -238,7 +238,7 @@ class _Asking:
             if plan:
                 manner = dataclasses.replace(self.manner, edns=edns)
                 replies.update(exchange(self.questions, [(self.servers[among[at]], group) for at, group in plan.items()], manner))
-        self.outcome.stats["streamed"] += len(replies)
+        self.outcome.stats["streamed"] += sum(reply.sent for reply in replies.values())
         return replies
 
     def _turn(self, index: int, among: t.Sequence[int]) -> int:

@@ -50,6 +50,11 @@ class Reply:
     status: str = ""
     message: str = ""
 
+    @property
+    def sent(self) -> bool:
+        """Whether it was asked at all; a server that takes no connection is not asked."""
+        return self.packet is not None or self.seconds > 0
+
 
 @dataclasses.dataclass
 class Manner:
@@ -129,6 +134,10 @@ class _Asking:
             except StreamError as exc:
                 with self._lock:
                     self._strike(exc)
+            except Exception as exc:  # noqa: BLE001 - libraries that read bytes of strangers raise whatever they raise
+                sentence = f"what {self._server.label} says cannot be read ({type(exc).__name__})"
+                with self._lock:
+                    self._strike(StreamError("http" if self._server.transport == "https" else "malformed", sentence))
             finally:
                 if channel is not None:
                     channel.close()
@@ -148,7 +157,7 @@ class _Asking:
         """Whether there is something to ask; ends everything that waits when the server was given up or the time is over."""
         with self._lock:
             if time.monotonic() >= self._manner.until:
-                self._drop(StreamError("timeout", f"the time for everything was over before {self._server.label} answered"))
+                self._drop(StreamError("timeout", "not asked before the total time limit"))
             elif self._fault is not None:
                 self._drop(self._fault)
             return bool(self._waiting)
@@ -250,7 +259,8 @@ class _Asking:
         with self._lock:
             for index in late:
                 seconds = now - flying.pop(index)
-                self._fail(index, StreamError("timeout", f"{self._server.label} did not answer within {seconds:.3g} s"), seconds)
+                limit = "before the total time limit" if now >= self._manner.until else f"within {seconds:.3g} s"
+                self._fail(index, StreamError("timeout", f"{self._server.label} did not answer {limit}"), seconds)
             self._flying -= len(late)
         return len(late)
 
