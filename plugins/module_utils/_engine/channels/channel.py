@@ -108,13 +108,11 @@ class Verdict(t.NamedTuple):
 class Dialect(t.NamedTuple):
     """How one kind of receiver is spoken to, as data and two functions; a local one writes by itself instead.
 
-    :ivar schemes: what its URLs begin with
     :ivar rate: (messages, seconds) that one robot takes, whoever sends
     :ivar digest: several events as one request, of chats alone: a program that reads events gets each by itself
     """
 
     name: str
-    schemes: tuple[str, ...]
     read: t.Callable[[Channel, t.Any], None]
     request: t.Callable[[Channel, Event], Request] | None = None
     judge: t.Callable[[Answer], Verdict] | None = None

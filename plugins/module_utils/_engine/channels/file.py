@@ -63,4 +63,4 @@ def write(channel: Channel, event: Event) -> Verdict:
     return Verdict(SENT, "file")
 
 
-DIALECT = Dialect("file", ("file",), read, write=write)
+DIALECT = Dialect("file", read, write=write)

@@ -89,4 +89,4 @@ def retry_after(answer: Answer, default: float = 5.0) -> float:
     return min(max(wait, 0.0), _LONGEST_WAIT)
 
 
-DIALECT = Dialect("webhook", ("http", "https"), read, request, judge)
+DIALECT = Dialect("webhook", read, request, judge)

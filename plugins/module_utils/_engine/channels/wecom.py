@@ -92,4 +92,4 @@ def judge(answer: Answer) -> Verdict:
     return Verdict(DEAD, str(code), message, of_text=code == _BAD_TEXT)
 
 
-DIALECT = Dialect("wecom", ("wecom",), read, request, judge, rate=(20, 60.0), digest=digest)
+DIALECT = Dialect("wecom", read, request, judge, rate=(20, 60.0), digest=digest)

@@ -50,7 +50,7 @@ _ALERTS = {
     "DH_KEY_TOO_SMALL": "its Diffie-Hellman key is too small",
 }
 # OpenSSL's X509_V_ERR codes (openssl/x509_vfy.h)
-EXPIRED, NOT_YET_VALID, SELF_SIGNED, NAME = (10,), (9,), (18,), (62, 64)
+EXPIRED, NOT_YET_VALID = (10,), (9,)
 _VERIFY = {
     9: "expired: the certificate, or one above it, is not valid yet",
     10: "expired: the certificate, or one above it, has expired",
