@@ -60,6 +60,8 @@ options:
     description:
       - What is told.
       - V(results) are the checks of C(vigil.ops.inspect) and what C(vigil.ops.dns_diff) found (see C(results) of M(vigil.ops.notify)).
+      - A check that fails and depends on one of another host waits until the playbook ends, when all hosts were looked at; it is told then unless
+        the other one explains it.
       - V(failures) are failed tasks and plays without hosts, V(unreachable) hosts that cannot
         be reached. V(changes) tells at the end which tasks changed something, V(stats) how the run ended.
     type: list
@@ -306,12 +308,12 @@ class CallbackModule(CallbackBase):
         if self._teller is None:
             return
         now, until = time.time(), time.monotonic() + self._deadline
-        messages = self._run.messages(stats, self._events, now)
-        last = self._run.batch([], messages)
+        for batch in self._run.late(now):
+            self._keep(batch)
+        last = self._run.batch([], self._run.messages(stats, self._events, now))
         self._teller.tell(last, lambda unit: self._run.resolved(unit, now), self._deadline)
         sentences = self._teller.finish(until)
-        self._say_notices()
-        for sentence in sentences:
+        for sentence in [*self._teller.notices, *sentences]:
             self.say(sentence)
 
     def _tell(self, events: list[t.Any]) -> None:

@@ -12,13 +12,14 @@ import hashlib
 import os
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, new_event
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, from_result, new_event
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
 from ansible_collections.vigil.ops.plugins.plugin_utils import _contact, _outcomes, _playbook, _scope
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._held_back import HeldBack
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Unit
@@ -95,6 +96,7 @@ class Run:
         self._sources: dict[tuple[str, str, str], str] = {}
         self._plays: list[str] | None = None
         self._tasks: dict[str, frozenset[str] | None] = {}
+        self._held = HeldBack()
 
     def begin(self, path: str, playbook: t.Any = None) -> None:
         """A playbook begins. Its alerts are found again by its real path: files of one name are not one playbook."""
@@ -148,7 +150,9 @@ class Run:
     def inspected(self, result: t.Any, outcomes: t.Sequence[t.Mapping[str, t.Any]], now: float) -> flow.Batch:
         """The checks of one host, from one outcome or from several of a loop; they are of another source than failed tasks."""
         host, reached = host_of(result), _contact.reached(task_of(result))
-        events = [event for outcome in outcomes for event in flow.events_of_host(host, outcome, self.service, now)]
+        source = self._source_of_checks(plain(task_of(result).get_name()))
+        shown_now = self._held.sift(host, outcomes, source)
+        events = [event for outcome in shown_now for event in flow.events_of_host(host, outcome, self.service, now)]
         firing = {event["check"] for event in events if event["status"] == "firing"}
         kept, seen = [], set()
         for event in events:
@@ -158,13 +162,20 @@ class Run:
                     continue
                 seen.add(event["check"])
             kept.append(event)
-        source = self._source_of_checks(plain(task_of(result).get_name()))
         prints: set[str] | None = set()
         for outcome in outcomes if _outcomes.is_whole(data_of(result)) else [{}]:
             shown = flow.prints_of_results({host: outcome}, self.service).get(host)
             prints = None if prints is None or shown is None else prints | shown
         listed = None if prints is None else gone.Listed(source, _scope.RUN, {host: prints})
         return flow.Batch(kept, (), source, (), listed)
+
+    def late(self, now: float) -> list[flow.Batch]:
+        """Failures that waited for what is seen on other hosts, and that nothing there explains."""
+        batches = []
+        for source, hosts in self._held.release().items():
+            found = [from_result(result, self.service, host, now) for host, results in hosts.items() for result in results]
+            batches.append(flow.Batch([event for event in found if event is not None], (), source))
+        return batches
 
     def _source_of_checks(self, task: str) -> str:
         key = (self.source, self.play, task)
@@ -197,6 +208,7 @@ class Run:
         """A host that cannot be reached."""
         host = host_of(result)
         self._unreachable.add(host)
+        self._held.unreachable(host)
         outcome = {"unreachable": True, "msg": _outcomes.reason_of(data_of(result))}
         return flow.events_of_host(host, outcome, self.service, now)[0]
 

@@ -486,3 +486,30 @@ def test_an_alert_of_an_inspection_ends_when_its_check_is_gone(run_playbook, lis
     assert run(look("1")) == [("resolved", "a", "2")]
     assert run(look("1"), look("3")) == [("firing", "a", "3"), ("firing", "b", "3")]  # two tasks of one name
     assert run(look("1"), look("3")) == []
+
+
+def test_children_on_other_hosts_wait_for_their_parent_and_are_told_where_it_is_well(run_playbook, listen, tmp_path):
+    receiver = listen()
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url}
+    page = {"name": "page", "file": {"path": f"{tmp_path}/page"}, "depends_on": ["db1:postgres"]}
+    postgres = {"name": "postgres", "file": {"path": f"{tmp_path}/postgres"}}
+    # the children are looked at first
+    plays = [
+        play_of({"name": "look", "vigil.ops.inspect": {"checks": [page]}}, hosts="web*"),
+        play_of({"name": "look", "vigil.ops.inspect": {"checks": [postgres]}}, hosts="db1"),
+    ]
+
+    def run(**hosts):
+        found = told_by(receiver, run_playbook, plays, inventory=inventory("web1", "web2", "db1", **hosts), env=environment)
+        no_trouble(found[0])
+        return found[1]
+
+    assert run() == [("firing", "db1", "postgres")]
+    (tmp_path / "postgres").touch()
+    assert run() == [("firing", "web1", "page"), ("firing", "web2", "page"), ("resolved", "db1", "postgres")]
+    (tmp_path / "postgres").unlink()
+    (tmp_path / "page").touch()
+    assert run() == [("firing", "db1", "postgres"), ("resolved", "web1", "page"), ("resolved", "web2", "page")]
+    (tmp_path / "page").unlink()
+    down = told_by(receiver, run_playbook, plays, inventory=inventory("web1", "web2", down=["db1"]), env=environment)
+    assert down[1] == [("firing", "db1", "reachable")]

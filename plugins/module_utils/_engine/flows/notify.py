@@ -57,15 +57,17 @@ def events_of_results(results: t.Mapping[str, t.Any], service: str, now: float) 
 def events_of_host(host: str, outcome: t.Mapping[str, t.Any], service: str, now: float) -> list[Event]:
     """The events of one host's outcome."""
     message = " ".join(str(outcome.get("msg") or "").split())
+    more = fleet.along(outcome)
     if outcome.get("unreachable"):
-        return [_of_host(host, service, UNREACHABLE, now, "firing", "critical", message or "the host cannot be reached")]
+        message = (message or "the host cannot be reached") + more.get(UNREACHABLE, "")
+        return [_of_host(host, service, UNREACHABLE, now, "firing", "critical", message)]
     results = outcome.get("results")
     if not isinstance(results, (list, tuple)):
         if not outcome.get("failed"):
             return []
         return [
             _of_host(host, service, UNREACHABLE, now, "resolved", "critical", "the host is reached again"),
-            _of_host(host, service, FAILED, now, "firing", "error", message or "the inspection failed"),
+            _of_host(host, service, FAILED, now, "firing", "error", (message or "the inspection failed") + more.get(FAILED, "")),
         ]
     events = [
         _of_host(host, service, UNREACHABLE, now, "resolved", "critical", "the host is reached again"),
@@ -74,6 +76,7 @@ def events_of_host(host: str, outcome: t.Mapping[str, t.Any], service: str, now:
     for result in results:
         event = from_result(result, service, host, now) if isinstance(result, t.Mapping) and result.get("name") else None
         if event is not None:
+            event["message"] += more.get(event["check"], "") if event["status"] == "firing" else ""
             events.append(event)
     return events
 

@@ -15,6 +15,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score
 # The checks that stand for a host itself, as its alerts are named, too.
 REACHABLE = "reachable"
 FAILED = "inspection"
+_MOST_NAMES = 5
 Node = t.Tuple[str, str]
 
 
@@ -35,6 +36,18 @@ def split(parent: str, hosts: t.Container[str]) -> Node | None:
             return parent[:place], parent[place + 1 :].strip()
         place = parent.find(":", place + 1)
     return None
+
+
+def along(outcome: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """What to add to the message about each suspect of a host, as the checks that fail along with it are not told."""
+    causes = outcome.get("root_causes")
+    found = {}
+    for cause in causes if isinstance(causes, (list, tuple)) else ():
+        names = cause.get("affects") if isinstance(cause, t.Mapping) else None
+        if names and isinstance(names, (list, tuple)):
+            shown = ", ".join(str(name) for name in names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+            found[str(cause.get("name"))] = f"; {len(names)} check{'s fail' if len(names) > 1 else ' fails'} along with it ({shown})"
+    return found
 
 
 def trace(outcomes: t.Mapping[str, t.Any]) -> Fleet:

@@ -268,3 +268,14 @@ def test_children_on_other_hosts_are_not_told_and_their_end_is(world):
     assert look("critical", "ok", "critical", "critical") == [("resolved", "web0")]
     assert look("ok", "ok", "ok", "critical") == [("firing", "web2"), ("resolved", "db1")]
     assert look("ok", "ok", "ok", "ok") == [("resolved", "web2")]
+
+
+def test_the_notice_of_the_parent_names_what_fails_along_with_it():
+    child = new_result("page", status="critical", summary="refused", depends_on=["db1:postgres"])
+    results = {f"web{number}": {"results": [child], "score": 0.0} for number in range(7)}
+    parent = {"results": [new_result("postgres", status="critical", summary="it is down")], "score": 0.0}
+    (event,) = [one for one in notify.events_of_results(dict(results, db1=parent), "vigil", NOW) if one["status"] == "firing"]
+    assert event["message"] == ("it is down; 7 checks fail along with it (web0:page, web1:page, web2:page, web3:page, web4:page, ...)")
+    gone = {"web1": results["web1"], "db1": {"unreachable": True, "msg": "no route"}}
+    (event,) = [one for one in notify.events_of_results(gone, "vigil", NOW) if one["status"] == "firing"]
+    assert (event["check"], event["message"]) == ("reachable", "no route; 1 check fails along with it (web1:page)")
