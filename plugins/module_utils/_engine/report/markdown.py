@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.model import Doc, Host, Result, findings, worst
-from ansible_collections.vigil.ops.plugins.module_utils._engine.report.table import totals
+from ansible_collections.vigil.ops.plugins.module_utils._engine.report.table import causes, totals
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.text import cut, oneline
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.values import moment, number
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.words import Words
@@ -41,7 +41,7 @@ def render(doc: Doc, words: Words) -> str:
         ),
         "",
     ]
-    lines += ["- " + escape(total) for total in totals(doc, words)] + [""]
+    lines += ["- " + escape(cut(line, 500)) for line in [*totals(doc, words), *causes(doc, words)]] + [""]
     lines += _table(doc, words)
     bad = [host for host in doc["hosts"] if host["message"] or findings(host)]
     if bad:

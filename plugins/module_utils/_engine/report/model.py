@@ -54,6 +54,7 @@ def build(results: t.Any, title: str, generated: float, histories: t.Mapping[str
         "score": _fleet_score(hosts),
         "coverage": _mean([host["coverage"] for host in hosts]),
         "status": fleet_status(hosts),
+        "root_causes": _suspects(hosts),
         "hosts": hosts,
     }
 
@@ -62,6 +63,12 @@ def _fleet_score(hosts: t.Sequence[Host]) -> t.Optional[float]:
     """The mean of the hosts' scores; like theirs it is held down while a check of severity critical fails."""
     score = _mean([host["score"] for host in hosts])
     return score if score is None or not any(is_capped(host["results"]) for host in hosts) else min(score, CAP)
+
+
+def _suspects(hosts: t.Sequence[Host]) -> t.List[t.Dict[str, t.Any]]:
+    """The suspects of all hosts, the one that explains most first."""
+    found = [dict({"host": host["name"]}, **cause) for host in hosts for cause in host["root_causes"] if cause["affects"]]
+    return sorted(found, key=lambda cause: -len(cause["affects"]) * (1.0 if cause["probability"] is None else cause["probability"]))
 
 
 def _mean(numbers: t.Sequence[t.Optional[float]]) -> t.Optional[float]:

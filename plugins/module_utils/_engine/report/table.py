@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import STATUSES
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.model import HOST_STATUSES, RANK, Doc, Host, worst
-from ansible_collections.vigil.ops.plugins.module_utils._engine.report.text import fit, pad, width
+from ansible_collections.vigil.ops.plugins.module_utils._engine.report.text import fit, oneline, pad, width
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.values import number
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.words import Words
 
@@ -18,6 +18,7 @@ MAX_HOSTS = 30
 MIN_COLUMNS, MAX_COLUMNS = 100, 120
 _COUNTED = ("ok", "warning", "critical", "unknown")
 _GAP = "  "
+_MOST_CAUSES = 3
 
 
 def text_table(doc: Doc, words: Words, columns: int = MAX_COLUMNS, limit: int = MAX_HOSTS) -> str:
@@ -31,7 +32,19 @@ def text_table(doc: Doc, words: Words, columns: int = MAX_COLUMNS, limit: int = 
         lines.insert(1, "-" * min(columns, max(width(line) for line in lines)))
     if rest:
         lines.append(_remaining(rest, words))
-    return "\n".join([*lines, "", *totals(doc, words)])
+    likely = [fit(line, columns) for line in causes(doc, words)]
+    return "\n".join([*lines, "", *likely, *totals(doc, words)])
+
+
+def causes(doc: Doc, words: Words) -> t.List[str]:
+    """The suspects that explain most in the whole fleet, a line each."""
+    lines = []
+    for cause in doc["root_causes"][:_MOST_CAUSES]:
+        share = "" if cause["probability"] is None else " ({:.0f}%)".format(100 * cause["probability"])
+        names = words("comma").join(map(str, cause["affects"]))
+        text = words("root_causes") + words("colon") + cause["host"] + words("colon") + cause["name"] + share
+        lines.append(oneline(text + (words("comma") + words("affects", names=names) if names else "")))
+    return lines
 
 
 def totals(doc: Doc, words: Words) -> t.List[str]:

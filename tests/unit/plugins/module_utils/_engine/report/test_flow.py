@@ -210,6 +210,8 @@ def test_what_fails_because_of_another_host_is_skipped_in_the_report_and_does_no
     assert (web1["status"], web1["score"], web1["results"][1]["caused_by"]) == ("ok", 100.0, "db1:postgres")
     assert [point["score"] for point in web1["history"]] == [90.0, 100.0]
     assert db1["root_causes"][0]["affects"] == ["web1:page"] and db1["root_causes"][0]["why"]
+    assert doc["root_causes"] == [dict({"host": "db1"}, **db1["root_causes"][0])]
+    assert "Likely root cause: db1: postgres (9" in made["table"] and "affects web1:page" in made["table"]
     assert made["lost"] == ['web1: the check "page" depends on "db1:x", but no such check was looked at there']
     assert "(%d%%)" % round(100 * db1["root_causes"][0]["probability"]) in (tmp_path / "inspection.md").read_text(encoding="utf-8")
     assert db1["root_causes"][0]["why"].replace('"', "&quot;") in (tmp_path / "inspection.html").read_text(encoding="utf-8")
