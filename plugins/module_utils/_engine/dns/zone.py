@@ -22,7 +22,7 @@ Records = t.Dict[t.Tuple[str, int], t.Tuple[str, ...]]
 ALGORITHMS = {"hmac-md5": 16, "hmac-sha1": 20, "hmac-sha224": 28, "hmac-sha256": 32, "hmac-sha384": 48, "hmac-sha512": 64}
 _NS, _CNAME, _SOA, _DNAME, _DS = 2, 5, 6, 39, 43
 # made by the server while it signs, or different on every server
-_MADE = frozenset((46, 47, 50, 51, 65534))
+_MADE = frozenset((46, 47, 50, 51, 63, 65534))
 
 
 class Key(t.NamedTuple):

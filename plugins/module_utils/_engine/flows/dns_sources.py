@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import rrset, wire
@@ -216,7 +217,9 @@ def fetch(request: Request) -> t.Any:
     problem: t.Optional[zones.ZoneError] = None
     for server in request.servers:
         try:
-            return zones.transfer(server, request.zone, request.key, max(request.limits.timeout, 10.0), _TRANSFER_SECONDS)
+            until = request.limits.until
+            seconds = _TRANSFER_SECONDS if until is None else max(0.1, min(_TRANSFER_SECONDS, until - time.monotonic()))
+            return zones.transfer(server, request.zone, request.key, min(seconds, max(request.limits.timeout, 10.0)), seconds)
         except zones.ZoneError as exc:
             problem = problem or exc
     raise problem or zones.ZoneError(f"no name server hands out the zone {request.zone}")
