@@ -100,10 +100,10 @@ def against_nameservers(request: Request, asker: Asker) -> Compared:
     for part in _portions(request.questions):
         first = _at_once(asker, part, [reference, *sources])
         for number, source in enumerate(sources, 1):
-            open_ = [at for at in range(len(part)) if _is_open(first[0][at], first[number][at], compared)]
+            open_ = [at for at in range(len(part)) if _is_open(request, first[0][at], first[number][at], compared)]
             for _look in range(request.confirm if open_ else 0):
                 again = _at_once(asker, [part[at] for at in open_], [reference, source])
-                left = [at for place, at in enumerate(open_) if _differs(again[0][place], again[1][place])]
+                left = [at for place, at in enumerate(open_) if _differs(request, again[0][place], again[1][place])]
                 compared.unconfirmed += len(open_) - len(left)
                 open_ = left
             open_ = [at for at in open_ if not _is_unproved(asker, part[at], (first[0][at], first[number][at]), compared)]
@@ -133,8 +133,10 @@ def _at_once(asker: Asker, questions: t.Sequence[wire.Question], sources: t.Sequ
     return found
 
 
-def _differs(one: Answer, other: Answer) -> bool:
-    return one.status in ANSWERED and other.status in ANSWERED and one.rdata != other.rdata
+def _differs(request: Request, one: Answer, other: Answer) -> bool:
+    if one.status not in ANSWERED or other.status not in ANSWERED or one.rdata == other.rdata:
+        return False
+    return not (one.rdata and other.rdata and any(each.covers(one.name, one.rdata, other.rdata) for each in request.tolerance))
 
 
 def _is_unproved(asker: Asker, question: wire.Question, pair: t.Sequence[Answer], compared: Compared) -> bool:
@@ -145,12 +147,12 @@ def _is_unproved(asker: Asker, question: wire.Question, pair: t.Sequence[Answer]
     return bool(lame)
 
 
-def _is_open(one: Answer, other: Answer, compared: Compared) -> bool:
+def _is_open(request: Request, one: Answer, other: Answer, compared: Compared) -> bool:
     """Whether two answers differ; counts what is alike, and keeps what failed at the second."""
     if other.status not in ANSWERED:
         compared.failures.append(failure(other))
         return False
-    if _differs(one, other):
+    if _differs(request, one, other):
         return True
     compared.unchanged += one.status in ANSWERED
     return False

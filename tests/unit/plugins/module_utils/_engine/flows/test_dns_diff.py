@@ -615,3 +615,12 @@ def test_a_static_name_that_moves_to_a_pool_elsewhere_is_told_with_rotation_too(
     assert [one["kind"] for one in found["changes"]] == ["changed"]
     for _run in range(30):
         assert not look(server, batch=found["batch"], **options)["changed"]
+
+
+def test_tolerance_between_name_servers(nsd, look):
+    here, there = nsd({ZONE: "www A 192.0.2.1\n"}), nsd({ZONE: "www A 192.0.2.2\n"})
+    options = {"names": ["www.example.test"], "against": "nameservers"}
+    assert look(here, there, **options)["changed"]
+    assert not look(here, there, tolerance=[{"names": ["www.*"], "prefix": 24}], **options)["changed"]
+    there.set_zone(ZONE, "mail A 192.0.2.2\n")
+    assert look(here, there, tolerance=[{"names": ["www.*"], "prefix": 24}], **options)["changed"]
