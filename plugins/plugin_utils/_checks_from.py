@@ -16,6 +16,8 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 from ansible.errors import AnsibleError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import read_checks
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain
 
 PROFILE = "profile:"
@@ -57,12 +59,21 @@ class Reader:
             self._reading.append(path)
             checks, left = goss.convert(content, self._included, path)
             self.left_out += [f"{name}: {sentence}" for sentence in left]
-            return checks
+            return [check for check in checks if self._is_good(name, check)]
         if isinstance(content, dict):
             content = content.get("checks", content.get("vigil_checks"))
         if not isinstance(content, list):
             raise Refused(f"checks_from: {name} must hold a list of checks, a mapping with one under checks, or be a goss file")
         return content
+
+    def _is_good(self, name: str, check: dict[str, t.Any]) -> bool:
+        """One resource that cannot be looked at here does not keep the others of a goss file from it."""
+        try:
+            read_checks([check])
+        except SpecError as exc:
+            self.left_out.append(f"{name}: {exc}")
+            return False
+        return True
 
     def _path(self, name: str) -> str:
         path = os.path.expanduser(os.path.expandvars(name))

@@ -108,9 +108,9 @@ def _hashable(matcher: t.Any) -> t.Any:
 def _checks(label: str, made: Made, attributes: Attributes) -> list[dict[str, t.Any]]:
     """The checks of a resource: one, or several where a key must fulfil more than one matcher."""
     name = _CONTROL.sub(" ", label)[:_LONGEST_NAME].strip()
-    notes = {"title": attributes.get("title")} if attributes.get("title") else {}
     meta = attributes.get("meta")
-    notes.update({str(key): value for key, value in (meta if isinstance(meta, dict) else {}).items() if isinstance(value, (str, int))})
+    every = {"title": attributes.get("title"), **(meta if isinstance(meta, dict) else {})}
+    notes = {str(key): value for key, value in every.items() if isinstance(value, (str, int, float)) and value != ""}
     rounds: list[dict[str, t.Any]] = []
     for path, matcher in dict.fromkeys((path, _hashable(matcher)) for path, matcher in made.expect):
         free = next((one for one in rounds if path not in one), None)

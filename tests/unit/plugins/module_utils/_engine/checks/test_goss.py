@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.goss import convert, is_goss
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.goss import RESOURCES, convert, is_goss
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.goss_resources import MAKERS
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.matchers import parse_matcher
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import inspect, read_checks
 
@@ -261,6 +264,24 @@ def test_includes_see_other_files_from_where_they_stand():
     ]
     assert left == ["gossfile mine: /b.yaml is no goss file", "gossfile off.yaml: the file says skip"]
     assert asked == [("two.yaml", "/a/one.yaml"), ("three.yaml", "/a/two.yaml"), ("b", "/a/one.yaml")]
+
+
+def test_whatever_is_written_is_converted_or_named():
+    """Random values in all attributes of all resources: nothing is raised, and what is made has the shape of a check."""
+    chance = random.Random(5)
+    values = (
+        None, True, False, 0, 5, -1, 1.5, "", "x", "/a", "tcp:22", ["a"], [1], [], {}, {"gt": 1}, {"and": {"gt": 1, "lt": 2}}, {"not": {"not": 1}},
+        {"or": [1, {}]}, {"have-len": 3}, {"contain-element": {"x": 1, "y": 2}}, {"gjson": {"a.b": 1}}, {"match-regexp": "("}, [["x"]], "!x",
+        {"consist-of": ["b", "a"]}, [{"have-prefix": "a"}], {"equal": ["a"]}, {1: 2}, ["!/(/"], "a\nb", float("nan"),
+    )  # fmt: skip
+    for _round in range(3000):
+        kind = chance.choice(RESOURCES)
+        known = [*MAKERS.get(kind, (None, ("file", "skip")))[1], "title", "meta", "skip", "odd"]
+        attributes = {name: chance.choice(values) for name in chance.sample(known, chance.randrange(5))}
+        key = chance.choice(["a", "tcp:22", "/x", "https://h/", "tcp://h:1", "PTR:1.2.3.4", "", "a\x00b", 5, None, "x" * 400])
+        checks, left = convert({kind: {key: chance.choice([attributes, attributes, None, 5])}})
+        assert checks or left
+        assert all(len(check["name"]) <= 200 and "\x00" not in check["name"] for check in checks)
 
 
 def test_which_files_are_of_goss():
