@@ -27,7 +27,9 @@ options:
     default: [A]
     aliases: [type]
   nameservers:
-    description: Whom to ask, as in the option of the same name of M(vigil.ops.dns_info); the resolvers of the controller if left out.
+    description:
+      - Whom to ask, as in the option of the same name of M(vigil.ops.dns_info); the resolvers of the controller if left out.
+      - With V(authoritative), what any of the servers of a zone says is returned once, and one that fails is an error.
     type: list
     elements: str
   transport:
@@ -93,32 +95,57 @@ _raw:
 import typing as t
 
 from ansible.errors import AnsibleLookupError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import LibraryMissing
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_info as flow
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 
 _OPTIONS = ("types", "nameservers", "transport", "timeout", "retries", "deadline", "dnssec", "trust_anchors", "ca")
+_KNOWN = (*_OPTIONS, "type", "empty")
 _EMPTY = ("nodata", "nxdomain")
 
 
 class LookupModule(LookupBase):
     def run(self, terms: t.Any, variables: t.Any = None, **kwargs: t.Any) -> list[str]:
+        self._check(kwargs)
         self.set_options(var_options=variables, direct=kwargs)
         params = {name: plain(self.get_option(name)) for name in _OPTIONS}
+        names = plain(_flat(terms))
+        if not names:
+            raise AnsibleLookupError("vigil.ops.dns: there is nothing to ask for: give a name")
         try:
-            job = flow.read(dict(params, names=plain(self._flat(terms))))
+            job = flow.read(dict(params, names=names))
         except (flow.Refusal, LibraryMissing) as exc:
-            raise AnsibleLookupError(f"vigil.ops.dns: {exc}") from exc
-        found: list[str] = []
-        for answer in flow.run(job)["answers"]:
+            raise AnsibleLookupError(f"vigil.ops.dns: {exc}") from None  # the cause would be told twice
+        found: dict[t.Any, set[str]] = {}
+        for number, answer in enumerate(flow.run(job)["answers"]):
+            # authoritative servers say the same several times
+            records = found.setdefault(number if job.port is None else (answer["name"], answer["type"]), set())
             if answer["status"] == "noerror":
-                found += answer["rdata"]
+                records.update(answer["rdata"])
             elif answer["status"] not in _EMPTY or not self.get_option("empty"):
                 raise AnsibleLookupError(f"vigil.ops.dns: {answer['name']} {answer['type']}: {answer['status']}: {answer['message']}")
-        return found
+        return [record for records in found.values() for record in sorted(records)]
 
     @staticmethod
-    def _flat(terms: t.Any) -> list[t.Any]:
-        """Names, and lists of names, in one list."""
-        return [name for term in terms for name in (term if isinstance(term, (list, tuple)) else [term])]
+    def _check(given: dict[str, t.Any]) -> None:
+        """What Ansible lets pass for lookups: unknown options, and words for yes and no that are none."""
+        for name, value in given.items():
+            if name not in _KNOWN:
+                raise AnsibleLookupError(f'vigil.ops.dns: there is no option "{name}"' + nearest(name, _KNOWN))
+            if name in ("dnssec", "empty"):
+                try:
+                    boolean(value)
+                except TypeError:
+                    raise AnsibleLookupError(f'vigil.ops.dns: {name} is "{value}"; it must be true or false') from None
+
+
+def _flat(terms: t.Any) -> list[t.Any]:
+    """Names, and lists of names, in one list."""
+    if isinstance(terms, (list, tuple)):
+        return [name for term in terms for name in _flat(term)]
+    if isinstance(terms, dict):
+        raise AnsibleLookupError("vigil.ops.dns: a mapping is not a name; give names, or a list of them")
+    return [terms]

@@ -269,6 +269,20 @@ def test_the_lookup(play, zone):
     assert both == ["192.0.2.1", "192.0.2.2", "2001:db8::1"] * 2
     assert play({}, tasks=lookup(f"lookup('vigil.ops.dns', 'mail.example.test', type='MX', {where})")).out == "10 mx.example.test."
     assert play({}, tasks=lookup(f"query('vigil.ops.dns', 'none.example.test', empty=true, {where})")).out == []
+    twice = f"query('vigil.ops.dns', [['www.example.test'], 'alias.example.test'], dnssec='no', {where})"
+    assert play({}, tasks=lookup(twice)).out == ["192.0.2.1", "192.0.2.2"] * 2
+
+
+def test_the_lookup_asks_authoritative_servers(play, nsd, unbound):
+    text = "@ NS ns\n@ NS other\nother A 127.0.0.2\nwww A 192.0.2.1\n"
+    one = nsd({"example.test": text})
+    two = nsd({"example.test": text + "www A 192.0.2.9\n"}, address="127.0.0.2", port=one.port)
+    resolves = unbound({"example.test": one})
+    where = f"nameservers=['authoritative:{one.port}', '{resolves.address}'], timeout='500ms', retries=1"
+    assert play({}, tasks=lookup(f"query('vigil.ops.dns', 'www.example.test', {where})")).out == ["192.0.2.1", "192.0.2.9"]
+    two.kill()
+    found = play({}, tasks=lookup(f"query('vigil.ops.dns', 'www.example.test', {where})"))
+    assert found.out == "none" and "127.0.0.2" in found.raw
 
 
 def test_errors_of_the_lookup(play, zone):
@@ -279,6 +293,11 @@ def test_errors_of_the_lookup(play, zone):
         (f"query('vigil.ops.dns', 'www.elsewhere.test', empty=true, {where})", ["refused"]),
         (f"query('vigil.ops.dns', 'a..b', {where})", ["a..b"]),
         (f"query('vigil.ops.dns', 'a.test', type='BOGUS', {where})", ["types", "BOGUS"]),
+        (f"query('vigil.ops.dns', {where})", ["there is nothing to ask for: give a name"]),
+        (f"query('vigil.ops.dns', dict(a=1), {where})", ["a mapping is not a name"]),
+        (f"query('vigil.ops.dns', 'www.example.test', typ='MX', {where})", ["no option", "typ", "did you mean", "type"]),
+        (f"query('vigil.ops.dns', 'www.example.test', dnssec='maybe', {where})", ["dnssec is", "maybe", "true or false"]),
+        (f"query('vigil.ops.dns', 'www.example.test', deadline=0, {where})", ["deadline is 0"]),
     ):
         found = play({}, tasks=lookup(expression))
         assert found.out == "none"
