@@ -25,7 +25,7 @@ Checks = t.List[t.Dict[str, t.Any]]
 _TIMEOUT = 15.0
 # Units that come and go with users and consoles.
 _PASSING = re.compile(
-    r"(user|user-runtime-dir|getty|serial-getty|autovt|container-getty|session|modprobe|systemd-fsck|lvm2-pvscan)@|(init|run)-"
+    r"(user|user-runtime-dir|getty|serial-getty|autovt|container-getty|session|modprobe|systemd-fsck|lvm2-pvscan)@|console-getty\.|(init|run)-"
 )
 # File systems that are not of files, or that are full by nature.
 _UNREAL = re.compile(
