@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.servers import Server
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.sweep import Limits
 
-_IN, _CNAME, _SOA, _DS, _RRSIG, _NSEC, _DNSKEY, _NSEC3, _ANY = 1, 5, 6, 43, 46, 47, 48, 50, 255
+_IN, _CNAME, _SOA, _DNAME, _DS, _RRSIG, _NSEC, _DNSKEY, _NSEC3, _ANY = 1, 5, 6, 39, 43, 46, 47, 48, 50, 255
 
 
 def validate(
@@ -116,7 +116,7 @@ class Validator:
             rrset = message.get_rrset(message.answer, name, _IN, kind)
             if rrset is None:
                 continue
-            zone = self._signed(message, rrset)
+            zone = self._signed(message, _source(message, rrset))
             if zone.state in ("bogus", "failed"):
                 return None, zone
             verdicts.append(zone.state)
@@ -262,6 +262,17 @@ def _message(packet: t.Optional[bytes]) -> t.Any:
     import dns.message
 
     return dns.message.from_wire(packet or b"", ignore_trailing=True)
+
+
+def _source(message: t.Any, rrset: t.Any) -> t.Any:
+    """The RRset that has to be signed: of a CNAME that a DNAME stands behind, the DNAME (RFC 6672 5.3.1)."""
+    if int(rrset.rdtype) != _CNAME or message.get_rrset(message.answer, rrset.name, _IN, _RRSIG, _CNAME) is not None:
+        return rrset
+    name = rrset.name
+    moved = [
+        one for one in message.answer if int(one.rdtype) == _DNAME and len(one) == 1 and one.name != name and name.is_subdomain(one.name)
+    ]
+    return next((one for one in moved if name.relativize(one.name).concatenate(one[0].target) == rrset[0].target), rrset)
 
 
 def _owners(owner: t.Any, answer: Answer) -> t.List[t.Any]:

@@ -128,6 +128,37 @@ def test_absences_wildcards_and_aliases(nsd, unbound, zone_key, nsec3):
     assert judged(resolves.address, wanted[:1], key.dnskey)[0].secure == "secure"
 
 
+@pytest.mark.parametrize("nsec3", [False, True])
+def test_whole_trees_that_are_moved(fake_dns, nsd, zone_key, nsec3):
+    """The CNAME that a server makes of a DNAME has no signature of its own, and must be what the signed DNAME says (RFC 6672 5.3.1)."""
+    from dns_proxies import ask_tcp
+
+    key = zone_key("example.test")
+    server = nsd({"example.test": key.sign("d DNAME e\nx.e A 192.0.2.1\ny.e A 192.0.2.2\nz CNAME x.d\n", nsec3=nsec3)})
+    wanted = [("x.d.example.test", "A"), ("x.d.example.test", "CNAME"), ("z.example.test", "A"), ("d.example.test", "DNAME")]
+    found = judged(server.address, wanted, key.ds)
+    assert [(one.status, one.secure) for one in found] == [("noerror", "secure")] * 4, [one.message for one in found]
+    assert (found[0].rdata, found[0].chain) == (("192.0.2.1",), ("x.e.example.test.",))
+
+    def elsewhere(query, transport):
+        message = dns.message.from_wire(query)
+        if message.question[0].name.to_text() != "x.d.example.test.":
+            return ask_tcp((server.host, server.port), query)
+        other = dns.message.from_wire(
+            ask_tcp((server.host, server.port), dns.message.make_query("y.d.example.test", "A", want_dnssec=True).to_wire())
+        )
+        made = dns.message.make_response(message)
+        made.answer = list(other.answer)
+        for rrset in made.answer:
+            if rrset.rdtype == dns.rdatatype.CNAME:
+                rrset.name = message.question[0].name
+        return made.to_wire()
+
+    place = fake_dns(elsewhere).address
+    (lie,) = judged(place, [("x.d.example.test", "A")], key.ds, through=server.address)
+    assert (lie.status, lie.secure, lie.rdata) == ("bogus", "bogus", ())
+
+
 @pytest.mark.parametrize("algorithm", ["RSASHA256", "ED25519", "ECDSAP384SHA384"])
 def test_algorithms(nsd, zone_key, algorithm):
     key = zone_key("example.test", algorithm=algorithm)
