@@ -15,6 +15,7 @@ Change = t.Dict[str, t.Any]
 
 KINDS = ("changed", "added", "removed", "mass", "flapping")
 LEAST_FOR_MASS = 10
+MOST_LETTERS = 4096  # of the records on one side of a change, as it is returned
 
 
 class Difference(t.NamedTuple):
@@ -68,6 +69,24 @@ def change(name: str, type_: str, before: t.Sequence[str], after: t.Sequence[str
         "nameserver": more.get("nameserver"),
         "message": more.get("message", ""),
     }
+
+
+def bounded(one: Change) -> Change:
+    """The change with no more of its records than a result, an event and a chat can hold; the history has all of them."""
+    sides = ("before", "after", "added", "removed")
+    if all(sum(map(len, one[side])) <= MOST_LETTERS for side in sides):
+        return one
+    return dict(one, **{side: _first(one[side]) for side in sides})
+
+
+def _first(values: t.Sequence[str]) -> t.List[str]:
+    left, kept = MOST_LETTERS, []
+    for value in values:
+        if left <= 0:
+            return [*kept, f"(and {len(values) - len(kept)} more)"]
+        kept.append(value if len(value) <= left else value[:left] + "...")
+        left -= len(value)
+    return kept
 
 
 def is_mass(changed: int, compared: int, percent: float) -> bool:

@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 Failure = t.Dict[str, t.Any]
 _SOA = 6
+_LONGEST = 1000  # letters of a message, which may hold what a server says
 
 
 class Asker:
@@ -109,7 +110,7 @@ def failure(answer: Answer, status: str = "", message: str = "") -> Failure:
         "type": answer.type,
         "status": status or answer.status,
         "nameserver": answer.nameserver,
-        "message": message or answer.message,
+        "message": (message or answer.message)[:_LONGEST],
     }
 
 

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import servers as addresses
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import zone as zones
-from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.diff import Change, texts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.diff import Change, bounded, texts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_previous, dns_sources
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_asker import Asker, Failure
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_judge import STATS
@@ -91,7 +91,7 @@ def _measured(request: Request, asker: Asker, seconds: float) -> t.Dict[str, t.A
 
 def _result(request: Request, changes: t.List[Change], failures: t.List[Failure], stats: t.Dict[str, t.Any], batch: str) -> Result:
     most = request.max_results
-    shown, failed = changes[:most], sorted(failures, key=lambda one: (one["name"], one["type"]))[:most]
+    shown, failed = [bounded(one) for one in changes[:most]], sorted(failures, key=lambda one: (one["name"], one["type"]))[:most]
     sides = texts(shown)
     header = f"DNS {request.against}" + (f" ({request.view})" if request.view else "")
     return {

@@ -155,6 +155,10 @@ def _sources(request: Request, params: Params) -> None:
         _zone(request, params, given)
     except ValueError as exc:
         raise Refusal(str(exc)) from exc
+    if request.against == "expected":
+        for name in ("names", "names_file", "types"):
+            if params.get(name):
+                raise Refusal(f"{name} is of no use with against: expected, as expected says what is asked for")
     if not request.questions and not request.zone:
         empty = "expected is empty" if "expected" in given else ""
         if not empty and params.get("names_file"):

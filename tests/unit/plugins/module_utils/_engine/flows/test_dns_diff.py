@@ -624,3 +624,19 @@ def test_tolerance_between_name_servers(nsd, look):
     assert not look(here, there, tolerance=[{"names": ["www.*"], "prefix": 24}], **options)["changed"]
     there.set_zone(ZONE, "mail A 192.0.2.2\n")
     assert look(here, there, tolerance=[{"names": ["www.*"], "prefix": 24}], **options)["changed"]
+
+
+def test_a_change_of_very_much_text_is_returned_in_part(nsd, look, store):
+    def text(first):
+        return "".join(f'www TXT "{first}{number:03d}{"x" * 200}"\n' for number in range(200))
+
+    server = nsd({ZONE: text("a")})
+    options = {"names": ["www.example.test"], "types": ["TXT"]}
+    look(server, **options)
+    server.set_zone(ZONE, text("b"))
+    (one,) = look(server, **options)["changes"]
+    for side in ("before", "after", "added", "removed"):
+        assert sum(map(len, one[side])) < 5000 and one[side][-1] == f"(and {201 - len(one[side])} more)"
+    with store.view() as unit:
+        (kept,) = state.listing(unit, None, 0, 10)
+    assert len(kept["before"]) == len(kept["after"]) == 200

@@ -31,6 +31,7 @@ def given(**options):
         ({"names": ["www.example.test", None]}, "names, item 2"),
         ({"names": [False]}, "names, item 1: it is false"),
         ({"names": []}, "give names or names_file"),
+        ({"against": "expected", "expected": [{"name": "a.test", "values": []}]}, "names is of no use with against: expected"),
     ],
 )
 def test_what_cannot_be_used_is_refused_at_once(options, words):
