@@ -14,7 +14,7 @@ import dataclasses
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.guard_eyes import Eyes, Run, Seen, look_of
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.guard_eyes import LOOP, Eyes, Run, Seen, look_of, may_loop
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.guard_hands import restart
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.guard_request import Guard, Refusal, read
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import check_secrets
@@ -48,18 +48,27 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(Memory))
 Outcome = t.Dict[str, t.Any]
 
 
-def guard(guards: t.List[Guard], store: t.Optional[Store], run: Run, check_mode: bool, heal: bool = True, batch: str = "") -> Outcome:
+def guard(
+    guards: t.List[Guard],
+    store: t.Optional[Store],
+    run: Run,
+    check_mode: bool,
+    heal: bool = True,
+    batch: str = "",
+    recheck: bool = False,
+) -> Outcome:
     """Look at every service once (more often where ``interval`` says so), and restart what is to be restarted.
 
     :arg store: None where there is none yet and none may be made (check mode)
     :arg heal: False: nothing is restarted, what would be is ``due``
     :arg batch: the last batch that the receiver got
+    :arg recheck: what is bad was seen a moment ago and counted; it does not count twice
     :return: changed, healthy, restarted, attempts, recovered, status, reason, message, guards, events, batch, diff
     :raises StateError: the store cannot be used; nothing was restarted then that is not kept
     """
     if store is not None and not check_mode and batch:
         store.run(lambda unit: state.acknowledge(unit, store.salt, batch), durable=True)
-    watch = _Watch(guards, store, run, check_mode, heal)
+    watch = _Watch(guards, store, run, check_mode, heal, recheck)
     watch.run()
     events, token = _pending(store, batch)
     outcomes = [watch.outcomes[one.unit] for one in guards]
@@ -82,12 +91,13 @@ def _pending(store: t.Optional[Store], batch: str) -> t.Tuple[t.List[Event], str
 class _Watch:
     """One run over the guards of a host; used once."""
 
-    def __init__(self, guards: t.List[Guard], store: t.Optional[Store], run: Run, check_mode: bool, heal: bool) -> None:
+    def __init__(self, guards: t.List[Guard], store: t.Optional[Store], run: Run, check_mode: bool, heal: bool, recheck: bool) -> None:
         self._guards = guards
         self._store = store
         self._run = run
         self._check_mode = check_mode
         self._may_restart = heal and not check_mode
+        self._recheck = recheck
         self._eyes = Eyes(run, check_mode)
         self._dry: t.Dict[str, Memory] = {}
         self._touched: t.Set[str] = set()  # what was restarted in this run
@@ -111,7 +121,7 @@ class _Watch:
         if any(parent in self._touched for parent in one.parents):
             seen = self._eyes.look([one])[0]  # what it needs was restarted since
         obstacle = None
-        if seen.well() is False:
+        if seen.well() is False or may_loop(one, seen):
             obstacle = self._parents(one) or self._eyes.obstacle(one, seen)
         verdict = self._judged(one, seen, obstacle)
         outcome = self.outcomes[one.unit] = _outcome(one, seen, verdict, self.outcomes.get(one.unit))
@@ -135,10 +145,13 @@ class _Watch:
         """The verdict, kept in the same unit of work as what it was made of."""
 
         def decide(memory: Memory, now: float) -> Verdict:
+            if self._recheck:
+                memory.failures = max(memory.failures - 1, 0)
             look = look_of(one, seen, memory, obstacle, self._eyes.boot, now)
             verdict = judge(memory, look, one.limits, now, self._may_restart)
             counter = (seen.unit or {}).get("restarts")
             verdict.memory.counter = memory.counter if counter is None else counter
+            verdict.memory.loops = look.well is not True and (memory.loops or look.reason == LOOP)
             return verdict
 
         return self._kept(one, decide, durable=seen.well() is False)

@@ -10,14 +10,16 @@ import hashlib
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import lifecycle
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, new_event
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, alert_id, new_event
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, marks, receipts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Unit
 
 _SPACE = "guard_told"
+_SAME = 2.0  # seconds: times of events are whole ones
 Outcome = t.Mapping[str, t.Any]
 
 
@@ -66,9 +68,8 @@ def commit(
     :arg hide: takes secrets out of an event
     """
     host, outcome, service, now = given
-    steps = []
-    for one in _not_told(unit, host, outcome, routes, dry):
-        steps.append(_step(unit, host, one, service, routes, hide, dry))
+    telling = _Telling(unit, host, service, routes, hide, dry)
+    steps = [telling.tell(one) for one in outcome["events"]]
     # An alert whose end its host has forgotten (its store is gone) is over when the service is seen well.
     for found in outcome["guards"]:
         if found.get("healthy") is True:
@@ -80,39 +81,67 @@ def commit(
     return steps
 
 
-def _step(
-    unit: Unit, host: str, one: Outcome, service: str, routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool
-) -> lifecycle.Step:
-    event = event_of(host, one, service)
-    episode = episodes.get(unit, event["fingerprint"])
-    if event["status"] == "firing" and (episode is None or not episode.open):
-        event = event_of(host, dict(one, at=one.get("since") or one["at"]), service)
-    return lifecycle.step(unit, hide(event), routes, source_of(host), dry=dry)
+class _Telling:
+    """Tells the events of one host. A host returns an event until it knows that somebody has it, so some come again.
 
-
-def _not_told(unit: Unit, host: str, outcome: Outcome, routes: t.Sequence[Route], dry: bool) -> t.List[Outcome]:
-    """The events that these channels were not told of yet: a host returns an event until it knows that somebody has it.
-
-    They are numbered, and told in their order, so the last number of each store of a host says it all.
+    They are numbered, and come in their order, so for each store of a host two numbers are kept: the last one that went through the life of its
+    alert, and the last one that these channels were told of (another task or the callback may tell other ones).
     """
-    fresh = []
-    channels = hashlib.sha256("\n".join(sorted(route.channel for route in routes)).encode()).hexdigest()[:16]
-    for one in outcome["events"]:
-        key = f"{host}:{one.get('ledger')}:{channels}"
+
+    def __init__(self, unit: Unit, host: str, service: str, routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool) -> None:
+        self._unit, self._host, self._service, self._routes, self._hide, self._dry = unit, host, service, routes, hide, dry
+        self._channels = hashlib.sha256("\n".join(sorted(route.channel for route in routes)).encode()).hexdigest()[:16]
+        self._last: t.Dict[str, int] = {}
+
+    def tell(self, one: Outcome) -> lifecycle.Step:
+        """Tell what was not told yet."""
         number = int(one.get("number") or 0)
-        if number and number <= int(marks.get(unit, _SPACE, key, 0) or 0):
-            continue
-        if number and not dry:
-            marks.put(unit, _SPACE, key, number)
-        fresh.append(one)
-    return fresh
+        if not number:
+            return self._live(one)
+        ledger = f"{self._host}:{one.get('ledger')}"
+        is_new, is_untold = self._is_later(ledger, number), self._is_later(f"{ledger}:{self._channels}", number)
+        if is_new:
+            return self._live(one)
+        return self._again(one, f"{ledger}:{number}") if is_untold else lifecycle.NOTHING
+
+    def _is_later(self, key: str, number: int) -> bool:
+        if key not in self._last:
+            self._last[key] = int(marks.get(self._unit, _SPACE, key, 0) or 0)
+        if number <= self._last[key]:
+            return False
+        self._last[key] = number
+        if not self._dry:
+            marks.put(self._unit, _SPACE, key, number)
+        return True
+
+    def _live(self, one: Outcome) -> lifecycle.Step:
+        event = event_of(self._host, one, self._service)
+        episode = episodes.get(self._unit, event["fingerprint"])
+        if event["status"] == "firing" and (episode is None or not episode.open):
+            event = event_of(self._host, dict(one, at=one.get("since") or one["at"]), self._service)
+        return lifecycle.step(self._unit, self._hide(event), self._routes, source_of(self._host), dry=self._dry)
+
+    def _again(self, one: Outcome, name: str) -> lifecycle.Step:
+        """To channels that were not told yet: as part of the alert while it is this one that is open, else as it was."""
+        event = self._hide(event_of(self._host, one, self._service))
+        episode = episodes.get(self._unit, event["fingerprint"])
+        since = float(one.get("since") or one["at"])
+        if event["status"] == "firing" and episode is not None and episode.open and abs(episode.starts_at - since) < _SAME:
+            return lifecycle.step(self._unit, event, self._routes, source_of(self._host), dry=self._dry)
+        event.update(alert_id=alert_id(since, event["fingerprint"]), starts_at=rfc3339(since))
+        if event["status"] == "resolved":
+            event.update(ends_at=rfc3339(float(one["at"])), duration_seconds=one.get("downtime"))
+        if self._dry:
+            takers = tuple(route.channel for route in self._routes if lifecycle.takes(route, event["severity"]))
+            return lifecycle.Step(event, takers)
+        return lifecycle.message(self._unit, event, self._routes, name)
 
 
-def text_of(outcome: Outcome, host: str, columns: int = 120) -> str:
-    """The services of a host as lines of a table for a terminal."""
+def text_of(guards: t.Iterable[Outcome], host: str) -> str:
+    """The services of a host as lines of a table for a terminal; they are not cut, as their end says what helps."""
     lines = []
-    for one in outcome["guards"]:
+    for one in guards:
         word = "healed" if one["recovered"] and one["restarted"] else "recovered" if one["recovered"] else str(one["status"])
         line = f"  {host:<20}  {one['service']:<20}  {word:<10}  {one['message']}"
-        lines.append("".join(char if char.isprintable() else "?" for char in line)[:columns].rstrip())
+        lines.append("".join(char if char.isprintable() else "?" for char in line).rstrip())
     return "".join(line + "\n" for line in lines)

@@ -28,6 +28,8 @@ LEAST_FREE = (
     8 * 1024 * 1024
 )  # bytes; beside it a file system that is nearly empty of space must be 95 % full, as small ones are never roomier
 _NEARLY = 95.0
+LOOP = "restart_loop"
+_LOOP_AGE = 10.0  # seconds; what has run for longer is not in a loop at the moment
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
 
@@ -152,11 +154,11 @@ def _manager(guard: Guard, seen: Seen) -> t.Optional[Obstacle]:
     if seen.unit is None:
         return None if guard.restart_command else Obstacle("manager", f"{seen.blind}; give restart_command")
     if seen.unit["load"] == "masked":
-        return Obstacle("masked", f"{guard.unit} is masked, which somebody did on purpose; systemctl unmask {guard.unit} lifts it")
+        return Obstacle("masked", f"somebody masked {guard.unit} on purpose; systemctl unmask {guard.unit} lifts that")
     if seen.unit["load"] == "not-found" and not guard.restart_command:
-        return Obstacle("missing", f"systemd knows no unit {guard.unit}; install it, or correct its name")
+        return Obstacle("missing", f"install {guard.unit}, or correct its name")
     if seen.unit["load"] in ("error", "bad-setting"):
-        return Obstacle("missing", f"systemd cannot read the unit {guard.unit} ({seen.unit['load']}); see systemctl status {guard.unit}")
+        return Obstacle("missing", f"systemd cannot read {guard.unit}; systemctl status {guard.unit} says why")
     return None
 
 
@@ -180,10 +182,16 @@ def look_of(guard: Guard, seen: Seen, memory: Memory, obstacle: t.Optional[Obsta
     reason, sentence = seen.why()
     well = seen.well()
     loops = _loops(seen, memory)
-    if well and not seen.has_checks and loops >= max(limits.failures, 2) and _age(seen) < limits.grace:
-        well, reason = False, "restart_loop"
-        sentence = f"systemd has restarted {guard.unit} {loops} times since the last look"
+    if may_loop(guard, seen) and (loops >= max(limits.failures, 2) or memory.loops):
+        well, reason = False, LOOP
+        sentence = f"{guard.unit} ends again and again, systemd has restarted it {seen.unit and seen.unit['restarts']} times"
     return Look(well, reason, sentence, obstacle, well is False and _is_fresh(seen, memory, limits, loops, now), boot)
+
+
+def may_loop(guard: Guard, seen: Seen) -> bool:
+    """Whether systemd has restarted the unit and it does not run for long since: it may end again in a moment."""
+    restarts = (seen.unit or {}).get("restarts")
+    return bool(seen.is_active and not seen.has_checks and restarts and _age(seen) < max(guard.limits.grace, _LOOP_AGE))
 
 
 def _loops(seen: Seen, memory: Memory) -> int:
@@ -201,7 +209,7 @@ def _age(seen: Seen) -> float:
 
 def _is_fresh(seen: Seen, memory: Memory, limits: Limits, loops: int, now: float) -> bool:
     """Whether it was started so lately that it may not be ready yet. What systemd restarts again and again is not."""
-    if seen.unit is None or loops or (memory.counter is None and seen.unit.get("restarts")):
+    if seen.unit is None or loops or memory.loops or (memory.counter is None and seen.unit.get("restarts")):
         return False
     if seen.unit["state"] == "activating" and seen.unit["sub"] != "auto-restart":
         return memory.since is None or now - memory.since < limits.grace

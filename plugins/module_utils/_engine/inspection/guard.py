@@ -70,6 +70,7 @@ class Memory:
     :ivar restarts: those within the window; last: the last one, however long ago; attempts: restarts in this outage
     :ivar told: what was told of this outage last, empty when nothing was; obstacle: kind of the last one
     :ivar counter: how often systemd had restarted the unit by itself at the last look
+    :ivar loops: it was seen to do so again and again, and not to run for long since
     """
 
     failures: int = 0
@@ -83,6 +84,7 @@ class Memory:
     obstacle: str = ""
     boot: str = ""
     counter: t.Optional[int] = None
+    loops: bool = False
 
 
 class Verdict(t.NamedTuple):
@@ -180,10 +182,11 @@ def _grace_left(kept: Memory, look: Look, limits: Limits, now: float) -> t.Optio
 
 def _held(kept: Memory, look: Look, obstacle: Obstacle, now: float) -> Verdict:
     events = []
+    message = f"{look.sentence}; it is not restarted: {obstacle.sentence}"
     if kept.told != obstacle.kind and not obstacle.is_told:
         kept.told = obstacle.kind
-        events = [_event(obstacle.kind, "error", f"{look.sentence}; it is not restarted: {obstacle.sentence}", kept, now, look)]
-    return Verdict(obstacle.kind, f"{look.sentence}; {obstacle.sentence}", kept, events)
+        events = [_event(obstacle.kind, "error", message, kept, now, look)]
+    return Verdict(obstacle.kind, message, kept, events)
 
 
 def _to_do(kept: Memory, look: Look, limits: Limits, now: float, may_restart: bool) -> Verdict:
