@@ -92,6 +92,31 @@ def test_a_notify_task_acknowledges_what_it_keeps(nsd, diff, run_playbook, tmp_p
     assert not diff(server, acknowledge="told")[0]["changed"]
 
 
+def test_a_loop_is_told_as_well(nsd, run_playbook, tmp_path):
+    """Each item of a loop is a watch of its own; what all of them returned is handed to notify at once."""
+    server = nsd({ZONE: TEXT})
+    told = tmp_path / "told.jsonl"
+    given = {
+        "names": ["{{ item }}"],
+        "nameservers": [server.address],
+        "view": "{{ item }}",
+        "acknowledge": "told",
+        "state_url": f"sqlite:///{tmp_path}/node.db",
+    }
+    tasks = [
+        {"vigil.ops.dns_diff": given, "register": "found", "loop": NAMES},
+        {"vigil.ops.notify": {"channels": [f"file://{told}"], "results": {"localhost": "{{ found }}"}}},
+        {"ansible.builtin.debug": {"msg": "again {{ found.results | map(attribute='changes') | flatten | length }}"}},
+    ]
+    for text in (TEXT, "www A 192.0.2.7\nmail A 192.0.2.8\n", "www A 192.0.2.7\nmail A 192.0.2.8\n"):
+        server.set_zone(ZONE, text)
+        outcome = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+        assert outcome.rc == 0, outcome.output
+    assert '"msg": "again 0"' in outcome.stdout
+    events = [json.loads(line) for line in told.read_text().splitlines()]
+    assert sorted(event["check"] for event in events) == ["dns mail.example.test A", "dns www.example.test A"]
+
+
 def test_killed_runs_lose_nothing(nsd, diff, ansible_env, tmp_path):
     """kill -9 of the whole run at many moments: every change that the history holds was told, and under one name."""
     names = [f"n{number}.example.test" for number in range(200)]

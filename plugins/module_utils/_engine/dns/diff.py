@@ -80,7 +80,8 @@ def bounded(one: Change) -> Change:
 
 
 def _first(values: t.Sequence[str]) -> t.List[str]:
-    left, kept = MOST_LETTERS, []
+    left = MOST_LETTERS
+    kept: t.List[str] = []
     for value in values:
         if left <= 0:
             return [*kept, f"(and {len(values) - len(kept)} more)"]

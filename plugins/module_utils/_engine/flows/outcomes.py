@@ -24,6 +24,16 @@ def is_outcome(outcome: t.Any) -> bool:
     return dns_events.is_outcome(outcome) or guard_events.is_outcome(outcome)
 
 
+def unfolded(given: t.Any) -> t.List[t.Any]:
+    """What one host returned, one by one: a result, a list of them, or what a task in a loop has registered."""
+    found: t.List[t.Any] = []
+    for one in given if isinstance(given, list) else [given]:
+        items = one.get("results") if isinstance(one, t.Mapping) and not is_outcome(one) else None
+        several = [item for item in items if is_outcome(item)] if isinstance(items, list) else []
+        found += several or [one]
+    return found
+
+
 def commit(unit: Unit, given: Given, routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool) -> t.List[Step]:
     """Keep what a result (host, outcome, service, now) is to tell, and that it was received."""
     room = guard_events if guard_events.is_outcome(given[1]) else dns_events
