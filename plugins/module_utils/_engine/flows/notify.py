@@ -41,14 +41,15 @@ WAITING = 7 * 86400.0
 _DAY = 86400.0
 
 
-def events_of_results(results: t.Mapping[str, t.Any], service: str, now: float) -> list[Event]:
+def events_of_results(results: t.Mapping[str, t.Any], service: str, now: float, elsewhere: t.Collection[fleet.Node] = ()) -> list[Event]:
     """The events in what ``vigil.ops.inspect`` returned, host by host.
 
     A host that was unreachable is an event of the check ``reachable``, one whose task failed of the check ``inspection``; both are
-    resolved by the next good result. What fails because of a check on another host says nothing. Hosts without a result (null, skipped) say nothing.
+    resolved by the next good result. What fails because of a check on another host (``elsewhere``: of one that is not among these) says
+    nothing. Hosts without a result (null, skipped) say nothing.
     """
     events: list[Event] = []
-    for host, outcome in fleet.trace(results).outcomes.items():
+    for host, outcome in fleet.trace(results, elsewhere).outcomes.items():
         if isinstance(outcome, t.Mapping):
             events += events_of_host(str(host), outcome, service, now)
     return events

@@ -11,6 +11,7 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import elsewhere
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report import files, formats, model, table
 from ansible_collections.vigil.ops.plugins.module_utils._engine.report.files import ReportError
@@ -65,7 +66,8 @@ def make(request: Request, results: t.Any) -> t.Dict[str, t.Any]:
         raise ReportError(str(error)) from error
     histories = _histories(request, [name for name, _outcome in pairs])
     given = dict(pairs)
-    traced = fleet.trace(given if len(given) == len(pairs) else {})
+    known = given if len(given) == len(pairs) else {}
+    traced = fleet.trace(known, elsewhere.failing(request.history_url, known))
     for host in traced.changed:
         histories[host] = _adjusted(histories.get(host, ()), given[host], traced.outcomes[host])
     doc = model.build(traced.outcomes or results, request.title or words("title"), request.now or time.time(), histories, words)

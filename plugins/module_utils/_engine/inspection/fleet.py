@@ -50,15 +50,26 @@ def along(outcome: t.Mapping[str, t.Any]) -> dict[str, str]:
     return found
 
 
-def trace(outcomes: t.Mapping[str, t.Any]) -> Fleet:
+def hosts_elsewhere(outcomes: t.Mapping[str, t.Any]) -> set[str]:
+    """What could be the names of hosts in front of parents that are not in the outcomes."""
+    found: set[str] = set()
+    for results, names in _results_of(outcomes).values():
+        for parent in {parent for result in results for parent in result.get("depends_on") or () if parent not in names}:
+            if split(parent, outcomes) is None:
+                found.update(parent[:place] for place, char in enumerate(parent) if char == ":" and place)
+    return found
+
+
+def trace(outcomes: t.Mapping[str, t.Any], elsewhere: t.Collection[Node] = ()) -> Fleet:
     """Turn what fails along with a check on another host into ``skipped``, and name the suspects of each host.
 
     :arg outcomes: host -> what ``vigil.ops.inspect`` returned there; a host that was not reached fails in all of its checks
+    :arg elsewhere: (host, check) of what is known to fail on hosts that are not among these
     """
     found = _results_of(outcomes)
     if not any(_is_abroad(result, names) for results, names in found.values() for result in results):
         return Fleet(dict(outcomes), set(), [])
-    graph = _Graph(outcomes, found)
+    graph = _Graph(outcomes, found, elsewhere)
     traced, changed = dict(outcomes), set()
     for host, (results, _names) in found.items():
         after = [graph.judged(host, result) for result in results]
@@ -69,7 +80,7 @@ def trace(outcomes: t.Mapping[str, t.Any]) -> Fleet:
                 outcomes[host], results=after, summary=summary, status=overall(summary), score=score(after), coverage=coverage(after)
             )
     causes = graph.causes()
-    for host in {*causes, *changed}:
+    for host in {*causes, *changed} & set(traced):
         traced[host] = dict(traced[host], root_causes=causes.get(host, []))
     return Fleet(traced, changed, graph.lost)
 
@@ -99,12 +110,14 @@ def _is_abroad(result: Result, names: t.Container[str]) -> bool:
 class _Graph:
     """All checks of all hosts as (host, name) with what they depend on and how they are."""
 
-    def __init__(self, outcomes: t.Mapping[str, t.Any], found: Found) -> None:
+    def __init__(self, outcomes: t.Mapping[str, t.Any], found: Found, elsewhere: t.Collection[Node]) -> None:
         self.statuses: dict[Node, str] = {}
         self.parents: dict[Node, list[Node]] = {}
         self.lost: list[tuple[str, str, str]] = []
         self._outcomes = outcomes
         self._found = found
+        self._elsewhere = set(elsewhere)
+        self._hosts = {*outcomes, *(host for host, _check in elsewhere)}
         self._results: dict[Node, Result] = {}
         for host, (results, _names) in found.items():
             for result in results:
@@ -128,9 +141,11 @@ class _Graph:
 
     def _abroad(self, host: str, result: Result, parent: str) -> Node | None:
         """The node of a parent on another host; that host's own one when it could not be looked at."""
-        node = split(parent, self._outcomes)
+        node = split(parent, self._hosts)
         if node is None:
             return None
+        if node[0] not in self._outcomes:
+            return self._known_elsewhere(node)
         outcome = self._outcomes[node[0]]
         if node[0] in self._found:
             if node not in self.statuses and node[1] not in (REACHABLE, FAILED):
@@ -141,6 +156,13 @@ class _Graph:
         own = (node[0], REACHABLE if outcome.get("unreachable") else FAILED)
         self.statuses[own] = "critical"
         return own
+
+    def _known_elsewhere(self, node: Node) -> Node | None:
+        for known in (node, (node[0], REACHABLE), (node[0], FAILED)):
+            if known in self._elsewhere:
+                self.statuses[known] = "critical"
+                return known
+        return None
 
     def judged(self, host: str, result: Result) -> Result:
         """The result, as a skipped one where a check on another host explains it."""

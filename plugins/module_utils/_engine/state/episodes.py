@@ -79,6 +79,12 @@ def open_from(unit: Unit, source: str) -> list[Episode]:
     return [_from_row(row) for row in unit.all(f"SELECT {_COLUMNS} FROM episodes WHERE open = 1 AND source = ?", (source,))]
 
 
+def open_on(unit: Unit, instances: t.Container[str], since: float) -> set[tuple[str, str]]:
+    """(instance, check) of the open episodes of some instances that were observed since a time."""
+    rows = unit.all("SELECT instance, event FROM episodes WHERE open = 1 AND last_at >= ?", (since,))
+    return {(instance, str(load(event, {}).get("check", ""))) for instance, event in rows if instance in instances}
+
+
 def prune(unit: Unit, before: float) -> int:
     """Forget closed episodes not seen since ``before``."""
     return unit.execute("DELETE FROM episodes WHERE open = 0 AND last_at < ?", (before,))

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import new_event
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import new_result
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import history, notify
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import elsewhere, history, notify
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, open_store
 
 NOW = 1_763_692_800.0
@@ -137,7 +137,7 @@ def test_history(world):
     found, notices = history.history(store.path + ".none", "events", None, None, 10)
     assert found == []
     assert "There is no state file" in notices[0]
-    for since, limit, words in (("soon", 1, "soon"), ("2026-13-01T00:00:00Z", 1, "not a time"), (None, 0, "limit is 0")):
+    for since, limit, words in (("soon", 1, "soon"), ("2026-13-01T00:00:00Z", 1, "write how long ago"), (None, 0, "limit is 0")):
         with pytest.raises(ValueError, match=words):
             history.history(store.path, "events", None, since, limit)
     with pytest.raises(StateError):
@@ -279,3 +279,25 @@ def test_the_notice_of_the_parent_names_what_fails_along_with_it():
     gone = {"web1": results["web1"], "db1": {"unreachable": True, "msg": "no route"}}
     (event,) = [one for one in notify.events_of_results(gone, "vigil", NOW) if one["status"] == "firing"]
     assert (event["check"], event["message"]) == ("reachable", "no route; 1 check fails along with it (web1:page)")
+
+
+def test_an_open_alert_of_a_host_that_is_not_looked_at_explains_its_children(world):
+    store, channel, lines = world
+    parent = {"db1": {"results": [new_result("postgres", status="critical", summary="down")], "score": 0.0}}
+    child = {"web1": {"results": [new_result("page", status="critical", summary="down", depends_on=["db1:postgres"])], "score": 0.0}}
+
+    def told(results, url=store.path):
+        before = len(lines())
+        events = notify.events_of_results(results, "vigil", store.clock(), elsewhere.failing(url, results))
+        notify.tell(store, [channel], notify.Batch(events))
+        return [(event["status"], event["instance"]) for event in lines()[before:]]
+
+    assert told(parent) == [("firing", "db1")]
+    assert told(child) == []
+    parent["db1"]["results"][0]["status"] = "ok"
+    assert told(parent) == [("resolved", "db1")]
+    assert told(child) == [("firing", "web1")]
+    with store.unit() as unit:
+        unit.execute("UPDATE episodes SET open = 1, last_at = ? WHERE instance = 'db1'", (store.clock() - 2 * 86400,))
+    assert elsewhere.failing(store.path, child) == set()
+    assert elsewhere.failing(None, child) == elsewhere.failing(store.path + ".none", child) == set()

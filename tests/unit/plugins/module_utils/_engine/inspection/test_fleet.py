@@ -10,7 +10,7 @@ import random
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import count, new_result
-from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.fleet import split, trace
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.fleet import hosts_elsewhere, split, trace
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import rank
 
 
@@ -153,3 +153,16 @@ def test_properties_of_any_fleet(seed):
         for cause in found.outcomes[host]["root_causes"]:
             assert 0 < cause["probability"] <= 0.99 and cause["affects"]
             assert after[host, cause["name"]]["status"] in ("critical", "unknown")
+
+
+def test_what_is_known_to_fail_on_hosts_that_were_not_looked_at():
+    child = outcome(bad("page", "db1:postgres"), bad("cache", "db2:redis"), good("cpu", "db3:x"))
+    assert hosts_elsewhere({"web1": child}) == {"db1", "db2", "db3"}
+    found = trace({"web1": child}, {("db1", "postgres"), ("db2", "reachable")})
+    seen = verdicts(found)
+    assert seen["web1", "page"] == ("skipped", "db1:postgres") and seen["web1", "cache"] == ("skipped", "db2:reachable")
+    assert set(found.outcomes) == {"web1"}
+    # what was looked at counts more than what is known
+    well = {"web1": child, "db1": outcome(good("postgres")), "db2": outcome(good("redis"))}
+    assert verdicts(trace(well, {("db1", "postgres"), ("db2", "reachable")}))["web1", "page"] == ("critical", None)
+    assert hosts_elsewhere(well) == {"db3"}
