@@ -11,19 +11,23 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeFailure, ProbeSpec
-from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import rrtypes, servers
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import names, rrtypes, servers
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import milliseconds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import resolve
 
 
 def _complete(options: dict[str, t.Any]) -> None:
+    option = "name"
     try:
+        names.both(options["name"])
+        option = "type"
         options["type"] = rrtypes.text(rrtypes.number(options["type"]))
+        option = "nameservers"
+        for server in options["nameservers"] or ():
+            servers.check(server)
     except ValueError as exc:
-        raise ValueError(f"type: {exc}") from exc
-    for server in options["nameservers"] or ():
-        servers.check(server)
+        raise ValueError(f"dns.{option}: {exc}") from exc
 
 
 SPEC = ProbeSpec(

@@ -87,10 +87,10 @@ def test_a_resolver_that_hangs_is_not_waited_for(look, monkeypatch):
     release.set()
 
 
-@pytest.mark.parametrize("name", ["", "a..b", "x" * 300, "bad name", "\ud800"])
+@pytest.mark.parametrize("name", ["", "a..b", "x" * 300, "bad name", "\ud800", "https://a.test/"])
 def test_nonsense_names(look, name):
-    failure = failure_of(look, name=name)
-    assert failure.reason in ("malformed", "nxdomain", "servfail", "timeout")
+    with pytest.raises(ValueError, match=r"dns\.name: .* not a domain name"):
+        look("dns", name=name)
 
 
 def test_records_of_a_given_server(look, name_server):
@@ -131,10 +131,10 @@ def test_without_dnspython_it_says_so(look, monkeypatch):
 
 def test_bad_options_are_refused(look):
     for place in ("ftp://192.0.2.1", "192.0.2.1:99999", "[::1", "192.0.2.1#dns.example.com", ""):
-        with pytest.raises(ValueError, match="is not a name server"):
+        with pytest.raises(ValueError, match=r"dns\.nameservers: .* is not a name server"):
             look("dns", name="x", nameservers=[place])
     for kind, words in (("MXX", "did you mean MX"), ("65536", "end at 65535"), ("AXFR", "cannot be asked for")):
-        with pytest.raises(ValueError, match=f"type: .*{words}"):
+        with pytest.raises(ValueError, match=rf"dns\.type: .*{words}"):
             look("dns", name="x", type=kind)
     with pytest.raises(CannotSee, match="/not/here"):
         look("dns", name="x.test", nameservers=["tls://127.0.0.1"], ca="/not/here")
