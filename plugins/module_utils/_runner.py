@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import selectors
 import signal
@@ -21,6 +22,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
 _OUTPUT_LIMIT = 8 * 1024 * 1024
 # Seconds in which a child that the program left behind may still write to its outputs.
 _GRACE = 0.1
+_RUNNING: set[subprocess.Popen[bytes]] = set()
 
 
 def run(argv: t.Sequence[str], timeout: float = 10.0) -> tuple[int, str, str]:
@@ -38,9 +40,11 @@ def run(argv: t.Sequence[str], timeout: float = 10.0) -> tuple[int, str, str]:
     except (OSError, ValueError) as exc:
         reason = os.strerror(exc.errno or 0) if isinstance(exc, OSError) else str(exc)
         raise CommandMissing(f"{argv[0]} cannot be run: {reason}") from exc
+    _RUNNING.add(process)
     try:
         out, err = _read(process, argv[0], time.monotonic() + timeout, timeout)
     finally:
+        _RUNNING.discard(process)
         if process.poll() is None:
             _end(process)
         for pipe in (process.stdout, process.stderr):
@@ -76,6 +80,14 @@ def _read(process: subprocess.Popen[bytes], name: str, until: float, timeout: fl
     except subprocess.TimeoutExpired as exc:
         raise CommandTimeout(f"{name} did not end within {timeout:g} s") from exc
     return bytes(found[process.stdout]), bytes(found[process.stderr])
+
+
+@atexit.register
+def _end_all() -> None:
+    """When the module ends before a program does, as its own time is over, the thread that waits for the program just stops."""
+    for process in list(_RUNNING):
+        if process.poll() is None:
+            _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

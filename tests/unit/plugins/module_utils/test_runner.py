@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 
@@ -93,3 +94,16 @@ def test_a_daemon_that_holds_the_outputs_does_not_hold_the_run(tmp_path):
         while not (pid.exists() and pid.read_text()) and time.monotonic() < give_up:
             time.sleep(0.01)
         os.kill(int(pid.read_text()), 9)
+
+
+def test_no_program_outlives_the_module(tmp_path):
+    note = tmp_path / "pids"
+    code = (
+        "import os, sys, threading, time\n"
+        "from ansible_collections.vigil.ops.plugins.module_utils._runner import run\n"
+        "argv = ['sh', '-c', 'sleep 300 & echo $! $$ > \"$1\"; wait', 'sh', sys.argv[1]]\n"
+        "threading.Thread(target=run, args=(argv, 300), daemon=True).start()\n"
+        "while not (os.path.exists(sys.argv[1]) and open(sys.argv[1]).read().endswith('\\n')): time.sleep(0.01)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(note)], check=True, timeout=60)
+    assert all(gone(int(pid)) for pid in note.read_text().split())
