@@ -43,6 +43,7 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         del tmp
         try:
+            _check_key(plain(self._task.args.get("tsig")))
             args = validated(self._task.args, ARGUMENT_SPEC, aside=["names"])
             _check_names(args["names"])
             args["expected"] = self._expected(args["expected"])
@@ -123,6 +124,12 @@ class ActionModule(ActionBase):
             if os.path.isfile(here):
                 return here
             raise Refused(f"expected: {given} cannot be read: there is no such file beside the playbook or in {os.getcwd()}") from exc
+
+
+def _check_key(tsig: t.Any) -> None:
+    """Ansible would name the secret in its message where that is all that there is."""
+    if isinstance(tsig, str) and not tsig.lstrip().startswith("{") and not ("name=" in tsig and "secret=" in tsig):
+        raise Refused("tsig must be a mapping with name and secret, and algorithm unless it is hmac-sha256")
 
 
 def _check_names(names: t.Any) -> None:

@@ -280,6 +280,9 @@ def test_watch_of_a_zone_and_without_anything(nsd, watch):
     assert out.rc == 2 and "known are never, change, failure, any" in out.output
     out, events = watch(server, vigil_dns_names={"a": 1})
     assert out.rc == 2 and "vigil_dns_names must be a list of names." in out.output
+    secret = "U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0MTI="
+    out, events = watch(server, "-v", vigil_dns_zone=ZONE, vigil_dns_tsig=secret)
+    assert out.rc == 2 and "tsig must be a mapping" in out.output and secret[:30] not in out.output
     out, events = watch(server, vigil_dns_zone_file="/nowhere")
     assert out.rc == 2 and "vigil_dns_zone is missing" in out.output
     out, events = watch(server, "--limit", "other", vigil_dns_names=NAMES, inventory={"all": {"hosts": {"other": {}, "localhost": {}}}})
