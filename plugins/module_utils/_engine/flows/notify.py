@@ -20,7 +20,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, marks, outbox
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, marks, outbox, owner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import (
     StateDamaged,
     StateMissing,
@@ -245,10 +245,9 @@ def left_over(store: Store, channels: t.Sequence[Channel], reports: t.Mapping[st
     :raises StateError: the store cannot be used
     """
     with store.view() as unit:
-        pending = outbox.pending(unit)
-    sentences = [
-        line for channel in channels for line in _unsent(channel, pending.get(channel.key, 0), reports.get(channel.key), store.path)
-    ]
+        pending, others = outbox.pending(unit), outbox.elsewhere(unit, owner.this_process())
+    left = {key: number - others.get(key, 0) for key, number in pending.items()}
+    sentences = [line for channel in channels for line in _unsent(channel, left.get(channel.key, 0), reports.get(channel.key), store.path)]
     strange = {key: number for key, number in pending.items() if key not in {channel.key for channel in channels}}
     return sentences + (store.run(lambda unit: _strange(unit, strange)) if strange else [])
 

@@ -186,6 +186,12 @@ def pending(unit: Unit) -> dict[str, int]:
     return {row[0]: row[1] for row in unit.all("SELECT channel, COUNT(*) FROM outbox WHERE state = 'queued' GROUP BY channel")}
 
 
+def elsewhere(unit: Unit, process: str) -> dict[str, int]:
+    """How many queued rows other processes than this one are sending, by channel key."""
+    sql = "SELECT channel, COUNT(*) FROM outbox WHERE state = 'queued' AND lease > ? AND owner NOT LIKE ? || '%' GROUP BY channel"
+    return {row[0]: row[1] for row in unit.all(sql, (unit.now, process))}
+
+
 def counts(unit: Unit, rows: t.Sequence[int]) -> dict[str, int]:
     """How many of these rows are queued, sent and dead."""
     found: dict[str, int] = {"queued": 0, "sent": 0, "dead": 0}

@@ -14,6 +14,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import new_result
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import elsewhere, history, notify
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, open_store
 
 NOW = 1_763_692_800.0
@@ -101,6 +102,21 @@ def test_messages_are_always_told_and_secrets_never(world):
         notify.tell(store, [channel, secret], notify.Batch((), [message]), seconds=0.5)
     assert [line["message"] for line in lines()] == ["the key is ********"] * 2
     assert lines()[0]["event_id"] != lines()[1]["event_id"]
+
+
+def test_what_another_process_sends_is_not_said_to_be_left(world):
+    store, _channel, _lines = world
+    channel = parse("http://127.0.0.1:1/#ops")
+    notify.bind([channel], store.salt)
+    committed = store.run(lambda unit: notify.commit(unit, [channel], batch(store.clock, disk="critical", cpu="critical")))
+    node = owner.this_process().partition("/")[0]
+    store.run(lambda unit: outbox.hold(unit, committed.rows[:1], [channel.key], f"{node}/1/1#2", store.clock() + 60))
+    (notice,) = notify.left_over(store, [channel], {})
+    assert notice.startswith("1 message for ops (")
+    store.run(lambda unit: outbox.hold(unit, committed.rows, [channel.key], f"{node}/1/1#2", store.clock() + 60))
+    assert notify.left_over(store, [channel], {}) == []
+    store.run(lambda unit: outbox.hold(unit, committed.rows, [channel.key], f"{owner.this_process()}#2", store.clock() + 60))
+    assert len(notify.left_over(store, [channel], {})) == 1
 
 
 def test_orphans_are_named(world):
