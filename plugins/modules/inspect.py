@@ -81,7 +81,8 @@ options:
     type: str
   baselines:
     description:
-      - The ranges behind C(< baseline), as check, then expression, then C(low), C(high) and C(n). They come from O(history_url) by themselves.
+      - The ranges behind C(< baseline), as check, then expression, then C(low), C(high) and C(n); C(usual) and C(spread) are shown where they
+        are given. They come from O(history_url) by themselves.
     type: dict
     default: {}
   held:

@@ -36,7 +36,10 @@ _REGISTRY = _PROBE + "registry"
 _STATE = ROOT + "module_utils._engine.state."
 _STATE_ERRORS = _STATE + "errors"
 # What works on the history alone.
-_HISTORY = tuple(ROOT + "module_utils._engine.inspection." + name for name in ("baseline", "confirm", "detector", "novelty"))
+_HISTORY = tuple(
+    ROOT + "module_utils._engine." + name
+    for name in ("flows.baselines", *("inspection." + name for name in ("baseline", "confirm", "detector", "forecast", "novelty")))
+)
 # What a task may need or not: the probes by their names, and the store.
 _STORE = "<store>"
 _EVERYTHING = frozenset(PROBES) | {_STORE}

@@ -334,7 +334,7 @@ def test_a_baseline_is_learned_from_the_history(run_playbook, inventory, tmp_pat
     assert run_playbook(task(tmp_path, options), inventory=inventory(["here"])).rc == 0
     (result,) = seen(tmp_path)["results"]
     assert result["status"] == "critical"
-    assert re.fullmatch(r"size is 5000, expected < baseline \([0-9.e+]+\)", result["summary"])
+    assert re.fullmatch(r"size is 5000, expected < baseline \([0-9.e+]+; usually 1000 ± 10 in 13 values\)", result["summary"])
 
 
 def test_commands_are_bounded(run_playbook, inventory, tmp_path):

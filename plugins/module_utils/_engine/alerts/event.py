@@ -11,7 +11,7 @@ import json
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, SEVERITIES
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import compact, parse_rfc3339, rfc3339
 
 Event = t.Dict[str, t.Any]
@@ -111,14 +111,15 @@ def _shortened(text: str) -> str:
 
 
 def from_result(result: t.Mapping[str, t.Any], service: str, instance: str, now: float, trace_id: str | None = None) -> Event | None:
-    """What a check's Result says as an Event; None for a skipped one, as what it depends on is told.
+    """What a check's Result says as an Event; None for a skipped one, as what it depends on is told, and for one that
+    is still learning what is usual.
 
     What stands by the history counts, where there is one, and not what a single look saw.
 
     The label ``service`` of the check, where it has one, is the event's service and no label any more.
     """
     status = result.get("status")
-    if status == "skipped":
+    if status == "skipped" or (status == "unknown" and result.get("reason") == LEARNING):
         return None
     stands = result.get("confirmed")
     if isinstance(stands, t.Mapping) and stands.get("status"):

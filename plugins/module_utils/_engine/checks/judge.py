@@ -15,13 +15,15 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.matchers import Bounds, Matcher
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, ProbeFailure
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import TEXT_LIMIT, Result, new_result
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, TEXT_LIMIT, Result, new_result
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, Expectation
 
 LONGEST_JUDGEMENT, _SHORTEST_JUDGEMENT = 2.0, 0.05
 _MOST_ITEMS = 50
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BULKY = ("json", "headers")
+# Observed only where there is a history.
+_FORECASTS = ("full_in_hours",)
 
 Outcome = t.Union[t.Dict[str, t.Any], ProbeFailure, CannotSee]
 Baselines = t.Mapping[str, Bounds]
@@ -38,7 +40,8 @@ def judge(
     """The verdict on one check.
 
     :arg outcome: the observation, or the failure that the probe raised
-    :arg baselines: {expression: {low, high, n}} for dynamic thresholds
+    :arg baselines: {expression: {low, high, n}} for dynamic thresholds, with usual and spread for the summary; {n, needs} alone while too
+        few values are known
     :arg seconds: how long it may take
     """
     result = _blank(check, attempts, duration_ms)
@@ -80,22 +83,59 @@ def _decide(check: Check, outcome: dict[str, t.Any] | ProbeFailure, result: Resu
     result["observed"] = dict(result["metrics"], **{key: cut(value) for key, value in values.items()})
     blind = [] if failure else _blind(check.expect, failed) or _blind(check.warn, missed)
     if blind:
-        raise CannotSee(f"{', '.join(blind)} cannot be told on this host", "unseen")
+        raise _unseen(blind)
     if failed or (failure and not _was_expected(check.expect + check.warn, failure)):
         reason = failure.reason if failure else _root(failed)
         result.update(status="critical", failed=failed, reason=reason, summary=failure.sentence if failure else _sentence(failed))
     elif missed:
         result.update(status="warning", severity="warning", failed=missed, reason=_root(missed), summary=_sentence(missed))
+    elif _learning(check.expect, baselines):
+        raise CannotSee("history too short: " + ", ".join(_learning(check.expect, baselines)), LEARNING)
     else:
         result.update(status="ok", summary=_all_well(check, values, baselines))
 
 
 def _failed(expectations: list[Expectation], values: dict[str, t.Any], baselines: Baselines) -> list[dict[str, t.Any]]:
     return [
-        {"path": path.text, "expected": matcher.shown(baselines.get(path.text)), "observed": cut(values[path.text])}
+        {"path": path.text, "expected": _shown(matcher, baselines.get(path.text)), "observed": cut(values[path.text])}
         for path, matcher in expectations
-        if not matcher.test(values[path.text], baselines.get(path.text))
+        if not matcher.test(values[path.text], _learned(baselines.get(path.text)))
     ]
+
+
+def _learned(known: Bounds | None) -> Bounds | None:
+    """The baseline; None while it is being learned."""
+    return known if known and "high" in known and "low" in known else None
+
+
+def _learning(expectations: list[Expectation], baselines: Baselines) -> list[str]:
+    """What is still being learned, and how far that is, such as ``3 of 12 values of size``."""
+    young = {path.text: baselines.get(path.text) or {} for path, matcher in expectations if matcher.dynamic}
+    return [
+        f"{known.get('n', 0)} of {known['needs']} values of {path}" if "needs" in known else f"no value of {path} is kept"
+        for path, known in young.items()
+        if not _learned(known)
+    ]
+
+
+def _shown(matcher: Matcher, known: Bounds | None) -> str:
+    """What was expected, such as ``< baseline (60; usually 20.5 ± 4 in 340 values)``."""
+    known = _learned(known)
+    text = matcher.shown(known)
+    if not matcher.dynamic or not known or "usual" not in known:
+        return text
+    return f"{text[:-1]}; {_usual(known)})"
+
+
+def _usual(known: Bounds) -> str:
+    return f"usually {show(float(known['usual']))} ± {show(float(known.get('spread', 0)))} in {known['n']} values"
+
+
+def _unseen(paths: list[str]) -> CannotSee:
+    """A forecast that is not there yet is no fault of the host."""
+    if all(path in _FORECASTS for path in paths):
+        return CannotSee(f"history too short to tell {', '.join(paths)}", LEARNING)
+    return CannotSee(f"{', '.join(paths)} cannot be told on this host", "unseen")
 
 
 def _blind(expectations: list[Expectation], failed: list[dict[str, t.Any]]) -> list[str]:
@@ -130,10 +170,15 @@ def _sentence(failed: list[dict[str, t.Any]]) -> str:
 
 
 def _all_well(check: Check, values: dict[str, t.Any], baselines: Baselines) -> str:
-    parts = [f"{path.text} is {show(values[path.text])}" for path, _matcher in check.expect[:3]]
-    learning = [path.text for path, matcher in check.expect + check.warn if matcher.dynamic and path.text not in baselines]
+    parts = []
+    for path in dict.fromkeys(path.text for path, _matcher in check.expect[:3]):
+        known = _learned(baselines.get(path))
+        is_dynamic = any(matcher.dynamic and one.text == path for one, matcher in check.expect + check.warn)
+        usual = f", {_usual(known)}" if is_dynamic and known and "usual" in known else ""
+        parts.append(f"{path} is {show(values[path])}{usual}")
+    learning = _learning(check.warn, baselines)
     if learning:
-        parts.append(f"the baseline of {', '.join(learning)} is still being learned")
+        parts.append("what is usual is still being learned: " + ", ".join(learning))
     return "; ".join(parts) or "seen"
 
 

@@ -30,6 +30,8 @@ RESULT_KEYS = (
     "confirmed",
     "depends_on",
 )
+# The reason of a result that is unknown only because the history of its check is too short; nobody is told of it.
+LEARNING = "learning"
 STATUSES = ("ok", "warning", "critical", "unknown", "skipped")
 SEVERITIES = ("info", "warning", "error", "critical")
 TEXT_LIMIT = 1024

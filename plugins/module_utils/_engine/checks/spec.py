@@ -141,7 +141,15 @@ def _fill(check: Check, item: dict[str, t.Any]) -> Check:
             raise ValueError(f"{key}: {exc}") from exc
     if item.get("expect") is None:
         check.expect = _expectations(check, check.spec.expect)
+    else:
+        check.expect += _hard_limits(check)
     return check
+
+
+def _hard_limits(check: Check) -> list[Expectation]:
+    """The probe's own limits on what is held against a baseline: what has always been bad is usual, and still bad."""
+    dynamic = {path.text for path, matcher in check.expect if matcher.dynamic}
+    return [item for item in _expectations(check, check.spec.expect) if item[0].text in dynamic] if dynamic else []
 
 
 def _expectations(check: Check, value: t.Any) -> list[Expectation]:

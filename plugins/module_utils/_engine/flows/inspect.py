@@ -96,20 +96,10 @@ def check_secrets(checks: t.Iterable[Check]) -> set[str]:
 
 
 def learned_baselines(store: Store, host: str, checks: t.Iterable[Check]) -> dict[str, Baselines]:
-    """The baselines that the checks ask for, from the history of the host."""
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.baseline import WINDOW, bounds
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results as history
+    """The baselines that the checks ask for, and how fast disks fill, from the history of the host."""
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.baselines import learned
 
-    found: dict[str, Baselines] = {}
-    wanted = [(check, path.text) for check in checks for path, matcher in check.expect + check.warn if matcher.dynamic]
-    if not wanted:
-        return found
-    with store.view() as unit:
-        for check, path in wanted:
-            learned = bounds(history.series(unit, host, check.key, path, WINDOW), path)
-            if learned:
-                t.cast("dict[str, t.Any]", found.setdefault(check.key, {}))[path] = learned
-    return found
+    return t.cast("dict[str, Baselines]", learned(store, host, checks))
 
 
 def broken_limits(store: Store, host: str, checks: t.Iterable[Check]) -> dict[str, t.Any]:

@@ -6,33 +6,56 @@
 
 from __future__ import annotations
 
-import statistics
+import re
 import typing as t
 
-# Twelve looks are a working day of hourly runs; below that the spread says nothing.
-LEARNED_FROM = 12
-WINDOW = 500
-_WIDTH = 3.0
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.detector import LEARNED_FROM, Detector
+
 _FLOORS = (("_percent", 2.0), ("_ms", 5.0))
+_SMALLEST_FLOOR = 1e-3
+# Counted since the interface, or the group of processes, was made: only their increase tells anything.
+_COUNTERS = re.compile(r"[rt]x_(bytes|packets|errors|dropped)|oom_kills")
+
+Point = t.Tuple[float, float, bool]
 
 
-def bounds(numbers: t.Sequence[float], name: str = "") -> dict[str, float] | None:
-    """The range in which the next number is no surprise, or None while there are too few.
+class Baseline:
+    """What is usual for one expression of one check, learned look by look.
 
-    Centre and spread are median and median absolute deviation, so that an outage among the numbers does not widen the range; the
-    spread has a floor (1% of the centre, and by unit), as a number that never moved would else alarm at its first stir.
-
-    :return: {low, high, n}
+    Of counters the increase per second is followed; where one begins anew, that look tells nothing.
     """
-    window = list(numbers)[-WINDOW:]
-    if len(window) < LEARNED_FROM:
-        return None
-    centre = statistics.median(window)
-    deviation = 1.4826 * statistics.median([abs(number - centre) for number in window])
-    quartiles = statistics.quantiles(window, n=4)
-    spread = max(deviation, (quartiles[2] - quartiles[0]) / 1.349, abs(centre) * 0.01, _floor(name))
-    return {"low": round(centre - _WIDTH * spread, 6), "high": round(centre + _WIDTH * spread, 6), "n": len(window)}
 
+    def __init__(self, name: str, state: t.Mapping[str, t.Any] | None = None) -> None:
+        known = state or {}
+        self._counts = _COUNTERS.fullmatch(name) is not None
+        self._last: tuple[float, float] | None = tuple(known["last"]) if known.get("last") else None  # type: ignore[assignment]
+        floor = max([floor for suffix, floor in _FLOORS if name.endswith(suffix)], default=_SMALLEST_FLOOR)
+        self._detector = Detector(floor, known.get("detector"))
 
-def _floor(name: str) -> float:
-    return max([floor for suffix, floor in _FLOORS if name.endswith(suffix)], default=1e-3)
+    def state(self) -> dict[str, t.Any]:
+        """What to remember, as JSON."""
+        return {"last": self._last, "detector": self._detector.state()}
+
+    def learn(self, points: t.Iterable[Point]) -> None:
+        """Take looks in, as (seconds since the epoch, value, whether it may count as usual)."""
+        for at, value, may_learn in points:
+            before, self._last = self._last, (at, value)
+            if not self._counts:
+                self._detector.look(at, value, may_learn)
+            elif before and at > before[0] and value >= before[1]:
+                self._detector.look(at, (value - before[1]) / (at - before[0]), may_learn)
+
+    def bounds(self, now: float) -> dict[str, float]:
+        """{low, high, n, usual, spread} for a look now; {n, needs} alone while too few values are known."""
+        found = self._detector.bounds(now)
+        if found is None:
+            return {"n": self._detector.count, "needs": LEARNED_FROM}
+        numbers = dict(zip(("low", "high"), found))
+        numbers["usual"], numbers["spread"] = self._detector.usual(now)
+        if self._counts and self._last:
+            at, value = self._last
+            seconds = max(now - at, 1.0)
+            numbers = {name: number * seconds for name, number in numbers.items()}
+            # a counter that began anew is low, and nothing to tell
+            numbers.update(low=0.0, high=value + numbers["high"], usual=value + numbers["usual"])
+        return {**{name: float(f"{number:.9g}") for name, number in numbers.items()}, "n": self._detector.count}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import Result
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, Result
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check
 
 # The higher, the worse; the letters are what is kept.
@@ -119,9 +119,9 @@ def changes(looks: str) -> float | None:
 def settle(check: Check, result: Result, memory: Memory | None) -> Memory | None:
     """Fill in what stands after this result, say so in its summary, and return what is to be remembered (None: nothing new).
 
-    A skipped check was not judged by what it saw, so it neither confirms nor resolves.
+    A skipped check was not judged by what it saw, so it neither confirms nor resolves; nor does one that is still learning what is usual.
     """
-    if result["status"] not in _LEVELS:
+    if result["status"] not in _LEVELS or result["reason"] == LEARNING:
         return None
     standing, after = follow(check, result["status"], memory)
     severity = check.severity if standing.status == "critical" else "warning"

@@ -136,7 +136,11 @@ class Runner:
     def _settle(self, look: _Look, outcome: Outcome, seconds: float) -> None:
         check = self._checks[look.place]
         left = self._context.deadline - time.monotonic()
-        result = judge(check, outcome, look.attempt, seconds * 1000, self._baselines.get(check.key), left)
+        known = self._baselines.get(check.key)
+        foresee = getattr(self._load(check.probe), "foresee", None)
+        if foresee is not None and isinstance(outcome, dict):
+            foresee(outcome, known or {})
+        result = judge(check, outcome, look.attempt, seconds * 1000, known, left)
         if isinstance(outcome, CannotSee) and outcome.reason == "check_mode":
             result["status"] = "skipped"
         again = result["status"] not in ("ok", "skipped") and look.attempt <= check.retries

@@ -31,6 +31,7 @@ _KINDS = (
     (stat.S_ISBLK, "block device"),
     (stat.S_ISCHR, "character device"),
 )
+_YEAR = 8760.0
 
 
 def read_filesystem(path: str) -> dict[str, t.Any]:
@@ -159,6 +160,14 @@ GUARD = Guard(
         "group": read_group,
     }
 )
+
+
+def hours_left(left: t.Any, known: t.Mapping[str, t.Any]) -> float | None:
+    """Hours until nothing is left, a year at most; None while it is not known how much goes in an hour."""
+    lost = known.get("full_in_hours", {}).get("per_hour")
+    if lost is None or left is None:
+        return None
+    return _YEAR if lost <= 0 or left / lost >= _YEAR else round(max(left, 0) / lost, 1)
 
 
 def start_guard() -> None:

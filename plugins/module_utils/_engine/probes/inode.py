@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, Option, ProbeSpec
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import guarded, start_guard
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import guarded, hours_left, start_guard
 
 SPEC = ProbeSpec(
     "inode",
@@ -22,6 +22,7 @@ SPEC = ProbeSpec(
         "free": "inodes that users without privileges can still have; null where they are not counted",
         "total": "inodes in all; null where they are not counted",
         "read_only": "whether it is mounted read-only",
+        "full_in_hours": "when it is full if it fills on as in its history, 8760 (a year) at most; null while too few looks are kept",
     },
     {"used_percent": "< 90"},
     help="A mount that does not answer makes an unknown result and never a hang.",
@@ -49,3 +50,8 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
         "total": total or None,
         "read_only": found["read_only"],
     }
+
+
+def foresee(seen: dict[str, t.Any], known: t.Mapping[str, t.Any]) -> None:
+    """Fill in what the history adds, before it is judged; ``known`` is {expression: what is known}."""
+    seen["full_in_hours"] = hours_left(seen.get("free"), known)

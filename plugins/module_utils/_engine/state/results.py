@@ -14,6 +14,9 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result im
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import (
     rfc3339,
 )
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.trails import (
+    LEARNED,
+)
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import (
     Unit,
     clean,
@@ -174,5 +177,6 @@ def prune(unit: Unit, before: float, portion: int = PORTION) -> int:
         deleted += unit.execute(
             f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at < ? ORDER BY at LIMIT ?)", (before, portion)
         )
-    deleted += unit.execute("DELETE FROM marks WHERE space LIKE ? AND at < ?", (_LOOKS + "%", before))
+    for space in (_LOOKS, LEARNED):
+        deleted += unit.execute("DELETE FROM marks WHERE space LIKE ? AND at < ?", (space + "%", before))
     return deleted + unit.execute("DELETE FROM standing WHERE at < ?", (before,))

@@ -62,7 +62,35 @@ def test_a_dynamic_threshold_shows_its_number():
     limits = {"latency_ms": {"low": 1.0, "high": 20.0, "n": 30}}
     mine = check(expect={"latency_ms": "< baseline"})
     assert judge(mine, {"latency_ms": 25}, 1, 1, limits)["summary"] == "latency_ms is 25, expected < baseline (20)"
-    assert "still being learned" in judge(mine, {"latency_ms": 25}, 1, 1)["summary"]
+    limits["latency_ms"].update(usual=10.5, spread=2.0)
+    result = judge(mine, {"latency_ms": 25}, 1, 1, limits)
+    assert result["summary"] == "latency_ms is 25, expected < baseline (20; usually 10.5 ± 2 in 30 values)"
+    assert result["failed"][0]["observed"] == 25
+    assert judge(mine, {"latency_ms": 12}, 1, 1, limits)["summary"] == "latency_ms is 12, usually 10.5 ± 2 in 30 values"
+
+
+def test_while_the_history_is_too_short_an_expect_is_unknown_and_a_warn_holds():
+    limits = {"latency_ms": {"n": 3, "needs": 12}}
+    result = judge(check(expect={"latency_ms": "< baseline"}), {"latency_ms": 25}, 1, 1, limits)
+    assert (result["status"], result["reason"]) == ("unknown", "learning")
+    assert result["summary"] == "history too short: 3 of 12 values of latency_ms"
+    assert result["metrics"] == {"latency_ms": 25}
+    result = judge(check(warn={"latency_ms": "< baseline"}), {"status": 200, "latency_ms": 25}, 1, 1, limits)
+    assert result["status"] == "ok"
+    assert result["summary"] == "status is 200; what is usual is still being learned: 3 of 12 values of latency_ms"
+    assert judge(check(expect={"latency_ms": "> baseline"}), {"latency_ms": 2}, 1, 1)["summary"] == (
+        "history too short: no value of latency_ms is kept"
+    )
+
+
+def test_a_hard_limit_is_judged_while_learning_and_after():
+    mine = check(expect={"latency_ms": "< baseline"}, warn={"status": "< 400"})
+    assert judge(mine, {"status": 500, "latency_ms": 25}, 1, 1)["status"] == "warning"
+    mine = check(expect={"status": "< baseline"})
+    for limits in (None, {"status": {"low": 0, "high": 900, "n": 40}}):
+        result = judge(mine, {"status": 500, "latency_ms": 25}, 1, 1, limits)
+        assert (result["status"], result["summary"]) == ("critical", "status is 500, expected < 400")
+    assert judge(mine, {"status": 200, "latency_ms": 25}, 1, 1, {"status": {"low": 0, "high": 900, "n": 40}})["summary"] == "status is 200"
 
 
 def test_a_regular_expression_that_backtracks_for_ever_is_stopped():

@@ -9,7 +9,6 @@ import random
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import new_result
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import parse_checks
-from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.baseline import LEARNED_FROM, bounds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import trace_causes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import CAP, coverage, score
 
@@ -56,21 +55,6 @@ def test_score_weighs_and_leaves_skipped_out():
     assert score([*results, new_result("d", status="skipped", weight=100)]) == 70.0
     assert score([new_result("a", status="unknown")]) == 0.0
     assert score([]) is None
-
-
-def test_a_baseline_needs_enough_and_forgets_outages():
-    chance = random.Random(7)
-    steady = [50 + chance.gauss(0, 2) for _number in range(200)]
-    assert bounds(steady[: LEARNED_FROM - 1]) is None
-    usual, shaken = bounds(steady), bounds(steady + [500.0] * 5)
-    assert 53 < usual["high"] < 62 and 38 < usual["low"] < 47
-    assert abs(usual["high"] - shaken["high"]) < 2
-    assert usual["n"] == 200
-
-
-def test_a_number_that_never_moved_has_room_to_stir():
-    assert bounds([10.0] * 50, "used_percent")["high"] == 16.0
-    assert bounds([0] * 50)["high"] > 0
 
 
 def test_a_failed_critical_check_holds_the_score_down():
