@@ -134,7 +134,7 @@ EXAMPLES = r"""
     types: [SOA]
     nameservers: [authoritative]
   register: soa
-  failed_when: soa.answers | map(attribute='rdata') | unique | length != 1
+  failed_when: soa.stats.statuses.keys() | list != ['noerror'] or soa.answers | map(attribute='rdata') | unique | length != 1
 
 - name: The names of addresses
   vigil.ops.dns_info:

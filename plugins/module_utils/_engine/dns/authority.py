@@ -11,6 +11,7 @@ import socket
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import names, servers, wire
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import ANSWERED
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.resolver import ask
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -96,9 +97,7 @@ def _zones(wanted: t.Sequence[str], resolvers: t.Sequence[Server], limits: Limit
             elif reply.status in ("noerror", "nodata", "nxdomain") and at != ".":
                 further[name] = parent(at)  # a CNAME, or a negative answer without SOA: the zone begins above
             else:
-                found[name] = Found(
-                    status=reply.status, message=f"the zone of {name} was not found: {reply.message or 'no answer names it'}"
-                )
+                found[name] = _unfound("", reply, f"the zone of {name} was not found")
         look = further
     return found
 
@@ -126,8 +125,15 @@ def _hosts(
         if reply.status == "noerror":
             found[zone] = [names.to_text(names.to_wire(text)) for text in reply.rdata]
         else:
-            found[zone] = Found(zone, (), reply.status, f"the name servers of {zone} were not found: {reply.message}")
+            found[zone] = _unfound(zone, reply, f"the name servers of {zone} were not found")
     return found
+
+
+def _unfound(zone: str, reply: Answer, what: str) -> Found:
+    """What is said of a name whose servers are not known. That they are not there is never an answer about the name itself."""
+    if reply.status not in ANSWERED:
+        return Found(zone, (), reply.status, f"{what}: {reply.message}")
+    return Found(zone, (), "malformed", f"{what}: the answers of {reply.nameserver} name none")
 
 
 def _addresses(hosts: t.Sequence[str], resolvers: t.Sequence[Server], limits: Limits, ca: t.Optional[str]) -> t.Dict[str, t.List[str]]:

@@ -70,8 +70,8 @@ def read(params: Params) -> Job:
             f'transport is {transport}; "authoritative" servers are asked by udp or tcp (write {transport}:// before the others instead)'
         )
     resolvers = [place for place in places if not _AUTHORITATIVE.fullmatch(place)]
-    servers = servers_of(dict(params, nameservers=resolvers), "nameservers")
     limits = limits_of(params)
+    servers = servers_of(dict(params, nameservers=resolvers), "nameservers")
     rates_of(limits, params.get("rate"), servers, open_end=port is not None)
     dnssec = bool(params.get("dnssec"))
     try:

@@ -15,10 +15,13 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import servers
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.pace import Limits
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import resolve
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.servers import Server
 
+_LONGEST_LOOKUP = 30.0  # of the addresses of all name servers
 _LARGEST_FILE = 256 * 1024 * 1024
 Params = t.Mapping[str, t.Any]
 
@@ -67,9 +70,23 @@ def servers_of(params: Params, option: str) -> t.List[Server]:
     try:
         if not params.get(option):
             return servers.system(transport=transport) if option == "nameservers" else []
-        return list(dict.fromkeys(servers.parse(str(text), transport) for text in params[option]))
+        lookup = _lookup(min(_duration(params, "deadline", _LONGEST_LOOKUP), _LONGEST_LOOKUP))
+        return list(dict.fromkeys(servers.parse(str(text), transport, lookup) for text in params[option]))
     except ValueError as exc:
         raise Refusal(f"{option}: {exc}") from exc
+
+
+def _lookup(seconds: float) -> t.Callable[[str], str]:
+    """Finds the address of a name server that is written as a name. The system's resolver can hang for long, and cannot be interrupted."""
+    deadline = Deadline(seconds)
+
+    def lookup(host: str) -> str:
+        try:
+            return str(resolve(host, 0, deadline)[0][1][0])
+        except NetError as exc:
+            raise ValueError(f'name server "{host}": its address cannot be looked up: {exc.sentence}') from exc
+
+    return lookup
 
 
 def limits_of(params: Params) -> Limits:
