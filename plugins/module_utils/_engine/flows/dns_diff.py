@@ -34,7 +34,7 @@ def dns_diff(request: Request, store: t.Optional[Store] = None, check_mode: bool
     :raises Refusal: something could not be read or fetched, one sentence
     :raises StateError: the store cannot be used
     """
-    begin = time.monotonic()
+    begin, left_out = time.monotonic(), 0
     records = _zone_records(request)
     if not request.questions:
         raise Refusal(f"the zone {request.zone} has no record of these types")
@@ -42,8 +42,10 @@ def dns_diff(request: Request, store: t.Optional[Store] = None, check_mode: bool
     stats: t.Dict[str, t.Any] = dict.fromkeys(STATS, 0)
     if request.against == "previous":
         found = dns_previous.compare(request, asker, store, check_mode)
-        stats.update(found.judge.stats, returned_again=len(found.again))
-        changes, failures, batch = [*found.again, *found.changes], found.judge.failures, found.batch
+        stats.update(found.judge.stats, returned_again=found.returned)
+        # a mass stands for very many, so it is the last one to be left out
+        changes, failures, batch = [*found.mass, *found.again, *found.changes], found.judge.failures, found.batch
+        left_out = found.returned - len(found.again)
     else:
         compared = _compared(request, asker, records)
         changes, failures, batch = compared.changes, compared.failures, ""
@@ -52,7 +54,7 @@ def dns_diff(request: Request, store: t.Optional[Store] = None, check_mode: bool
             one.update(time=now, id=None)
         stats.update(unchanged=compared.unchanged, unconfirmed=compared.unconfirmed, changed=len(changes), failed=len(failures))
     stats.update(_measured(request, asker, time.monotonic() - begin))
-    return _result(request, changes, failures, stats, batch)
+    return _result(request, changes, failures, stats, batch, left_out)
 
 
 def _zone_records(request: Request) -> zones.Records:
@@ -89,17 +91,19 @@ def _measured(request: Request, asker: Asker, seconds: float) -> t.Dict[str, t.A
     }
 
 
-def _result(request: Request, changes: t.List[Change], failures: t.List[Failure], stats: t.Dict[str, t.Any], batch: str) -> Result:
+def _result(
+    request: Request, changes: t.List[Change], failures: t.List[Failure], stats: t.Dict[str, t.Any], batch: str, left_out: int
+) -> Result:
     most = request.max_results
     shown, failed = [bounded(one) for one in changes[:most]], sorted(failures, key=lambda one: (one["name"], one["type"]))[:most]
     sides = texts(shown)
     header = f"DNS {request.against}" + (f" ({request.view})" if request.view else "")
     return {
-        "changed": bool(changes),
+        "changed": bool(changes or left_out),
         "changes": shown,
         "failures": failed,
         "stats": stats,
-        "truncated": len(changes) > most or len(failures) > most,
+        "truncated": len(changes) + left_out > most or len(failures) > most,
         "batch": batch,
         "against": request.against,
         "view": request.view,

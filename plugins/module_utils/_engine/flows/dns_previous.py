@@ -29,10 +29,13 @@ _MASS = "dns_mass"
 
 
 class Found(t.NamedTuple):
-    """What a run found. ``again``: changes of earlier runs that nobody acknowledged; ``batch``: what acknowledges all of it."""
+    """What a run found. ``again``: changes of earlier runs that nobody acknowledged, at most max_results of ``returned``; ``mass``: one that is
+    held back; ``batch``: what acknowledges all of it."""
 
     judge: Judge
     again: t.List[Change]
+    returned: int
+    mass: t.List[Change]
     changes: t.List[Change]
     batch: str
 
@@ -62,9 +65,10 @@ def compare(request: Request, asker: Asker, store: t.Optional[Store], check_mode
     mass = judge.hold_back()
     judge.changes.sort(key=lambda found: (found[1]["name"], found[1]["type"]))
     if store is None or check_mode:
-        again = _pending(request, store)
+        again, returned = _pending(request, store)
         changes = [dict(one, time=rfc3339(judge.now), id=None) for _tail, one in judge.changes]
-        return Found(judge, again, changes + ([dict(mass, time=rfc3339(judge.now), id=None)] if mass else []), "")
+        held = [dict(mass, time=rfc3339(judge.now), id=None)] if mass else []
+        return Found(judge, again, returned, held, changes, "")
     judge.generation = generation
     return _kept(request, judge, mass, store, tails)
 
@@ -120,36 +124,36 @@ def _look(
             judge.see(question, answer, record)
 
 
-def _pending(request: Request, store: t.Optional[Store]) -> t.List[Change]:
+def _pending(request: Request, store: t.Optional[Store]) -> t.Tuple[t.List[Change], int]:
     if store is None:
-        return []
+        return [], 0
     with store.view() as unit:
-        return state.pending(unit, request.view, request.batch)
+        return state.pending(unit, request.view, request.batch, request.max_results), state.count_pending(unit, request.view, request.batch)
 
 
 def _kept(request: Request, judge: Judge, mass: t.Optional[Change], store: Store, tails: t.Sequence[bytes]) -> Found:
     """Everything of the run in one unit of work; with changes it is on the disk when it ends."""
     with store.view() as unit:
-        again = state.pending(unit, request.view, request.batch)
+        waiting = state.count_pending(unit, request.view, request.batch)
         untouched = state.is_untouched(unit, request.view, tails)
         was_mass = marks.get(unit, _MASS, request.view)
-    idle = not (judge.records or judge.changes or mass or was_mass or untouched or again or request.batch)
+    idle = not (judge.records or judge.changes or mass or was_mass or untouched or waiting or request.batch)
     if idle:
-        return Found(judge, [], [], "")
+        return Found(judge, [], 0, [], [], "")
     token = uuid.uuid4().hex
 
     def work(unit: Unit) -> Found:
         if request.batch:
             state.acknowledge(unit, request.view, request.batch)
-        again = state.pending(unit, request.view)
+        again, returned = state.pending(unit, request.view, limit=request.max_results), state.count_pending(unit, request.view)
         changes = _not_taken(unit, request.view, judge)
         if judge.records:
             state.save(unit, request.view, judge.records.items())
         if untouched:
             state.touch(unit, request.view, [tail for tail in tails if tail not in judge.records], tails)
-        number = state.new_batch(unit, request.view, token) if changes or again else 0
+        number = state.new_batch(unit, request.view, token) if changes or returned else 0
         state.add_changes(unit, request.view, changes, number)
-        return Found(judge, again, changes + _mass(unit, judge, mass), token if number else "")
+        return Found(judge, again, returned, _mass(unit, judge, mass), changes, token if number else "")
 
     return store.run(work, durable=bool(judge.changes or judge.stats["learned"]))
 

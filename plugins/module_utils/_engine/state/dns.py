@@ -164,17 +164,29 @@ def acknowledge(unit: Unit, view: str, token: str) -> int:
     return unit.execute("UPDATE dns_changes SET open = 0 WHERE view = ? AND open = 1 AND batch <= ?", (view, row[0]))
 
 
-def pending(unit: Unit, view: str, after: str | None = None) -> list[Change]:
+def pending(unit: Unit, view: str, after: str | None = None, limit: int = -1) -> list[Change]:
     """Changes that were not acknowledged, oldest first.
 
     :arg after: a batch that is about to be acknowledged; what it holds is left out
+    :arg limit: at most so many; -1 is all
     """
-    row = unit.one("SELECT id FROM dns_batches WHERE token = ? AND view = ?", (after, view)) if after else None
     rows = unit.all(
-        f"SELECT {_CHANGES} FROM dns_changes WHERE view = ? AND open = 1 AND batch > ? ORDER BY batch, at, name, type",
-        (view, row[0] if row else 0),
+        f"SELECT {_CHANGES} FROM dns_changes WHERE view = ? AND open = 1 AND batch > ? ORDER BY batch, at, name, type LIMIT ?",
+        (view, _number(unit, view, after), limit),
     )
     return [_change(row) for row in rows]
+
+
+def count_pending(unit: Unit, view: str, after: str | None = None) -> int:
+    """How many :func:`pending` has without a limit."""
+    row = unit.one("SELECT count(*) FROM dns_changes WHERE view = ? AND open = 1 AND batch > ?", (view, _number(unit, view, after)))
+    return int(row[0]) if row else 0
+
+
+def _number(unit: Unit, view: str, token: str | None) -> int:
+    """The number of a batch, 0 of one that is not known."""
+    row = unit.one("SELECT id FROM dns_batches WHERE token = ? AND view = ?", (token, view)) if token else None
+    return int(row[0]) if row else 0
 
 
 def _change(row: t.Sequence[t.Any]) -> Change:

@@ -640,3 +640,21 @@ def test_a_change_of_very_much_text_is_returned_in_part(nsd, look, store):
     with store.view() as unit:
         (kept,) = state.listing(unit, None, 0, 10)
     assert len(kept["before"]) == len(kept["after"]) == 200
+
+
+def test_what_waits_is_counted_and_hides_no_mass(nsd, look):
+    def serve(last, number):
+        return "".join(f"n{at} A 192.0.2.{last if at < number else 1}\n" for at in range(20))
+
+    names = [f"n{number}.example.test" for number in range(20)]
+    server = nsd({ZONE: serve(1, 0)})
+    look(server, names=names)
+    server.set_zone(ZONE, serve(2, 6))
+    assert len(look(server, names=names)["changes"]) == 6
+    server.set_zone(ZONE, serve(3, 20))
+    found = look(server, names=names, max_results=4)
+    assert [one["kind"] for one in found["changes"]] == ["mass", "changed", "changed", "changed"]
+    assert found["truncated"] and found["stats"]["returned_again"] == 6
+    none = look(server, names=names, max_results=0)
+    assert none["changed"] and none["truncated"] and none["changes"] == [] and none["batch"]
+    assert look(server, names=names, batch=none["batch"])["stats"]["returned_again"] == 0
