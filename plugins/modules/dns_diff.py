@@ -181,6 +181,7 @@ options:
   max_results:
     description:
       - At most so many RV(changes) and so many RV(failures) are returned. The history has all changes, and RV(stats) counts all.
+      - Of a change whose records are very long, the first 4096 letters are returned.
     type: int
     default: 1000
   view:
@@ -266,7 +267,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: The changes, at most O(max_results), those of earlier runs that were not received first.
+  description: The changes, at most O(max_results). A mass is first, then come those of earlier runs that were not received.
   returned: success
   type: list
   elements: dict

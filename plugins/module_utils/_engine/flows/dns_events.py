@@ -162,6 +162,10 @@ def _notes(changes: t.Sequence[Outcome], make: _Maker, now: float, number: int) 
             notes += [(make.changed(one, at), str(one.get("id") or "")) for one in group]
         else:
             notes.append((make.many_changed(group, at, number if len(groups) == 1 else 0), _digest(group)))
+            number = 0 if len(groups) == 1 else number
+    rest = number - sum(one["kind"] != "flapping" for one in changes)
+    if rest > 0:
+        notes.append((make.more_changed(rest, now), f"rest/{_digest(changes)}/{number}"))
     return notes
 
 
@@ -194,6 +198,11 @@ class _Maker:
         shown = "; ".join(_brief(sentence(one)) for one in group[:_SHOWN])
         message = f"{number} DNS records have changed: {shown}; and {number - _SHOWN} more, see vigil.ops.history_info with kind changes"
         return self._event("dns changes", at, severity="error", message=message, metrics={"changes": number})
+
+    def more_changed(self, rest: int, at: float) -> Event:
+        """Changes that are not in a result, as it was cut short."""
+        message = f"{rest} more DNS records have changed, see vigil.ops.history_info with kind changes"
+        return self._event("dns changes", at, severity="error", message=message, metrics={"changes": rest})
 
     def difference(self, group: t.Sequence[Outcome], at: float) -> Event:
         """A record that is not as it should be, or not the same elsewhere, perhaps at several servers."""

@@ -141,3 +141,14 @@ def test_messages_for_many_count_what_a_result_leaves_out(tell):
     with tell.store.view() as unit:
         (entry,) = outbox.events(unit, None, 0, 10)
     assert entry["message"].startswith("5000 DNS records have changed: ") and "and 4990 more" in entry["message"]
+
+
+def test_what_a_result_leaves_out_is_told_in_a_word(tell):
+    outcome = {"truncated": True, "stats": dict(STATS, changed=7, returned_again=2)}
+    assert tell([changed("a.test"), changed("b.test")], **outcome) == [
+        ("dns a.test A", "firing"),
+        ("dns b.test A", "firing"),
+        ("dns changes", "firing"),
+    ]
+    with tell.store.view() as unit:
+        assert "7 more DNS records have changed" in str([entry["message"] for entry in outbox.events(unit, None, 0, 10)])
