@@ -60,7 +60,7 @@ class Courier:
     def wake(self) -> None:
         """A new run begins: take over from processes that died, and do not wait out the back-off of earlier runs."""
         with self._store.unit() as unit:
-            outbox.wake(unit, [self.channel.key], owner.is_alive)
+            outbox.wake(unit, [self.channel.key], owner.is_alive, self._owner)
 
     def round(self, until: float) -> float | None:
         """Send what is due until ``until`` (time.monotonic()).

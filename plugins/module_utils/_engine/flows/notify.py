@@ -248,7 +248,7 @@ def left_over(store: Store, channels: t.Sequence[Channel], reports: t.Mapping[st
         pending, others = outbox.pending(unit), outbox.elsewhere(unit, owner.this_process())
     left = {key: number - others.get(key, 0) for key, number in pending.items()}
     sentences = [line for channel in channels for line in _unsent(channel, left.get(channel.key, 0), reports.get(channel.key), store.path)]
-    strange = {key: number for key, number in pending.items() if key not in {channel.key for channel in channels}}
+    strange = {key: number for key, number in left.items() if number > 0 and key not in {channel.key for channel in channels}}
     return sentences + (store.run(lambda unit: _strange(unit, strange)) if strange else [])
 
 
@@ -278,6 +278,9 @@ def _strange(unit: Unit, pending: t.Mapping[str, int]) -> list[str]:
                 f'{_messages(given_up)} for the channel "{key}" waited for a week in which nobody served it, and will not be sent any more.'
                 " See vigil.ops.history_info with kind dead."
             )
+        server = outbox.server(unit, key)
+        if server and not server.startswith(owner.this_process()) and owner.is_alive(server):
+            continue  # another process has the channel, such as the callback of this very run
         said = marks.get(unit, "orphans", key)
         if number > given_up and not (isinstance(said, (int, float)) and abs(unit.now - said) < _DAY):
             marks.put(unit, "orphans", key, unit.now)

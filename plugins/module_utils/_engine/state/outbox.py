@@ -167,7 +167,12 @@ def release(unit: Unit, owner: str) -> None:
     unit.execute("UPDATE outbox SET owner = NULL, lease = 0 WHERE owner = ? AND state = 'queued'", (owner,))
 
 
-def wake(unit: Unit, channels: t.Iterable[str], alive: t.Callable[[str], bool]) -> None:
+def server(unit: Unit, channel: str) -> str:
+    """Who served the channel last, as ``wake`` was told."""
+    return str(marks.get(unit, "server", channel, ""))
+
+
+def wake(unit: Unit, channels: t.Iterable[str], alive: t.Callable[[str], bool], server: str = "") -> None:
     """A new run begins: free what dead processes hold and do not wait out their back-off. What a receiver asked for is kept."""
     holders = unit.all("SELECT DISTINCT owner FROM outbox WHERE state = 'queued' AND owner IS NOT NULL")
     for (owner,) in holders:
@@ -175,6 +180,7 @@ def wake(unit: Unit, channels: t.Iterable[str], alive: t.Callable[[str], bool]) 
             release(unit, owner)
     for channel in channels:
         marks.put(unit, "served", channel, unit.now)
+        marks.put(unit, "server", channel, server)
         unit.execute(
             "UPDATE outbox SET next_at = ? WHERE state = 'queued' AND channel = ? AND throttled = 0 AND next_at > ?",
             (unit.now, channel, unit.now),

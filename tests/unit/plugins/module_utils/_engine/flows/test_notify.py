@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import new_event
@@ -126,6 +128,19 @@ def test_orphans_are_named(world):
     notices = notify.tell(store, [channel], notify.Batch())["notices"]
     assert notices == ['1 message for the channel "old" stays queued: it is not among the channels given here.']
     assert notify.tell(store, [channel], notify.Batch())["notices"] == [], "it is said once a day"
+
+
+def test_a_channel_that_another_process_serves_is_no_orphan(world):
+    store, channel, _lines = world
+    served = parse("http://127.0.0.1:1/#served")
+    notify.tell(store, [served], batch(store.clock, disk="critical"), seconds=0.5)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        born = owner._born(other.pid)
+        name = owner.this_process().rsplit("/", 2)[0] + f"/{other.pid}/{born}#1"
+        store.run(lambda unit: outbox.wake(unit, [served.key], owner.is_alive, name))
+        assert notify.tell(store, [channel], notify.Batch())["notices"] == []
+        other.communicate(b"\n")
+    assert len(notify.tell(store, [channel], notify.Batch())["notices"]) == 1
 
 
 def test_preview_writes_nothing(world, tmp_path):
