@@ -165,7 +165,8 @@ def _notes(changes: t.Sequence[Outcome], make: _Maker, now: float, number: int) 
             number = 0 if len(groups) == 1 else number
     rest = number - sum(one["kind"] != "flapping" for one in changes)
     if rest > 0:
-        notes.append((make.more_changed(rest, now), f"rest/{_digest(changes)}/{number}"))
+        seen = max([parse_rfc3339(time_) for time_ in groups] or [now])  # not now, so that it is the same event whoever tells it
+        notes.append((make.more_changed(rest, seen), f"rest/{_digest(changes)}/{number}"))
     return notes
 
 
