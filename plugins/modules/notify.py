@@ -84,6 +84,8 @@ options:
         What a task in a loop registered is taken as well.
       - What M(vigil.ops.dns_diff) returned is taken as well, or a list of such results. A change is told once, a name that cannot be looked at is
         an alert until it answers again, and so is a mass of changes that is held back. More than 20 of a kind are told as one.
+      - What M(vigil.ops.service_guard) returned is taken as well. A service is an alert from when something was done about it, or could not be
+        done, until it is well again.
       - A host that was unreachable is an alert of the check C(reachable), one whose task failed of the check C(inspection).
     type: raw
   scope:

@@ -322,6 +322,15 @@ def test_heal_tells_of_hosts_that_cannot_be_looked_at(service, heal, receivers, 
     assert out.rc == 0, out.output
 
 
+def test_heal_tells_when_a_host_can_keep_nothing(service, heal, tmp_path):
+    app = service("a")
+    (tmp_path / "file").touch()
+    out, events = heal({"a": [app.guard()]}, vigil_guard_state_url=f"sqlite:///{tmp_path}/file/node.db", vigil_fail_on="given_up")
+    assert out.rc == 2 and app.restarts == 0 and events == [("a", "services", "firing")], out.output
+    out, events = heal({"a": [app.guard()]}, vigil_fail_on="given_up")
+    assert out.rc == 0 and ("a", "services", "resolved") in events, out.output
+
+
 def test_heal_refuses_what_it_cannot_do(service, heal):
     app = service("a")
     for variables, words in (
