@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
             return result
         host = str(task_vars.get("inventory_hostname", "localhost"))
         if store:
-            args["baselines"] = dict(args["baselines"], **flow.learned_baselines(store, host, checks))
+            args["baselines"] = flow.learned_baselines(store, host, checks, args["baselines"])
             args["held"] = dict(args["held"], **flow.broken_limits(store, host, checks))
         outcome = self._look(args, task_vars, store, host, checks)
         result.update(flow.hide(outcome, flow.check_secrets(checks)))

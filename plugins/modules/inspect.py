@@ -250,7 +250,7 @@ def run(module: Module) -> None:
     store = open_state(module, params["state_url"])
     baselines, held = dict(params["baselines"]), dict(params["held"])
     if store:
-        baselines.update(flow.learned_baselines(store, HOST, checks))
+        baselines = flow.learned_baselines(store, HOST, checks, baselines)
         held.update(flow.broken_limits(store, HOST, checks))
     outcome = flow.inspect(checks, run_program, module.check_mode, params["concurrency"], timeout, baselines, held)
     if store:

@@ -124,3 +124,20 @@ def test_check_mode_judges_alike_and_keeps_nothing(look, history, tmp_path):
     with open_store(url) as store, store.view() as unit:
         assert unit.one("SELECT count(*) FROM results") == (300,)
         assert unit.one("SELECT count(*) FROM marks WHERE space LIKE 'baseline:%'") == (0,)
+
+
+def test_a_store_on_the_host_learns_as_well(run_playbook, tmp_path):
+    grows, place = tmp_path / "grows", tmp_path / "seen.json"
+    grows.write_bytes(b"x" * 1000)
+    checks = [{"name": "file", "file": {"path": str(grows)}, "expect": {"size": "< baseline"}}]
+    options = {"checks": checks, "state_url": f"sqlite:///{tmp_path}/state.db"}
+    tasks = [
+        {"name": "Learn", "vigil.ops.inspect": options, "loop": list(range(12))},
+        {"name": "Grow", "ansible.builtin.copy": {"dest": str(grows), "content": "x" * 5000, "mode": "0600"}},
+        {"name": "Look", "vigil.ops.inspect": options, "register": "seen"},
+        {"name": "Show", "ansible.builtin.copy": {"dest": str(place), "content": "{{ seen | to_json }}", "mode": "0600"}},
+    ]
+    found = run_playbook([{"hosts": "all", "gather_facts": False, "tasks": tasks}], inventory=HERE)
+    assert found.rc == 0, found.stdout + found.stderr
+    (result,) = json.loads(place.read_text())["results"]
+    assert (result["status"], result["was"]) == ("critical", "unknown")

@@ -19,7 +19,7 @@ FORECAST = "full_in_hours"
 # What is left of it, by probe.
 _LEFT = {"disk": "free_bytes", "inode": "free"}
 # Looks that are read where nothing is known yet.
-_REPLAY, _TREND = 2000, 1000
+_REPLAY, _TREND = 2000, 300
 # What is remembered in another form is learned anew.
 _FORM = 1
 
@@ -46,10 +46,9 @@ def learned(store: Store, host: str, checks: t.Iterable[Check]) -> Known:
             if mark:
                 news.append(mark)
         for check in filling:
-            points = trails.numbers(unit, host, check.key, _LEFT[check.probe], unit.now - 7 * 86400, _TREND)
-            rate = loss(points, unit.now)
+            rate = loss(trails.numbers(unit, host, check.key, _LEFT[check.probe], _TREND), unit.now)
             if rate is not None:
-                found.setdefault(check.key, {})[FORECAST] = {"per_hour": rate}
+                found.setdefault(check.key, {}).setdefault(FORECAST, {})["per_hour"] = rate
     if news and not store.read_only:
         with store.unit() as unit:
             for key, value in news:
@@ -57,14 +56,27 @@ def learned(store: Store, host: str, checks: t.Iterable[Check]) -> Known:
     return found
 
 
+def merged(given: t.Mapping[str, t.Mapping[str, t.Any]], found: Known) -> Known:
+    """Both together; what was learned goes first, what is still being learned last."""
+    whole: Known = {key: dict(paths) for key, paths in given.items()}
+    for key, paths in found.items():
+        mine = whole.setdefault(key, {})
+        for path, known in paths.items():
+            if path not in mine or "needs" not in known:
+                mine[path] = known
+    return whole
+
+
 def _bounds(unit: Unit, host: str, check: Check, path: str) -> tuple[dict[str, float], tuple[str, dict[str, t.Any]] | None]:
     """The bounds, and what is new to remember of them; what is remembered spares reading the whole history again."""
     key = f"{check.key}\n{path}"
     known = marks.get(unit, trails.space_of(host), key, {})
-    if not isinstance(known, dict) or known.get("form") != _FORM:
-        known = {}
-    looks = trails.after(unit, host, check.key, path, known.get("last", 0), _REPLAY)
-    baseline = Baseline(path, known.get("state"))
+    try:
+        last, baseline = (known["last"], Baseline(path, known["state"])) if known.get("form") == _FORM else (0, Baseline(path))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        # not what this program wrote: the looks are still there
+        last, baseline = 0, Baseline(path)
+    looks = trails.after(unit, host, check.key, path, last, _REPLAY)
     # what broke a limit is not usual, however often it is seen
     baseline.learn((look.at, look.value, look.status != "critical") for look in looks)
     mark = (key, {"form": _FORM, "last": looks[-1].row, "state": baseline.state()}) if looks else None

@@ -95,11 +95,16 @@ def check_secrets(checks: t.Iterable[Check]) -> set[str]:
     return found
 
 
-def learned_baselines(store: Store, host: str, checks: t.Iterable[Check]) -> dict[str, Baselines]:
-    """The baselines that the checks ask for, and how fast disks fill, from the history of the host."""
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.baselines import learned
+def learned_baselines(
+    store: Store, host: str, checks: t.Iterable[Check], given: t.Mapping[str, Baselines] | None = None
+) -> dict[str, Baselines]:
+    """The baselines that the checks ask for, and how fast disks fill, from the history of the host.
 
-    return t.cast("dict[str, Baselines]", learned(store, host, checks))
+    :arg given: baselines that hold where nothing is learned yet
+    """
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.baselines import learned, merged
+
+    return t.cast("dict[str, Baselines]", merged(given or {}, learned(store, host, checks)))
 
 
 def broken_limits(store: Store, host: str, checks: t.Iterable[Check]) -> dict[str, t.Any]:

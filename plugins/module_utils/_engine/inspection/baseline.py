@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import typing as t
 
@@ -39,6 +40,8 @@ class Baseline:
     def learn(self, points: t.Iterable[Point]) -> None:
         """Take looks in, as (seconds since the epoch, value, whether it may count as usual)."""
         for at, value, may_learn in points:
+            if not math.isfinite(value):
+                continue
             before, self._last = self._last, (at, value)
             if not self._counts:
                 self._detector.look(at, value, may_learn)

@@ -31,6 +31,7 @@ _HOURS_AFTER, _HOURS_SPAN = 200, 2 * 86400.0
 _NATS = 8.0
 _PLACES = 120
 _FARTHEST = 1e6
+_GREATEST = 1e100  # its square is still a number
 
 
 class Scale:
@@ -152,6 +153,7 @@ class Detector:
 
         :arg learn: False keeps it from counting as usual
         """
+        value = max(-_GREATEST, min(value, _GREATEST))
         self._pass(at)
         distance, score = self._score(at, value)
         told = score if score > self._peak(at) else 0.0

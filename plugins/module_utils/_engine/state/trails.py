@@ -40,6 +40,6 @@ def after(unit: Unit, host: str, key: str, metric: str, row: int, limit: int) ->
     return [Look(number, float(at), status, float(value)) for number, at, status, value in looks if isinstance(value, (int, float))]
 
 
-def numbers(unit: Unit, host: str, key: str, metric: str, since: float, limit: int) -> list[tuple[float, float]]:
-    """(seconds since the epoch, number) of the last ``limit`` looks since a time, oldest first."""
-    return [(look.at, look.value) for look in after(unit, host, key, metric, 0, limit) if look.at >= since]
+def numbers(unit: Unit, host: str, key: str, metric: str, limit: int) -> list[tuple[float, float]]:
+    """(seconds since the epoch, number) of the last ``limit`` looks, oldest first."""
+    return [(look.at, look.value) for look in after(unit, host, key, metric, 0, limit)]

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import from_result
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import new_result
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks, results
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store
 
 NOW = 1_763_692_800.0
@@ -115,6 +115,36 @@ def test_one_incident_begins_once_and_ends_when_it_is_over(store, clock):
         keep(store, clock, [value], status="critical" if fails else "ok")
         statuses.append(fails)
     assert [place for place, fails in enumerate(statuses) if fails] == list(range(200, 210))
+
+
+def test_a_new_level_is_told_once_and_is_usual_after_half_a_day(store, clock):
+    statuses = []
+    for value in [*noise(5, 200), *[value + 2000 for value in noise(6, 100)]]:
+        bounds = known(store)["a"]["size"]
+        fails = "high" in bounds and value >= bounds["high"]
+        keep(store, clock, [value], step=HOUR, status="critical" if fails else "ok")
+        statuses.append(fails)
+    began = statuses.index(True)
+    length = statuses[began:].index(False)
+    assert began == 200 and 20 <= length <= 30
+    assert not any(statuses[began + length :])
+
+
+@pytest.mark.parametrize("damage", [5, "x", {}, {"form": 1}, {"form": 1, "last": 3, "state": {"detector": {"level": "x"}}}])
+def test_what_was_remembered_and_is_damaged_is_learned_anew(store, clock, damage):
+    keep(store, clock, noise(9, 50))
+    before = known(store)
+    with store.unit() as unit:
+        marks.put(unit, "baseline:web1", "a\nsize", damage)
+    assert known(store) == before
+
+
+def test_given_baselines_hold_until_something_is_learned(store, clock):
+    given = {"a": {"size": {"low": 1, "high": 2, "n": 3}, "age": {"low": 1, "high": 2, "n": 3}}, "b": {}}
+    assert flow.learned_baselines(store, "web1", CHECKS, given) == given
+    keep(store, clock, noise(9, 50))
+    found = flow.learned_baselines(store, "web1", CHECKS, given)
+    assert found["a"]["age"] == given["a"]["age"] and found["a"]["size"]["n"] == 50
 
 
 def test_missing_and_odd_numbers_are_left_out(store, clock):

@@ -63,6 +63,10 @@ def test_a_counter_that_begins_anew_is_survived():
     assert abs(known["spread"] - before) < before
 
 
+def test_what_is_no_number_is_left_out():
+    assert learned([5.0, float("nan"), float("inf")] * 20).bounds(START + 2e4)["n"] == 20
+
+
 def test_it_is_remembered_as_json():
     values = [float(number % 17) for number in range(300)]
     first = learned(values)

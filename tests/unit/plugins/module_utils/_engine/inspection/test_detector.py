@@ -155,6 +155,13 @@ def test_the_hour_of_the_day_counts_once_it_is_known():
     assert detector.bounds(day + 12 * 3600)[1] < 60
 
 
+@pytest.mark.parametrize("value", [1e308, -1e308, 1e154, 5e-324])
+def test_any_number_is_survived(value):
+    detector, _alarms = fed([0.0] * 20 + [value, -value] * 40 + [0.0] * 200)
+    low, high = detector.bounds(START + 1e6)
+    assert low < 0 < high
+
+
 def test_values_that_may_not_count_are_not_learned():
     detector, _alarms = fed(noise(1, 100))
     count = detector.count
