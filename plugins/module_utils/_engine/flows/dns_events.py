@@ -116,12 +116,14 @@ def _over(unit: t.Optional[Unit], source: str, firing: t.Sequence[Event], outcom
     still = {event["fingerprint"] for event in firing}
     unseen = {(str(one["name"]), str(one["type"])) for one in outcome["failures"]}
     checks = {event["check"] for event in firing}
+    moment = parse_rfc3339(rfc3339(now))
     return [
         dict(
             episode.event, status="resolved", message=_WELL.get(str(episode.event.get("check")), "it is well again"), timestamp=rfc3339(now)
         )
         for episode in episodes.open_from(unit, source)
-        if episode.fingerprint not in still and not _is_open(episode.event, checks, unseen, outcome)
+        # another watch may have seen the same just now, in a result that is told together with this one
+        if episode.fingerprint not in still and episode.last_at < moment and not _is_open(episode.event, checks, unseen, outcome)
     ]
 
 

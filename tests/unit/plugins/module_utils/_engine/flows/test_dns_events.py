@@ -20,12 +20,12 @@ STATS = {"names": 30, "seconds": 0.1, "changed": 0, "failed": 0}
 
 @pytest.fixture
 def tell(tmp_path):
-    """tell(changes, failures, ...) -> the (check, status) that are told; each call is a minute later."""
+    """tell(changes, failures, ...) -> the (check, status) that are told; each call is a minute later, or ``later`` seconds."""
     clock = [NOW]
     store = open_store(f"sqlite:///{tmp_path}/state.db", lambda: clock[0])
 
-    def run(changes=(), failures=(), dry=False, **more):
-        clock[0] += 60
+    def run(changes=(), failures=(), dry=False, later=60, **more):
+        clock[0] += later
         outcome = {"changes": changes, "failures": failures, "stats": STATS, "against": "previous", "view": "", **more}
         with store.unit() as unit:
             steps = dns_events.commit(unit, ("web1", outcome, "vigil", clock[0]), [Route("ops")], lambda event: event, dry)
@@ -152,3 +152,13 @@ def test_what_a_result_leaves_out_is_told_in_a_word(tell):
     ]
     with tell.store.view() as unit:
         assert "7 more DNS records have changed" in str([entry["message"] for entry in outbox.events(unit, None, 0, 10)])
+
+
+def test_what_two_watches_see_is_over_when_neither_sees_it(tell):
+    """The name differs for both; the one that saw it first sees it no more, while the other one does."""
+    at_once = {"against": "expected", "later": 0}
+    assert tell([changed("www.test")], scope="one", against="expected") == [("dns www.test A differs", "firing")]
+    assert tell([changed("www.test")], scope="two", against="expected") == []
+    assert tell([], scope="one", **at_once) == []
+    assert tell([], scope="two", against="expected") == []
+    assert tell([], scope="one", **at_once) == [("dns www.test A differs", "resolved")]
