@@ -116,7 +116,7 @@ def _over(unit: t.Optional[Unit], source: str, firing: t.Sequence[Event], outcom
     still = {event["fingerprint"] for event in firing}
     unseen = {(str(one["name"]), str(one["type"])) for one in outcome["failures"]}
     checks = {event["check"] for event in firing}
-    moment = parse_rfc3339(rfc3339(now))
+    moment = parse_rfc3339(str(rfc3339(now)))
     return [
         dict(
             episode.event, status="resolved", message=_WELL.get(str(episode.event.get("check")), "it is well again"), timestamp=rfc3339(now)
