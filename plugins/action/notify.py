@@ -138,7 +138,7 @@ def _source(scope: str | None, variables: t.Mapping[str, t.Any]) -> str | None:
 
 def _batch(args: dict[str, t.Any], results: t.Any, host: str, source: str | None) -> flow.Batch:
     now = time.time()
-    service = args["service"]
+    service = args["service"] or "vigil"
     events: list[Event] = []
     messages: list[Event] = []
     dns: list[tuple[str, t.Mapping[str, t.Any], str, float]] = []

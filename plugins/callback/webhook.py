@@ -206,19 +206,19 @@ class CallbackModule(CallbackBase):
         text, path = plain(self.get_option("channels") or ""), plain(self.get_option("channels_file") or "")
         here = "VIGIL_CHANNELS" if os.environ.get("VIGIL_CHANNELS") else "channels of [callback_vigil_webhook]"
         places = [(here, lambda: _channels.split(text))]
-        if path:
+        if path and os.environ.get("VIGIL_CHANNELS_FILE") != "":  # Ansible makes the present directory of a blank path
             places.append((f"the channels file {path}", lambda: _channels.read_file(path)))
         self._channels, sentences = _channels.gather(places, common)
         self._events, unknown = _channels.choices("events", plain(self.get_option("events") or []), _EVENTS, _EVENTS[:3])
         for sentence in sentences + unknown:
             self.say(sentence)
         try:
-            self._deadline = max(parse_duration(plain(self.get_option("deadline"))), 0.0)
+            self._deadline = max(parse_duration(plain(self.get_option("deadline")) or "10s"), 0.0)
         except ValueError as exc:
             self.say(f"deadline: {exc}; 10s are used.")
         url = plain(self.get_option("state_url") or "") or "default"
         self._url = default_url() if url == "default" else url
-        self._run = _run_events.Run(plain(self.get_option("service")))
+        self._run = _run_events.Run(plain(self.get_option("service")) or "vigil")
         if not self._channels:
             self.disabled = True
             self._display.v(

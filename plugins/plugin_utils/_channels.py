@@ -114,9 +114,11 @@ def _with(common: t.Mapping[str, t.Any], item: t.Any) -> t.Any:
 
 
 def choice(option: str, value: t.Any, known: t.Sequence[str], default: str) -> tuple[str, str]:
-    """(value, "") when the value is known, else (default, a sentence)."""
+    """(value, "") when the value is known, (default, "") when it is blank, else (default, a sentence)."""
     if value in known:
         return str(value), ""
+    if not str(value or "").strip():
+        return default, ""
     return default, f'{option} is "{value}"{_hint(value, known)} The default, {default}, is used.'
 
 

@@ -513,3 +513,12 @@ def test_children_on_other_hosts_wait_for_their_parent_and_are_told_where_it_is_
     (tmp_path / "page").unlink()
     down = told_by(receiver, run_playbook, plays, inventory=inventory("web1", "web2", down=["db1"]), env=environment)
     assert down[1] == [("firing", "db1", "reachable")]
+
+
+def test_blank_options_are_not_given(run_playbook, listen):
+    receiver = listen()
+    blank = dict.fromkeys(("GROUP", "EVENTS", "LANGUAGE", "MIN_SEVERITY", "DEADLINE", "SERVICE", "CHANNELS_FILE"), "")
+    environment = {**ON, **{f"VIGIL_{name}": value for name, value in blank.items()}, "VIGIL_CHANNELS": receiver.url}
+    look = {"name": "look", "vigil.ops.inspect": {"checks": [{"name": "none", "file": {"path": "/none"}}]}}
+    no_trouble(run_playbook([play_of(look)], inventory=inventory("a"), env=environment))
+    assert [(body["service"], body["check"]) for body in receiver.bodies] == [("vigil", "none")]

@@ -76,4 +76,5 @@ def test_choices_are_sentences_and_blanks_are_nothing():
     assert _channels.choices("events", ["", " ", "stats"], ["stats", "changes"], ["changes"]) == (["stats"], [])
     _good, bad = _channels.choices("events", ["xyz"], ["stats", "changes"], ["changes"])
     assert bad == ['events names "xyz"; known are changes, stats. It is left out.']
+    assert _channels.choice("language", "", ["en", "zh"], "en") == ("en", "")
     assert _channels.choice("language", "de", ["en", "zh"], "en")[1] == 'language is "de"; known are en, zh. The default, en, is used.'
