@@ -301,7 +301,10 @@ class Keeper:
         labels = [self.lanes[number].server.label for number in sorted(hard.asked)]
         last = next(reversed(list(hard.asked)))
         seconds = now - hard.started
-        return Odd(index, None, last, seconds, "timeout", f"no answer from {', '.join(labels)} " + (limit or f"within {seconds:.3g} s"))
+        sentence = f"no answer from {', '.join(labels)} " + (limit or f"within {seconds:.3g} s")
+        if self.rejected:
+            sentence += f"; replies that fitted no question were ignored ({self.rejected} in all)"
+        return Odd(index, None, last, seconds, "timeout", sentence)
 
 
 def _is_of(tries: t.Mapping[bytes, Try], key: bytes, index: int) -> bool:

@@ -24,6 +24,7 @@ import dns.message
 import dns.rrset
 
 CLOSED = b"".join(((1).to_bytes(2, "little"), bytes(6)))
+EXAMPLE = dns.message.make_query("example.test", "A").to_wire()
 EMPTY_OPT = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
 
 
@@ -132,6 +133,26 @@ def test_signatures_are_never_asked_for_without_edns(fake_dns):
     fake = fake_dns(lambda query, transport: None)
     assert ask([fake.address], dnssec=True)[0].status == "timeout"
     assert {query[11] for _transport, query in fake.queries} == {1}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda query: bytes((query[0] ^ 255,)) + good(query)[1:],
+        lambda query: query,
+        lambda query: query[:2] + good(dns.message.make_query("other.test", "A").to_wire())[2:],
+        lambda query: good(query)[:12] + good(query)[12:].replace(b"\7example", b"\7EXAMPLE"),
+        lambda query: bytes((*good(query)[:2], good(query)[2] | 0x20, *good(query)[3:])),
+    ],
+    ids=["another id", "the query itself", "another name", "other letters", "another operation"],
+)
+def test_replies_that_are_none(fake_dns, wrong):
+    """They neither count nor cost: the true reply behind them is taken, and where there is none it is said that they came."""
+    first = fake_dns(lambda query, transport: [wrong(query), good(query)])
+    assert {answer.rdata for answer in ask([first.address], 30)} == {("192.0.2.1",)}
+    alone = fake_dns(lambda query, transport: wrong(query))
+    (found,) = ask([alone.address], timeout=0.3, retries=0)
+    assert found.status == "timeout" and ("were ignored" in found.message) == (wrong(EXAMPLE)[:2] == EXAMPLE[:2])
 
 
 def listening(behave, context=None):
