@@ -261,7 +261,8 @@ guards:
 events:
   description:
     - What is to be told, oldest first, those of earlier runs that were not received included. C(service) is the unit, C(kind) is V(restart),
-      V(recovered), V(given_up), V(worse), or what keeps the guard from restarting (V(dependency), V(disk), V(manager), V(masked), V(missing)).
+      V(recovered), V(given_up), V(worse), V(unseen) (O(failures) looks in a row saw nothing), or what keeps the guard from
+      restarting (V(dependency), V(disk), V(manager), V(masked), V(missing)).
     - C(status) is V(firing) or V(resolved). There are also C(severity), C(message), C(reason), C(attempts), C(downtime) in seconds, C(caused_by),
       C(time), and C(at) and C(since) in seconds since the epoch. C(number) and C(ledger) name the event.
   returned: success

@@ -34,10 +34,10 @@ def heal(lab, run_playbook, listen):
     for node in lab.nodes():
         node.ssh("rm -rf /var/lib/vigil")  # nothing of the test before is remembered, or told once more
 
-    def run(guards, *args, limit="node1", rc=0, **variables):
+    def run(guards, *args, limit="node1", rc=0, lost=False, **variables):
         given = {"vigil_guards": guards, "vigil_channels": [receiver.url + "/hook"], **variables}
         done = run_playbook("vigil.ops.heal", "-e", json.dumps(given), "--limit", limit, *args, inventory=lab.inventory, timeout=200)
-        assert done.rc == rc and "UNREACHABLE" not in done.output, done.output
+        assert done.rc == rc and ("UNREACHABLE" in done.output) == lost, done.output
         return done.output, receiver.bodies
 
     return run
@@ -214,3 +214,15 @@ def test_the_cure_that_makes_it_worse_stops_the_others(lab, heal):
     assert states == ["failed", "active", "active"], output
     assert "nothing more is restarted: node1" in output
     assert ("node1", "service fleet", "firing", "critical") in brief(told)
+
+
+def test_a_node_that_does_not_survive_the_cure_is_the_only_one(lab, heal):
+    for node in lab.nodes():
+        put(node, "deadly")
+        node.ssh("rm -f /run/answer; touch /run/deadly")
+        put(node, "deadly", "[Service]\nExecStart=/bin/sh -c 'systemctl poweroff -ff; exec sleep infinity'\n", start=False)
+    guard = {"service": "deadly", "checks": [{"name": "answers", "file": {"path": "/run/answer"}}], **QUICK}
+    output, told = heal([guard], limit="all", lost=True)
+    assert "nothing more is restarted: node1 cannot be reached any more" in output
+    assert [node.alive() for node in lab.nodes()] == [False, True, True], output
+    assert ("node1", "reachable", "firing", "critical") in brief(told)

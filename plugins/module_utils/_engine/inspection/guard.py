@@ -66,7 +66,8 @@ class Look(t.NamedTuple):
 class Memory:
     """What is kept of a service between runs; times are seconds since the epoch.
 
-    :ivar failures: looks in a row that counted; since: the first bad look of this outage; seen: the last look that saw anything
+    :ivar failures: looks in a row that counted; unseen: looks in a row that saw nothing
+    :ivar since: the first bad look of this outage; seen: the last look that saw anything
     :ivar restarts: those within the window; last: the last one, however long ago; attempts: restarts in this outage
     :ivar told: what was told of this outage last, empty when nothing was; obstacle: kind of the last one
     :ivar counter: how often systemd had restarted the unit by itself at the last look
@@ -85,6 +86,7 @@ class Memory:
     boot: str = ""
     counter: t.Optional[int] = None
     loops: bool = False
+    unseen: int = 0
 
 
 class Verdict(t.NamedTuple):
@@ -106,8 +108,8 @@ def judge(memory: Memory, look: Look, limits: Limits, now: float, may_restart: b
     """
     kept = _aged(memory, look, limits, now)
     if look.well is None:
-        return Verdict("unknown", look.sentence, kept, [])
-    kept.seen = now
+        return _unseen(kept, look, limits, now)
+    kept.seen, kept.unseen = now, 0
     if look.well:
         return _well(kept, now)
     kept.since = now if kept.since is None else kept.since
@@ -161,9 +163,20 @@ def _aged(memory: Memory, look: Look, limits: Limits, now: float) -> Memory:
     return kept
 
 
+def _unseen(kept: Memory, look: Look, limits: Limits, now: float) -> Verdict:
+    """A guard that sees nothing guards nothing, so that is told as well."""
+    kept.unseen += 1
+    if kept.unseen < limits.failures or kept.told:
+        return Verdict("unknown", look.sentence, kept, [])
+    kept.told = "unseen"
+    return Verdict("unknown", look.sentence, kept, [_event("unseen", "warning", f"it cannot be seen: {look.sentence}", kept, now, look)])
+
+
 def _well(kept: Memory, now: float) -> Verdict:
     events = []
-    if kept.told:
+    if kept.told == "unseen" and kept.since is None:
+        events = [_event("recovered", "info", "it is seen again, and well", kept, now)]
+    elif kept.told:
         downtime = _downtime(kept, now)
         times = f" after {kept.attempts} restart{'' if kept.attempts == 1 else 's'}" if kept.attempts else ""
         events = [_event("recovered", "info", f"it is well again{times}; it was down for {format_duration(downtime)}", kept, now)]

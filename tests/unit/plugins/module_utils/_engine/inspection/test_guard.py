@@ -179,6 +179,18 @@ def test_what_cannot_be_seen_is_neither_good_nor_bad():
     assert world.look() == "restart"
 
 
+def test_a_guard_that_sees_nothing_says_so_once():
+    world = World()
+    for _n in range(10):
+        assert world.look(UNSEEN) == "unknown"
+    assert [(event["kind"], event["severity"]) for event in world.events] == [("unseen", "warning")]
+    world.look(WELL)
+    assert world.events[-1]["message"] == "it is seen again, and well" and world.events[-1]["downtime"] == 0
+    for look in (UNSEEN, UNSEEN, WELL, UNSEEN, UNSEEN):
+        world.look(look)
+    assert len(world.events) == 2
+
+
 def test_what_was_started_by_others_has_its_grace_too():
     world = World()
     for _n in range(10):
