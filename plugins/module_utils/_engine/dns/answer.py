@@ -150,6 +150,8 @@ def decode(packet: bytes, question: wire.Question, server: Server, seconds: floa
         if packet[2] & 0x02:
             answer.status, answer.message = "truncated", f"{server.label} sent a truncated answer for {what}"
             return answer
+        if wire.is_bomb(packet, 12 + len(question.tail)):
+            raise _Bad("unpacks to more than anybody needs")
         _read(packet, question, answer)
     except _Bad as exc:
         answer.status, answer.message = "malformed", f"the answer of {server.label} for {what} {exc}"

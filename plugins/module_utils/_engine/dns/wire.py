@@ -66,6 +66,7 @@ _SIMPLE = frozenset(_OWNER + kind + _IN for kind in _OPAQUE)
 # counts and bytes of authority and additional sections that were found whole; only their framing, which hangs on nothing else
 _stepped: t.Set[bytes] = {bytes(4)}
 _MOST_STEPPED = 1000
+_MOST_UNPACKED = 256 * 1024  # bytes: 3600 records of 70 bytes each; more hardly fit into one message
 
 
 class Malformed(ValueError):
@@ -114,6 +115,20 @@ def fingerprint(packet: bytes, start: int) -> bytes:
     if len(said) < LONGEST_FINGERPRINT:
         return _BYTE[packet[3] & 15] + said
     return b"\xff" + hashlib.blake2b(said, digest_size=31, key=_BYTE[packet[3] & 15]).digest()
+
+
+def is_bomb(packet: bytes, start: int) -> bool:
+    """Whether compressed names unpack to so much that the library, which reads label by label, would need many seconds.
+
+    :param start: where the answer section begins
+    """
+    if len(packet) <= 4096:
+        return False
+    try:
+        records, _end = _records(packet, start, packet[6] << 8 | packet[7])
+    except (IndexError, struct.error, Malformed):
+        return False  # the library stops there too
+    return sum(map(len, records)) > _MOST_UNPACKED
 
 
 def _step(packet: bytes, end: int) -> bool:

@@ -243,6 +243,33 @@ def test_connections_that_bring_nothing(fake_dns, behave, statuses):
     assert {answer.status for answer in found} == {"noerror"}
 
 
+def long_answer(query, name, data, kind):
+    """As many records as fit, each of its own, and one name that all of them point to."""
+    tail = query[12 : query.index(b"\0\0\1\0\1" if kind == 1 else b"\0\0\2\0\1", 12) + 5]
+    place = 12 + len(tail) + 12
+    made, count = bytearray(name), 0
+    while len(made) < 65000:
+        rdata = data(count, place)
+        made += (b"\xc0\x0c" + bytes((0, kind, 0, 1, 0, 0, 0, 60)) + len(rdata).to_bytes(2, "big") + rdata) if count or not name else b""
+        count += 1
+    head = bytes((0, kind, 0, 1, 0, 0, 0, 60)) + len(name).to_bytes(2, "big")
+    body = (b"\xc0\x0c" + head + bytes(made)) if name else bytes(made)
+    return query[:2] + b"\x84\0\0\1" + count.to_bytes(2, "big") + bytes(4) + tail + body
+
+
+def test_the_longest_answers_there_are(fake_dns):
+    """Four thousand addresses are an answer. Names that unpack to half a minute's work are not."""
+    addresses = fake_dns(lambda query, transport: long_answer(query, b"", lambda count, place: b"\x0a\0" + count.to_bytes(2, "big"), 1))
+    (found,) = ask([f"tcp://{addresses.address}"], timeout=10)
+    assert found.status == "noerror" and len(found.rdata) > 4000, found.message
+    deep = b"".join(b"\1" + bytes((97 + number % 26,)) for number in range(120)) + b"\0"
+    bomb = fake_dns(
+        lambda query, transport: long_answer(query, deep, lambda count, place: b"\4%04x" % count + (0xC000 | place).to_bytes(2, "big"), 2)
+    )
+    (found,) = ask([f"tcp://{bomb.address}"], kind="NS", timeout=10)
+    assert (found.status, "unpacks" in found.message) == ("malformed", True), found.message
+
+
 def test_three_copies_of_every_answer():
     def copies(sock):
         while True:
