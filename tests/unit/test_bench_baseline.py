@@ -77,6 +77,17 @@ def test_a_false_alarm_costs_its_weight(scorer, folder):
     assert scored(scorer, folder, alarms, "reward_low_FN_rate").score == round(100 * (1 - 3 * 0.11 + 2) / 3, 2)
 
 
+def test_what_a_threshold_gains_is_what_its_score_is_made_of(scorer, folder):
+    every = scorer.read(folder)
+    board = scorer.Board(every)
+    scores = [[(row * 37 % 101) / 101 for row in range(len(series.values))] for series in every]
+    for profile in scorer.PROFILES:
+        best = board.best(scores, profile)
+        gained, most = board.gained(scores, profile, best.threshold)
+        assert round(100 * gained / most, 2) == best.score
+        assert all(board.gained(scores, profile, number / 101)[0] <= gained + 1e-9 for number in range(101))
+
+
 def test_alarms_while_learning_count_neither_way(scorer, folder):
     alarms = {("a/one.csv", 100), ("a/one.csv", 5), ("a/one.csv", 29), ("a/two.csv", 14)}
     assert scored(scorer, folder, alarms).score == 100.0

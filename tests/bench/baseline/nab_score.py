@@ -151,6 +151,23 @@ class Board:
         score = 100 * (best - base) / (self.windows - base) if self.windows else 0.0
         return self.at(scores, threshold)._replace(score=round(score, 2))
 
+    def gained(self, scores: t.Sequence[t.Sequence[float]], profile: str, threshold: float) -> tuple[float, float]:
+        """(what a given threshold gains over never alarming, what could be gained)"""
+        fp_weight, fn_weight = PROFILES[profile]
+        gain = 0.0
+        for number, series in enumerate(self.every):
+            hits: dict[int, float] = {}
+            for row in range(series.probation, len(series.values)):
+                window, worth = self._points[number][row]
+                if scores[number][row] < threshold:
+                    continue
+                if window < 0:
+                    gain += fp_weight * worth
+                else:
+                    hits[window] = max(worth, hits.get(window, -fn_weight))
+            gain += sum(worth + fn_weight for worth in hits.values())
+        return gain, self.windows * (1.0 + fn_weight)
+
     def is_hit(self, series: Series, row: int) -> bool:
         """Whether the row lies in a window."""
         return any(begin <= row <= end for begin, end in series.windows)
