@@ -211,8 +211,14 @@ root_causes:
   returned: when the checks were valid
   type: list
   elements: dict
-  sample: [{"name": "database port", "status": "critical", "reason": "refused", "summary": "127.0.0.1:5432 refused", "affects": ["front page"],
-    "probability": 0.99, "why": "\"database port\" fails (refused), and so does the check that depends on it"}]
+  sample:
+    - name: database port
+      status: critical
+      reason: refused
+      summary: "127.0.0.1:5432 refused"
+      affects: [front page]
+      probability: 0.99
+      why: '"database port" fails (refused), and so does the check that depends on it'
 """
 
 import time

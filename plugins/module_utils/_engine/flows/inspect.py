@@ -10,7 +10,7 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import Result, check_key, count, overall
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, Result, check_key, count, overall
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, secrets_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, parse_checks
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import trace_causes
@@ -135,8 +135,8 @@ def keep(store: Store, host: str, outcome: dict[str, t.Any], now: float, checks:
 
 
 def fails(outcome: t.Mapping[str, t.Any], fail_on: str) -> str | None:
-    """A sentence when the outcome is as bad as ``fail_on`` names, else None."""
-    bad = [result for result in outcome["results"] if result["status"] in FAIL_ON[fail_on]]
+    """A sentence when the outcome is as bad as ``fail_on`` names, else None. What is still learning is no fault of the host."""
+    bad = [result for result in outcome["results"] if result["status"] in FAIL_ON[fail_on] and result["reason"] != LEARNING]
     if not bad:
         return None
     worst = min(bad, key=lambda result: ("critical", "unknown", "warning").index(result["status"]))

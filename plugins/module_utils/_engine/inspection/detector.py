@@ -111,7 +111,7 @@ class Detector:
         self._hours = {int(hour): Scale(scale) for hour, scale in known.get("hours", {}).items()}
         self._rarity, self._novelty = Rarity(known.get("rarity")), Novelty(known.get("novelty"))
         self._recent: list[float] = list(known.get("recent", ()))
-        self._peaks: list[tuple[float, float]] = [(at, score) for at, score in known.get("peaks", ())]
+        self._peaks: list[tuple[float, float]] = [(peak[0], peak[1]) for peak in known.get("peaks", ())]
         self._first, self._last, self._pause = known.get("times", (0.0, 0.0, 0.0))
         self._incident, self._began = known.get("incident", (0, 0.0))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import Result
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, Result
 
 _WORTH = {"ok": 1.0, "warning": 0.5}
 # No more than this while a check of severity critical fails, however many others are well.
@@ -16,13 +16,13 @@ CAP = 49.0
 
 
 def score(results: t.Sequence[Result]) -> float | None:
-    """0..100 over the weights: ok counts whole, a warning half, all else nothing; skipped ones are left out.
+    """0..100 over the weights: ok counts whole, a warning half, all else nothing; skipped ones are left out, and those that still learn what is usual.
 
     At most CAP while a check of severity critical fails. None when nothing has a weight.
     """
     earned = total = 0.0
     for result in results:
-        if result["status"] != "skipped":
+        if result["status"] != "skipped" and result["reason"] != LEARNING:
             total += _weight(result)
             earned += _weight(result) * _WORTH.get(result["status"], 0.0)
     if not total:

@@ -61,8 +61,8 @@ def noise(seed, count):
 CHECKS = checks_of({"size": "< baseline"})
 
 
-def known(store, checks=CHECKS):
-    return flow.learned_baselines(store, "web1", checks)
+def known(store, checks=None):
+    return flow.learned_baselines(store, "web1", checks or CHECKS)
 
 
 def test_no_history_is_said_and_too_few_values_are_counted(store, clock):

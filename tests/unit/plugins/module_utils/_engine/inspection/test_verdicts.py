@@ -54,6 +54,7 @@ def test_score_weighs_and_leaves_skipped_out():
     assert score(results) == 70.0
     assert score([*results, new_result("d", status="skipped", weight=100)]) == 70.0
     assert score([new_result("a", status="unknown")]) == 0.0
+    assert score([*results, new_result("e", status="unknown", reason="learning", weight=100)]) == 70.0
     assert score([]) is None
 
 
