@@ -170,6 +170,8 @@ def read_index(data: bytes, archive: str) -> dict[str, Stored]:
     """
     found = {}
     try:
+        if not data:
+            raise ValueError("it is empty")
         for line in gzip.decompress(data).splitlines():
             row = json.loads(line)
             found[str(row["sha256"])] = Stored(archive, int(row["at"]), int(row["skip"]), int(row["size"]))

@@ -67,17 +67,21 @@ class _Tee:
         self._file.flush()
 
 
-def rows(path: str) -> t.Iterator[Row]:
+def rows(path: str, count: int | None = None) -> t.Iterator[Row]:
     """The rows of a manifest, one after the other.
 
+    :arg count: how many there must be, of the record
     :raises Damaged: it is missing, cut off, or not what was written
     """
-    name = os.path.basename(path)
+    name, found = os.path.basename(path), 0
     try:
         with gzip.open(path, "rb") as source:
             for line in source:
+                found += 1
                 yield Row(read_row(line), line)
     except FileNotFoundError as exc:
         raise Damaged(f"the manifest {name} is missing") from exc
     except (OSError, EOFError, ValueError, TypeError, zlib.error) as exc:
         raise Damaged(f"the manifest {name} cannot be read: {exc}") from exc
+    if count is not None and found != count:
+        raise Damaged(f"the manifest {name} has {found} rows instead of {count}")

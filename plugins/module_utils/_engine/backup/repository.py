@@ -26,6 +26,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.archive import Stored, read_index
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Busy, Damaged, refusal
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.manifest import Row, rows
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.pending import Pending, sync_directory
 
 FORMAT = 1
@@ -221,6 +222,14 @@ class Repository:
         """Remove a snapshot; its manifest and the archives that no other needs go with the next sweep."""
         os.unlink(self._place("snapshots", name, f"{record_id}.json"))
         sync_directory(self._place("snapshots", name))
+
+    def rows(self, record: t.Mapping[str, t.Any]) -> t.Iterator[Row]:
+        """What a snapshot holds.
+
+        :raises Damaged: its manifest cannot be read, or is not the one of the record
+        """
+        about = record.get("manifest")
+        return rows(self.manifest(record["id"]), about.get("rows") if isinstance(about, dict) else None)
 
     # --- contents ---
 

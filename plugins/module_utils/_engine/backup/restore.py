@@ -16,7 +16,6 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.archive i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.content import xattrs
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import KINDS, Entry, entry_of, shown
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Damaged, refusal
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.manifest import rows
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.target import Target
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Found, seen
@@ -55,11 +54,12 @@ class Restore:
         self.kept: list[str] = []
         self._steps: list[Entry] = []
         self._all: list[Entry] = []
+        self._paths: set[str] = set()
 
     def plan(self) -> list[Entry]:
         """The entries that are not there as they should be, in the order of the manifest."""
         missing = set(self._wish.paths)
-        for row in rows(self._repository.manifest(self._record["id"])):
+        for row in self._repository.rows(self._record):
             path = row.row["path"]
             found = [wanted for wanted in self._wish.paths if path == wanted or path.startswith(wanted.rstrip("/") + "/")]
             if self._wish.paths and not found:
@@ -73,6 +73,7 @@ class Restore:
                 self.warnings.append(f"{shown(path)} is a device and left out; ask for devices to have it back")
                 continue
             self._all.append(entry)
+            self._paths.add(path)
             if not self._is_there(entry):
                 self._steps.append(entry)
         if missing:
@@ -114,7 +115,7 @@ class Restore:
             if self._wish.keep and entry.kind != "directory":
                 self._set_aside(path, handle)
             first = entry.hardlink
-            if first is not None and any(other.path == first for other in self._all):
+            if first is not None and first in self._paths:
                 target.put(entry, path, handle, link=_inside(first))
                 return
             pieces: t.Iterable[bytes] = ()

@@ -14,8 +14,8 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.archive import Writer
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.content import TRIES, Content, pieces, read, xattrs
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import Entry, dump, entry_of, order, shown, untouched
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import refusal
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.manifest import ManifestWriter, rows
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import Damaged, refusal
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.manifest import ManifestWriter
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.owners import Owners
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.pending import Pending
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import FORMAT, Repository
@@ -82,34 +82,45 @@ class Snapshot:
 
     def __init__(self, repository: Repository, selection: Selection, options: Options, dry: bool = False, tell: Tell | None = None) -> None:
         self._repository = repository
+        self._selection = selection
         self._options = options
         self._dry = dry
         self._tell = tell
-        self._walk = Walk(selection, repository.path)
         self._owners = Owners()
-        self._links: dict[str, Entry] = {}
         self._known: dict[str, str] | None = None
+        self._id = ""
+        self._stored = ""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._walk = Walk(self._selection, self._repository.path)
+        self._links: dict[str, Entry] = {}
         self._plan = _Plan()
         self._outcome = Outcome()
         self._parent: dict[str, t.Any] | None = None
         self._pending: Pending | None = None
         self._writer: Writer | None = None
-        self._id = ""
-        self._stored = ""
 
     def take(self, now: float) -> Outcome:
         """Look, and store what is new.
 
+        Where the last snapshot cannot be read any more, everything is looked at as if it were the first, and a problem says so.
+
         :arg now: seconds since 1970, for the id of the snapshot
-        :raises BackupError: the repository cannot be written or read; what was there is unharmed
+        :raises BackupError: the repository cannot be written; what was there is unharmed
         """
         began = time.time_ns()
-        ids = self._repository.ids(self._options.name)
-        self._parent = self._repository.record(self._options.name, ids[-1]) if ids else None
         self._id = self._repository.new_id(now)
-        outcome = self._outcome
         try:
-            self._compare()
+            try:
+                self._parent = self._last()
+                self._compare()
+            except Damaged as exc:
+                self._drop()
+                self._begin()
+                self._outcome.problems.append(f"{exc}; everything was looked at anew")
+                self._compare()
+            outcome = self._outcome
             outcome.problems += self._walk.problems
             outcome.left_out = self._walk.left_out
             if outcome.changed and not self._dry:
@@ -117,18 +128,26 @@ class Snapshot:
         except OSError as exc:
             raise refusal(exc, self._repository.path, "written") from exc
         finally:
-            if self._writer is not None:
-                self._writer.abandon()
-            if self._pending is not None:
-                self._pending.__exit__()
+            self._drop()
         return outcome
+
+    def _last(self) -> dict[str, t.Any] | None:
+        ids = self._repository.ids(self._options.name)
+        return self._repository.record(self._options.name, ids[-1]) if ids else None
+
+    def _drop(self) -> None:
+        """Let go of what was not committed."""
+        if self._writer is not None:
+            self._writer.abandon()
+        if self._pending is not None:
+            self._pending.__exit__()
 
     # --- looking ---
 
     def _compare(self) -> None:
         """Both sides are sorted alike, so they are merged as they are read."""
         parent = self._parent
-        before = iter(rows(self._repository.manifest(parent["id"])) if parent else ())
+        before = iter(self._repository.rows(parent) if parent else ())
         sure = int(parent["scanned"]) - _RACY if parent and not self._options.paranoid else 0
         at, row = 0, next(before, None)
         for found in self._walk:
@@ -273,8 +292,11 @@ class Snapshot:
         if self._known is None:
             self._known = {}
             for archive in self._repository.archives():
-                for sha256 in self._repository.contents(archive):
-                    self._known.setdefault(sha256, archive)
+                try:
+                    for sha256 in self._repository.contents(archive):
+                        self._known.setdefault(sha256, archive)
+                except Damaged as exc:  # what is in it is stored once more
+                    self._outcome.problems.append(str(exc))
         return self._known
 
     # --- writing ---
@@ -325,7 +347,7 @@ class Snapshot:
     def _next_rows(self) -> t.Iterator[tuple[str | None, bytes]]:
         """(archive of the content, line) of the new manifest."""
         plan, at = self._plan, -1
-        before = rows(self._repository.manifest(self._parent["id"])) if self._parent else ()
+        before = self._repository.rows(self._parent) if self._parent else ()
         for at, row in enumerate(before):
             for entry in plan.entries.get(at, ()):
                 yield entry.archive, dump(entry)
