@@ -153,10 +153,15 @@ class Restore:
     def _is_root(self, path: str) -> bool:
         return any(path == root for root in self._record.get("paths") or (path,))
 
+    def _place(self, path: str) -> str:
+        return os.path.join(self._root, _inside(path)) if self._wish.dest else path
+
     def _is_there(self, entry: Entry) -> bool:
-        place = os.path.join(self._root, _inside(entry.path)) if self._wish.dest else entry.path
+        place = self._place(entry.path)
         try:
             status = os.lstat(place)
+            if entry.hardlink in self._paths and os.lstat(self._place(entry.hardlink or "")).st_ino != status.st_ino:
+                return False
             if status.st_mode >> 12 not in {mode >> 12 for mode, kind in KINDS.items() if kind == entry.kind}:
                 return False
             now = seen(Found(place, entry.kind, status))
