@@ -116,7 +116,7 @@ class Repository:
                     raise Busy(f"another process works on the repository {self.path}") from exc
                 time.sleep(0.1)
         self._indexes = {}
-        self._sweep()
+        self.sweep()
 
     def unlock(self) -> None:
         """Let others write."""
@@ -124,7 +124,7 @@ class Repository:
             os.close(self._lock)
             self._lock = -1
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Take away what a process that died left behind: unfinished files, and what no record speaks of.
 
         While a record cannot be read nobody knows what it needs, so then only the unfinished files go.

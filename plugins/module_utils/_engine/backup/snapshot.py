@@ -23,7 +23,15 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk impo
 
 _RACY = 2 * 10**9  # nanoseconds: a file that was written so shortly before it was looked at may change without a trace (as git calls it)
 
-Tell = t.Callable[[str, "Entry | None", "bytes | None"], None]
+
+class Comparer(t.Protocol):
+    """Who looks at contents; data is None for a large one."""
+
+    def alike(self, before: Entry | None, data: bytes | None) -> bool:
+        """Whether a content that differs counts as the same."""
+
+    def tell(self, path: str, before: Entry | None, data: bytes | None) -> None:
+        """A content that is new."""
 
 
 class Options(t.NamedTuple):
@@ -77,15 +85,17 @@ class Snapshot:
     """One look at a selection, and the snapshot of it if something is new.
 
     :arg dry: nothing is written
-    :arg tell: called as (path, entry of before, data of now) for each file whose content is new; data is None for a large one
+    :arg comparer: sees each content that is new
     """
 
-    def __init__(self, repository: Repository, selection: Selection, options: Options, dry: bool = False, tell: Tell | None = None) -> None:
+    def __init__(
+        self, repository: Repository, selection: Selection, options: Options, dry: bool = False, comparer: Comparer | None = None
+    ) -> None:
         self._repository = repository
         self._selection = selection
         self._options = options
         self._dry = dry
-        self._tell = tell
+        self._comparer = comparer
         self._owners = Owners()
         self._known: dict[str, str] | None = None
         self._id = ""
@@ -241,6 +251,9 @@ class Snapshot:
             if before is not None and before.sha256 == entry.sha256:
                 entry.archive = before.archive
                 return
+            if before is not None and self._comparer is not None and self._comparer.alike(before, content.data):
+                entry.size, entry.sha256, entry.archive, entry.mtime = before.size, before.sha256, before.archive, before.mtime
+                return
             if content.torn:
                 break
             entry.archive = self._held().get(content.sha256)
@@ -255,8 +268,8 @@ class Snapshot:
                 return
             if entry.archive is None and not self._dry:
                 self._keep(entry, content)
-        if self._tell is not None:
-            self._tell(entry.path, before, content.data)
+        if self._comparer is not None:
+            self._comparer.tell(entry.path, before, content.data)
 
     def _content(self, path: str) -> Content:
         try:
