@@ -268,7 +268,7 @@ class Snapshot:
                 return
             if entry.archive is None and not self._dry:
                 self._keep(entry, content)
-        if self._comparer is not None:
+        if self._comparer is not None and self._parent is not None:
             self._comparer.tell(entry.path, before, content.data)
 
     def _content(self, path: str) -> Content:

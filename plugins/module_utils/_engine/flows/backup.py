@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import os
+import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import retention
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import shown
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Damaged
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository, check_name
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.restore import Restore, Wish
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Options, Outcome, Snapshot
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.textdiff import Differ, read_patterns
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.verify import verify
@@ -126,6 +129,93 @@ def info(repository: Repository, name: str | None, check: str) -> dict[str, t.An
     if check != "none":
         problems += [_problem(each) for each in verify(repository, names, check == "full")]
     return {"snapshots": snapshots, "problems": problems}
+
+
+class Request(t.NamedTuple):
+    """What a restore is asked to do, read and checked."""
+
+    repository: Repository
+    name: str
+    snapshot: str | None
+    at: float | None
+    wish: Wish
+
+
+def read_request(params: t.Mapping[str, t.Any]) -> Request:
+    """The options of the module restore.
+
+    :raises ValueError: one sentence; nothing was done
+    """
+    for key in ("paths", "dest"):
+        for path in (params[key] or ()) if key == "paths" else filter(None, (params[key],)):
+            if not path.startswith("/"):
+                raise ValueError(f"{key}: {path!r} is no absolute path")
+    return Request(
+        Repository(read_repository(params["repository"])),
+        check_name(params["name"]),
+        params["snapshot"],
+        None if params["at"] is None else read_moment(params["at"]),
+        Wish(tuple(os.path.normpath(path) for path in params["paths"] or ()), params["dest"], params["backup"], params["devices"]),
+    )
+
+
+def read_moment(text: str) -> float:
+    """Seconds since 1970 of ``2026-11-20 12:00``, ``2026-11-20T12:00:00Z`` or ``2026-11-20``; local time without a zone, a date means its end.
+
+    :raises ValueError: it is none of these
+    """
+    plain = text.strip().replace("T", " ")
+    zone = plain.endswith("Z")
+    for form, rest in (("%Y-%m-%d %H:%M:%S", 0), ("%Y-%m-%d %H:%M", 59), ("%Y-%m-%d", 86399)):
+        try:
+            found = time.strptime(plain.rstrip("Z"), form)
+        except ValueError:
+            continue
+        return float(calendar.timegm(found) if zone else time.mktime(found)) + rest
+    raise ValueError(f"at: {text!r} is no moment; write one such as 2026-11-20 12:00")
+
+
+def restore(request: Request, check_mode: bool = False) -> dict[str, t.Any]:
+    """Put back what differs from a snapshot.
+
+    :return: see the module restore
+    :raises BackupError: one sentence
+    """
+    repository = request.repository
+    if not repository.exists():
+        raise BackupError(f"there is no repository at {repository.path}")
+    record = repository.record(request.name, _chosen(request))
+    work = Restore(repository, record, request.wish)
+    steps = work.plan()
+    if steps and not check_mode:
+        work.run()
+    paths = [shown(os.path.join(request.wish.dest, entry.path.lstrip("/")) if request.wish.dest else entry.path) for entry in steps]
+    return {
+        "changed": bool(steps),
+        "snapshot": record["id"],
+        "restored": paths[:_MOST],
+        "kept": [shown(path) for path in work.kept],
+        "warnings": work.warnings,
+        "stats": {"restored": len(paths)},
+    }
+
+
+def _chosen(request: Request) -> str:
+    ids = request.repository.ids(request.name)
+    if not ids:
+        names = ", ".join(request.repository.names()) or "none"
+        raise BackupError(f"{request.repository.path} has no snapshot of {request.name!r}; there are: {names}")
+    if request.snapshot is not None:
+        found = [each for each in ids if each == request.snapshot]
+        if not found:
+            raise BackupError(f"there is no snapshot {request.snapshot!r} of {request.name}; the newest is {ids[-1]}")
+        return found[0]
+    if request.at is None:
+        return ids[-1]
+    before = [each for each in ids if retention.moment(each) <= request.at]
+    if not before:
+        raise BackupError(f"the oldest snapshot of {request.name}, {ids[0]}, is younger than that")
+    return before[-1]
 
 
 def _described(record: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -1,0 +1,116 @@
+#!/usr/bin/python
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: restore
+short_description: Put back any point in time
+version_added: 1.0.0
+description:
+  - Puts back what differs from a snapshot of M(vigil.ops.backup), and nothing else. What is there besides stays.
+  - Each file is replaced whole or not at all. Nothing outside of the paths is touched, also where a symlink leads there.
+  - The snapshot is O(snapshot), or the last one before O(at), or the newest.
+author:
+  - vigil.ops contributors (@vigil-ops)
+extends_documentation_fragment:
+  - vigil.ops._attributes
+  - vigil.ops._attributes.actiongroup_all
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+options:
+  repository:
+    description: The directory of the repository on the same host.
+    type: path
+    required: true
+  name:
+    description: Name of the job.
+    type: str
+    default: default
+  snapshot:
+    description: Id of a snapshot, as M(vigil.ops.backup_info) lists them.
+    type: str
+  at:
+    description: A moment such as V(2026-11-20 12:00), in the host's time, or V(2026-11-20T12:00:00Z). A date alone means its end.
+    type: str
+  paths:
+    description: What to put back, with all below it. The default is everything.
+    type: list
+    elements: path
+  dest:
+    description: A directory below which the original paths are made. Without it they are put back in their places.
+    type: path
+  backup:
+    description: Rename what is replaced, with its time in the name, instead of losing it.
+    type: bool
+    default: false
+  devices:
+    description: Put back device files, too.
+    type: bool
+    default: false
+seealso:
+  - module: vigil.ops.backup
+  - module: vigil.ops.backup_info
+"""
+
+EXAMPLES = r"""
+- name: Put back yesterday's configuration of nginx
+  vigil.ops.restore:
+    repository: /var/backups/vigil
+    name: etc
+    at: "2026-11-20 12:00"
+    paths: [/etc/nginx]
+    backup: true
+
+- name: Look at all of it in another place
+  vigil.ops.restore:
+    repository: /var/backups/vigil
+    name: etc
+    dest: /tmp/yesterday
+"""
+
+RETURN = r"""
+snapshot: {description: Id of the snapshot., returned: success, type: str, sample: 20261121T164723Z-28061da5}
+restored: {description: "Paths that were put back, at most 1000.", returned: success, type: list, elements: str, sample: [/etc/main.conf]}
+kept: {description: Where O(backup) has put what was replaced., returned: success, type: list, elements: str, sample: []}
+stats: {description: How many paths were C(restored)., returned: success, type: dict, sample: {"restored": 1}}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as flow
+
+ARGUMENT_SPEC = {
+    "repository": {"type": "path", "required": True},
+    "name": {"type": "str", "default": "default"},
+    "snapshot": {"type": "str"},
+    "at": {"type": "str"},
+    "paths": {"type": "list", "elements": "path"},
+    "dest": {"type": "path"},
+    "backup": {"type": "bool", "default": False},
+    "devices": {"type": "bool", "default": False},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, mutually_exclusive=[("snapshot", "at")])
+    try:
+        request = flow.read_request(module.params)
+    except ValueError as exc:
+        module.fail_json(msg=f"The options cannot be used: {exc}.")
+    try:
+        result = flow.restore(request, module.check_mode)
+    except BackupError as exc:
+        module.fail_json(msg=f"Not everything was restored: {exc}.")
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
