@@ -249,7 +249,12 @@ class Repository:
 
     def archives(self) -> list[str]:
         """Ids of all archives, oldest first."""
-        return sorted(name[:-7] for name in os.listdir(self._place("archives")) if name.endswith(".tar.gz"))
+        try:
+            return sorted(name[:-7] for name in os.listdir(self._place("archives")) if name.endswith(".tar.gz"))
+        except FileNotFoundError:
+            return []
+        except OSError as exc:
+            raise refusal(exc, self._place("archives"), "read") from exc
 
 
 def check_name(name: str) -> str:

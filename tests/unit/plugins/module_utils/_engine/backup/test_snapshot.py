@@ -15,6 +15,8 @@ import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import content
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Busy
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Options, Snapshot
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Selection
 
 from .conftest import Shop, facts, torture
 
@@ -183,6 +185,11 @@ def test_what_may_not_be_read_is_said_and_kept(open_place):
     assert f"{tree}/main.conf cannot be read: permission denied" in outcome.problems
     assert f"{tree}/conf.d cannot be looked at: permission denied" in outcome.problems
     assert shop.repository.record("job", shop.ids()[-1])["manifest"]["rows"] == 5
+
+
+def test_a_dry_look_at_what_was_never_backed_up_sees_all_of_it(shop, tree):
+    outcome = Snapshot(shop.repository, Selection([str(tree)]), Options("job"), True).take(time.time())
+    assert len(outcome.added) == 5 and not shop.place.exists()
 
 
 def test_dry_looks_write_nothing(shop, tree):
