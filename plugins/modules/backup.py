@@ -28,7 +28,8 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Texts of up to 64 KiB are shown as a unified diff, all else by size and hash. Passwords and the like are masked, see also O(mask).
+      - Texts of up to 64 KiB are shown as a unified diff, all else by size and hash. What not everybody on the host may
+        read is named alone. Passwords and the like are masked, see also O(mask).
 options:
   paths:
     description: What to keep, as absolute paths.

@@ -52,6 +52,11 @@ def test_backup_on_change_and_back(play, tree, tmp_path):
     second, said = play("backup", options, "--diff")
     assert second["modified"] == [f"{tree}/main.conf"] and second["removed"] == [f"{tree}/conf.d/a.conf"]
     assert "-listen 80" in said and "+listen 81" in said and "hunter" not in said
+    (tree / "main.conf").chmod(0o640)
+    (tree / "main.conf").write_text("listen 80\nonly for some\n")
+    third, said = play("backup", options, "--diff", "--check")
+    assert third["changed"] and "not everybody may read it" in said and "only for some" not in said
+    (tree / "main.conf").chmod(0o644)
     listed, _said = play("backup_info", {"verify": "full"})
     assert [each["id"] for each in listed["snapshots"]] == [first["snapshot"], second["snapshot"]] and not listed["problems"]
     dry, _said = play("restore", {"snapshot": first["snapshot"], "paths": [f"{tree}/conf.d"]}, "--check")

@@ -16,69 +16,13 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.content i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import Entry, dump, entry_of, order, shown, untouched
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import Damaged, refusal
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.manifest import ManifestWriter
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.outcome import Comparer, Options, Outcome, Plan
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.owners import Owners
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.pending import Pending
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import FORMAT, Repository
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Found, Selection, Walk, seen
 
 _RACY = 2 * 10**9  # nanoseconds: a file that was written so shortly before it was looked at may change without a trace (as git calls it)
-
-
-class Comparer(t.Protocol):
-    """Who looks at contents; data is None for a large one."""
-
-    def alike(self, before: Entry | None, data: bytes | None) -> bool:
-        """Whether a content that differs counts as the same."""
-
-    def tell(self, path: str, before: Entry | None, data: bytes | None) -> None:
-        """A content that is new."""
-
-
-class Options(t.NamedTuple):
-    """How a snapshot is taken.
-
-    :ivar name: of the job; :ivar paranoid: read every file, whatever its times say; :ivar workers: threads that press
-    :ivar host: written into the record
-    """
-
-    name: str
-    paranoid: bool = False
-    workers: int = 2
-    host: str = ""
-
-
-class Outcome:
-    """What a look at a selection found.
-
-    :ivar snapshot: id of the snapshot, None where there is none
-    :ivar added, modified, removed: paths; :ivar torn: files that changed in every try, whose older version is kept where there is one
-    :ivar problems: sentences of what could not be read: what was known of it is kept
-    """
-
-    def __init__(self) -> None:
-        self.snapshot: str | None = None
-        self.added: list[str] = []
-        self.modified: list[str] = []
-        self.removed: list[str] = []
-        self.torn: list[str] = []
-        self.problems: list[str] = []
-        self.left_out: list[str] = []
-        self.stats: dict[str, t.Any] = {"paths": 0, "bytes": 0, "read_bytes": 0, "new_bytes": 0, "stored_bytes": 0}
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.added or self.modified or self.removed)
-
-
-class _Plan:
-    """What the next manifest is, in terms of the last one: rows that fall out, and entries that come before a row."""
-
-    def __init__(self) -> None:
-        self.dropped: set[int] = set()
-        self.entries: dict[int, list[Entry]] = {}
-
-    def put(self, at: int, entry: Entry) -> None:
-        self.entries.setdefault(at, []).append(entry)
 
 
 class Snapshot:
@@ -105,7 +49,7 @@ class Snapshot:
     def _begin(self) -> None:
         self._walk = Walk(self._selection, self._repository.path)
         self._links: dict[str, Entry] = {}
-        self._plan = _Plan()
+        self._plan = Plan()
         self._outcome = Outcome()
         self._parent: dict[str, t.Any] | None = None
         self._pending: Pending | None = None
@@ -269,7 +213,7 @@ class Snapshot:
             if entry.archive is None and not self._dry:
                 self._keep(entry, content)
         if self._comparer is not None and self._parent is not None:
-            self._comparer.tell(entry.path, before, content.data)
+            self._comparer.tell(entry, before, content.data)
 
     def _content(self, path: str) -> Content:
         try:

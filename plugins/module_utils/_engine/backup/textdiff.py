@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+import stat
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.archive import Reader
@@ -58,13 +59,16 @@ class Differ:
         old, new = _text(self._old(before)), _text(data)
         return old is not None and new is not None and self._lines(old) == self._lines(new)
 
-    def tell(self, path: str, before: Entry | None, data: bytes | None) -> None:
-        """Take up the difference of a file that is new or changed."""
+    def tell(self, entry: Entry, before: Entry | None, data: bytes | None) -> None:
+        """Take up the difference of a file that is new or changed. What not everybody may read on the host is not shown elsewhere."""
         if not self._show:
+            return
+        name = shown(entry.path)
+        if not (entry.mode & stat.S_IROTH and (before is None or before.mode & stat.S_IROTH)):
+            self._add(f"{name}: {'added' if before is None else 'changed'}, not shown as not everybody may read it\n")
             return
         old = _text(self._old(before)) if before is not None and before.sha256 else ""
         new = _text(data)
-        name = shown(path)
         if old is None or new is None:
             self._add(f"{name}: {_binary(before, data)}\n")
             return

@@ -15,9 +15,10 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import retention
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import shown
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Damaged
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.outcome import Options, Outcome
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository, check_name
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.restore import Restore, Wish
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Options, Outcome, Snapshot
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Snapshot
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.textdiff import Differ, read_patterns
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.verify import verify
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Selection

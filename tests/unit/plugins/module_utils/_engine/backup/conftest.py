@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.outcome import Options
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.restore import Restore, Wish
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Options, Snapshot
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Snapshot
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Selection
 
 ODD_NAMES = [

@@ -23,7 +23,8 @@ from .conftest import facts
 TAKE = """
 import sys, time
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Options, Snapshot
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.outcome import Options
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Snapshot
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Selection
 repository = Repository(sys.argv[1]); repository.create(); repository.lock(20)
 print("begin", flush=True)

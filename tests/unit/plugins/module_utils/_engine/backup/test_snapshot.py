@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import content
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Busy
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.outcome import Options
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Options, Snapshot
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Snapshot
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Selection
 
 from .conftest import Shop, facts, torture
