@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import select
 import socket
 import ssl
 import typing as t
@@ -22,6 +21,7 @@ import urllib.request
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Answer, Channel, Request
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _headers, _http, _net, _tls
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError, closed_by_peer, ended, explain
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import alone
 
 BODY_LIMIT = 65536
 AGENT = "vigil.ops/1.0.0"
@@ -44,40 +44,36 @@ class _Stream(_net.Stream):
     def __init__(self, sock: socket.socket, deadline: Deadline, gate: Gate) -> None:
         super().__init__(sock, deadline)
         self.gate = gate
-        sock.setblocking(False)
 
-    def _patiently(self, phase: str, step: t.Callable[[], t.Any]) -> t.Any:
+    async def _patiently(self, phase: str, step: t.Callable[[], t.Any]) -> t.Any:
         while True:
-            wait, writing = self.deadline.left(phase), False
+            self.deadline.left(phase)
             try:
                 with self.gate:
                     return step()
             except _WANTS as exc:
-                writing = isinstance(exc, ssl.SSLWantWriteError) or (isinstance(exc, BlockingIOError) and phase == "send")
-            poll = select.poll()
-            poll.register(self.sock, select.POLLOUT if writing else select.POLLIN)
-            poll.poll(max(wait * 1000, 1))
+                await self.wait(exc, phase, write=phase == "send")
 
-    def send(self, data: bytes, phase: str = "send") -> None:
+    async def send(self, data: bytes, phase: str = "send") -> None:
         view = memoryview(data)
         try:
             while len(view):
-                view = view[self._patiently(phase, functools.partial(self.sock.send, view[:_CHUNK])) :]
+                view = view[await self._patiently(phase, functools.partial(self.sock.send, view[:_CHUNK])) :]
         except OSError as exc:
             raise explain(exc, phase, self.deadline) from exc
 
-    def receive(self, phase: str, most: int = _CHUNK) -> bytes:
+    async def receive(self, phase: str, most: int = _CHUNK) -> bytes:
         if self._buffer:
             taken, self._buffer = self._buffer[:most], self._buffer[most:]
             return taken
         try:
-            return bytes(self._patiently(phase, lambda: self.sock.recv(min(most, _CHUNK))))
+            return bytes(await self._patiently(phase, lambda: self.sock.recv(min(most, _CHUNK))))
         except OSError as exc:
             if ended(exc):
                 return b""
             raise explain(exc, phase, self.deadline) from exc
 
-    def secure(self, settings: ssl.SSLContext, server_name: str) -> None:
+    async def secure(self, settings: ssl.SSLContext, server_name: str) -> None:
         """The TLS handshake, in steps."""
         if self.pending:
             raise NetError("protocol", "the server sent data before the TLS handshake", "tls")
@@ -88,7 +84,7 @@ class _Stream(_net.Stream):
             raise NetError("tls", f"{server_name} cannot be asked for by name: {exc}", "tls") from exc
         self.sock = secured
         try:
-            self._patiently("tls", secured.do_handshake)
+            await self._patiently("tls", secured.do_handshake)
         except OSError as exc:
             raise explain(exc, "tls", self.deadline) from exc
 
@@ -142,8 +138,8 @@ class Transport:
             headers.update(_proxy_authorization(proxy))
         headers.update(request.headers)
         headers.update(self._channel.headers)
-        stream.send(_http.request(request.method, path, headers, request.body))
-        reply = _http.read_reply(stream, request.method, BODY_LIMIT)
+        alone(stream.send(_http.request(request.method, path, headers, request.body)))
+        reply = alone(_http.read_reply(stream, request.method, BODY_LIMIT))
         whole = "content-length" in reply.headers or "chunked" in reply.headers.get("transfer-encoding", "") or reply.status == 204
         if whole and not reply.truncated and not stream.pending and reply.headers.get("connection", "").lower() != "close":
             self._stream = stream
@@ -160,27 +156,27 @@ class Transport:
         scheme, host, port = self._origin()
         proxy = self._proxy()
         place = (host, port) if proxy is None else (proxy.hostname or "", proxy.port or 8080)
-        stream = _Stream(_net.connect(self._resolve(*place, deadline), deadline), deadline, self._gate)
+        stream = _Stream(alone(_net.connect(self._resolve(*place, deadline), deadline)), deadline, self._gate)
         try:
             if scheme == "https":
                 if proxy is not None:
-                    self._tunnel(stream, proxy, _http_host(host, port))
+                    alone(self._tunnel(stream, proxy, _http_host(host, port)))
                 with self._gate:
                     settings = _tls.context(ca=self._channel.ca, client_cert=self._channel.client_cert)
-                stream.secure(settings, _net.ascii_host(host))
+                alone(stream.secure(settings, _net.ascii_host(host)))
             return stream
         except BaseException:
             stream.close()
             raise
 
-    def _tunnel(self, stream: _Stream, proxy: urllib.parse.SplitResult, place: str) -> None:
+    async def _tunnel(self, stream: _Stream, proxy: urllib.parse.SplitResult, place: str) -> None:
         """RFC 9110, 9.3.6; an answer to CONNECT has no body when it is good."""
         headers = {"Host": place, "User-Agent": AGENT, **_proxy_authorization(proxy)}
-        stream.send(_http.request("CONNECT", place, headers, None))
-        line = stream.line("first_byte")
+        await stream.send(_http.request("CONNECT", place, headers, None))
+        line = await stream.line("first_byte")
         status = line.split(b" ")[1:2]
         for _number in range(200):
-            header = stream.line("headers")
+            header = await stream.line("headers")
             if not header:
                 break
         else:
@@ -194,7 +190,7 @@ class Transport:
         if name.rstrip(".").lower() == "localhost":
             return [(socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET6, ("::1", port, 0, 0))]
         if _is_address(name) or not (self._gated or self._names):
-            return _net.resolve(name, port, deadline)
+            return t.cast("list[_net.Address]", alone(_net.resolve(name, port, deadline)))
         try:
             found = self._look_up(name, deadline)
         except TimeoutError as exc:

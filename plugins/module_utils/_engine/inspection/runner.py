@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 import time
@@ -34,10 +35,10 @@ class _Look(t.NamedTuple):
 class Runner:
     """Runs the checks of one list; used once.
 
-    A probe that does not come back in its own time is given up: its check is unknown, its thread is left behind as a daemon and
-    another takes its place.
+    Probes that only talk over the network do so in this thread, all at once; each other one has a thread. One that does not come back
+    in its own time is given up: its check is unknown, its thread is left behind as a daemon and another takes its place.
 
-    :arg load: gives the module of a probe by name, with observe() and maybe gather()
+    :arg load: gives the module of a probe by name, with observe() (a function, or a Talker of the room of probes) and maybe gather()
     :arg context: what the probes get; its deadline ends the run
     :arg baselines: {check key: {expression: bounds}}
     """
@@ -46,10 +47,12 @@ class Runner:
         self._checks = checks
         self._load = load
         self._context = context
-        self._width = max(1, min(concurrency, len(checks)))
+        self._concurrency = max(1, concurrency)
         self._baselines = baselines
+        self._crowd: t.Any = None
+        self._workers = 0
         self._todo: queue.SimpleQueue[_Look | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[tuple[_Look, Outcome | None, float]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[_Look, t.Any, float]] = queue.SimpleQueue()
         self._overdue: dict[_Look, float] = {}
         self._began: dict[int, float] = {}
         self._blind: dict[str, CannotSee] = {}
@@ -59,16 +62,38 @@ class Runner:
     def run(self) -> list[Result]:
         """The verdicts, in the order of the checks."""
         self._gather()
-        for index in range(len(self._checks)):
-            self._todo.put(_Look(index, 1))
-        for _number in range(self._width):
-            self._start_worker()
-        while len(self._results) < len(self._checks):
-            if not self._step():
-                break
-        for _number in range(self._width):
-            self._todo.put(None)
-        return [self._results.get(index) or self._unfinished(index) for index in range(len(self._checks))]
+        try:
+            for index in range(len(self._checks)):
+                self._begin(_Look(index, 1))
+            for _number in range(min(self._concurrency, self._todo.qsize())):
+                self._start_worker()
+            while len(self._results) < len(self._checks) and self._step():
+                pass
+            return [self._results.get(index) or self._unfinished(index) for index in range(len(self._checks))]
+        finally:
+            for _number in range(self._workers):
+                self._todo.put(None)
+            if self._crowd is not None:
+                self._crowd.close()
+
+    def _begin(self, look: _Look) -> None:
+        """Let a look be made when its turn comes; one that is not the first after a pause."""
+        check = self._checks[look.place]
+        talker = None if check.probe in self._blind else self._observe_of(check.probe)
+        if not hasattr(talker, "talk"):
+            self._todo.put(look)
+            return
+        if self._crowd is None:
+            self._crowd = talker.crowd(self._concurrency)
+        view = self._context.view(look.attempt, check.wanted)
+        self._crowd.add(look, functools.partial(talker.talk, check.options, view), self._pause(look))
+
+    def _observe_of(self, probe: str) -> t.Any:
+        return self._load(probe).observe
+
+    def _pause(self, look: _Look) -> float:
+        """Seconds before a look is made."""
+        return max(0.0, min(_LONGEST_PAUSE, 0.25 * (look.attempt - 1), self._context.deadline - time.monotonic()))
 
     def _gather(self) -> None:
         """What is asked once for all checks of a probe, before any thread runs (probes fork here)."""
@@ -87,6 +112,7 @@ class Runner:
                 self._blind[name] = _fault(name, exc)
 
     def _start_worker(self) -> None:
+        self._workers += 1
         threading.Thread(target=self._work, daemon=True, name="vigil-probe").start()
 
     def _work(self) -> None:
@@ -94,27 +120,24 @@ class Runner:
             look = self._todo.get()
             if look is None:
                 return
-            if look.attempt > 1:
-                time.sleep(max(0.0, min(_LONGEST_PAUSE, 0.25 * (look.attempt - 1), self._context.deadline - time.monotonic())))
+            time.sleep(self._pause(look))
             begin = time.monotonic()
-            self._done.put((look, None, begin))
-            outcome = self._observe(self._checks[look.place], look.attempt)
-            self._done.put((look, outcome, time.monotonic() - begin))
+            self._tell(look, None, begin)
+            try:
+                seen = self._observe(self._checks[look.place], look.attempt)
+            except Exception as exc:  # noqa: BLE001 - see _outcome
+                seen = exc
+            self._tell(look, seen, time.monotonic() - begin)
 
-    def _observe(self, check: Check, attempt: int) -> Outcome:
-        blind = self._blind.get(check.probe)
-        if blind is not None:
-            return blind
-        begin = time.monotonic()
-        try:
-            seen = self._load(check.probe).observe(check.options, self._context.view(attempt, check.wanted))
-        except (ProbeFailure, CannotSee) as exc:
-            return exc
-        except Exception as exc:  # noqa: BLE001 - a fault of one probe is an unknown result that says so, never a traceback
-            return _fault(check.probe, exc)
-        if seen.get("latency_ms") is None:
-            seen["latency_ms"] = round((time.monotonic() - begin) * 1000, 3)
-        return t.cast("dict[str, t.Any]", seen)
+    def _observe(self, check: Check, attempt: int) -> t.Any:
+        if check.probe in self._blind:
+            return self._blind[check.probe]
+        return self._observe_of(check.probe)(check.options, self._context.view(attempt, check.wanted))
+
+    def _tell(self, look: _Look, seen: t.Any, moment: float) -> None:
+        self._done.put((look, seen, moment))
+        if self._crowd is not None:
+            self._crowd.wake()
 
     def _step(self) -> bool:
         """Take one message of the workers or note what is overdue; False when the run's time is over."""
@@ -122,19 +145,23 @@ class Runner:
         if now >= self._context.deadline:
             return False
         until = min([self._context.deadline, *self._overdue.values()])
+        if self._crowd is not None:
+            for look, seen, begin, end in self._crowd.step(until if self._done.empty() else now):
+                self._settle(look, seen, end - begin)
         try:
-            look, outcome, moment = self._done.get(timeout=max(0.0, until - now))
+            look, seen, moment = self._done.get(timeout=max(0.0, until - now)) if self._crowd is None else self._done.get_nowait()
         except queue.Empty:
             return self._give_up(time.monotonic())
-        if outcome is None:
+        if seen is None:
             self._began.setdefault(look.place, moment)
             self._overdue[look] = moment + self._limit(look.place)
         elif self._overdue.pop(look, None) is not None:
-            self._settle(look, outcome, moment)
+            self._settle(look, seen, moment)
         return True
 
-    def _settle(self, look: _Look, outcome: Outcome, seconds: float) -> None:
+    def _settle(self, look: _Look, seen: t.Any, seconds: float) -> None:
         check = self._checks[look.place]
+        outcome = _outcome(check.probe, seen, seconds)
         left = self._context.deadline - time.monotonic()
         known = self._baselines.get(check.key)
         foresee = getattr(self._load(check.probe), "foresee", None)
@@ -146,7 +173,7 @@ class Runner:
         again = result["status"] not in ("ok", "skipped") and look.attempt <= check.retries
         if again and not (isinstance(outcome, CannotSee) and outcome.reason in ("missing_library", "unsupported")):
             self._verdicts[look.place] = result
-            self._todo.put(_Look(look.place, look.attempt + 1))
+            self._begin(_Look(look.place, look.attempt + 1))
         else:
             self._results[look.place] = result
 
@@ -169,10 +196,23 @@ class Runner:
         if index in self._verdicts:
             return self._verdicts[index]
         began = self._began.get(index)
+        if began is None and self._crowd is not None:
+            began = self._crowd.begun().get(_Look(index, 1))
         seconds = 0.0 if began is None else time.monotonic() - began
         word = "it had not ended" if began is not None else "its turn had not come"
         outcome = CannotSee(f"{word} when the time of the whole run was over", "timeout")
         return judge(self._checks[index], outcome, 0 if began is None else 1, seconds * 1000)
+
+
+def _outcome(probe: str, seen: t.Any, seconds: float) -> Outcome:
+    """What a look brought; the fault of a probe is an unknown result that says so, never a traceback."""
+    if isinstance(seen, (ProbeFailure, CannotSee)):
+        return seen
+    if isinstance(seen, Exception):
+        return _fault(probe, seen)
+    if seen.get("latency_ms") is None:
+        seen["latency_ms"] = round(seconds * 1000, 3)
+    return t.cast("dict[str, t.Any]", seen)
 
 
 def _fault(probe: str, exc: Exception) -> CannotSee:

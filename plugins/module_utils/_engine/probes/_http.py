@@ -10,8 +10,8 @@ deadline of the stream holds for all of it. The standard client knows no limit f
 
 from __future__ import annotations
 
+import functools
 import re
-import time
 import typing as t
 import urllib.parse
 
@@ -59,6 +59,7 @@ class Target(t.NamedTuple):
 _PORTS = {"http": 80, "https": 443}
 
 
+@functools.lru_cache(maxsize=4096)
 def read_url(url: str) -> Target:
     """Take a URL apart.
 
@@ -113,35 +114,37 @@ class Reply:
         self.truncated = False
 
 
-def read_reply(stream: Stream, method: str, max_body: int, left_alone: t.Collection[int] = ()) -> Reply:
+async def read_reply(stream: Stream, method: str, max_body: int, left_alone: t.Collection[int] = ()) -> Reply:
     """Read an answer; the connection is of no use afterwards.
 
     :arg left_alone: status codes whose body is not read where there is a Location to go to
     :raises NetError: timeout, reset or protocol, with the phase first_byte, headers or body
     """
     for _number in range(_MOST_INTERIM):
-        line = stream.line("first_byte")
-        first_byte = time.monotonic()
+        line = await stream.line("first_byte")
+        first_byte = stream.moment
         match = _STATUS.fullmatch(line)
         if match is None:
             begin = line[:40].decode("ascii", "replace")
             shown = "".join(char if char.isprintable() else "?" for char in begin)
             raise NetError("protocol", f'the answer is not HTTP/1: it begins with "{shown}"', "first_byte")
         status = int(match.group(1))
-        headers = _read_headers(stream)
+        headers = await _read_headers(stream)
         if status >= 200 or status == 101:
             reply = Reply(status, headers, first_byte)
             if status not in left_alone or "location" not in headers:
-                _read_body(stream, reply, method, max_body)
+                await _read_body(stream, reply, method, max_body)
             return reply
     raise NetError("protocol", f"the server sent {_MOST_INTERIM} interim answers and no final one", "first_byte")
 
 
-def _read_headers(stream: Stream) -> dict[str, str]:
+async def _read_headers(stream: Stream) -> dict[str, str]:
     headers: dict[str, str] = {}
     last, size = "", 0
     for _number in range(_MOST_HEADERS + 1):
-        line = stream.line("headers", _LONGEST_HEADERS)
+        line = stream.line_here("headers", _LONGEST_HEADERS)
+        if line is None:
+            line = await stream.line("headers", _LONGEST_HEADERS)
         if not line:
             return headers
         size += len(line)
@@ -161,7 +164,7 @@ def _read_headers(stream: Stream) -> dict[str, str]:
     raise NetError("protocol", f"the answer has more than {_MOST_HEADERS} headers or {_LONGEST_HEADERS // 1024} KiB of them", "headers")
 
 
-def _read_body(stream: Stream, reply: Reply, method: str, most: int) -> None:
+async def _read_body(stream: Stream, reply: Reply, method: str, most: int) -> None:
     length = reply.headers.get("content-length")
     if length is not None and not _LENGTH.fullmatch(length.encode("latin-1")):
         raise NetError("protocol", "the length that the answer names is not a number", "headers")
@@ -171,56 +174,69 @@ def _read_body(stream: Stream, reply: Reply, method: str, most: int) -> None:
     if most <= 0:
         reply.truncated = reply.body_bytes > 0 or length is None
         return
+    kept = _Kept(most)
     if reply.headers.get("transfer-encoding", "").lower().split(",")[-1].strip() == "chunked":
-        pieces = _chunks(stream)
+        await _chunks(stream, kept)
         length = None
     elif length is not None:
-        pieces = _counted(stream, int(length))
+        await _counted(stream, int(length), kept)
     else:
-        pieces = _until_end(stream)
-    kept = bytearray()
-    for piece in pieces:
-        kept += piece[: most - len(kept)]
-        if len(kept) >= most:
-            reply.truncated = length is None or int(length) > most
-            break
-    reply.body = bytes(kept)
+        await _until_end(stream, kept)
+    reply.body = bytes(kept.data)
+    reply.truncated = kept.is_full and (length is None or int(length) > most)
     if length is None:
-        reply.body_bytes = len(kept)
+        reply.body_bytes = len(kept.data)
 
 
-def _counted(stream: Stream, left: int) -> t.Iterator[bytes]:
-    whole = left
-    while left > 0:
-        piece = stream.receive("body", left)
+class _Kept:
+    """What is kept of a body."""
+
+    def __init__(self, most: int) -> None:
+        self.data = bytearray()
+        self._most = most
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.data) >= self._most
+
+    def add(self, piece: bytes) -> None:
+        self.data += piece[: self._most - len(self.data)]
+
+
+async def _counted(stream: Stream, whole: int, kept: _Kept) -> None:
+    left = whole
+    while left > 0 and not kept.is_full:
+        piece = await stream.receive("body", left)
         if not piece:
             raise NetError("reset", f"the server closed the connection after {whole - left} of {whole} bytes of the body", "body")
         left -= len(piece)
-        yield piece
+        kept.add(piece)
 
 
-def _until_end(stream: Stream) -> t.Iterator[bytes]:
-    while True:
-        piece = stream.receive("body")
+async def _until_end(stream: Stream, kept: _Kept) -> None:
+    while not kept.is_full:
+        piece = await stream.receive("body")
         if not piece:
             return
-        yield piece
+        kept.add(piece)
 
 
-def _chunks(stream: Stream) -> t.Iterator[bytes]:
+async def _chunks(stream: Stream, kept: _Kept) -> None:
     while True:
-        match = _CHUNK_SIZE.fullmatch(stream.line("body"))
+        match = _CHUNK_SIZE.fullmatch(await stream.line("body"))
         if match is None:
             raise NetError("protocol", "the chunks of the body cannot be read", "body")
         left = int(match.group(1), 16)
         if not left:
-            _read_headers(stream)
+            await _read_headers(stream)
             return
         while left > 0:
-            piece = stream.receive("body", left)
+            piece = await stream.receive("body", left)
             if not piece:
                 raise NetError("reset", "the server closed the connection in a chunk of the body", "body")
             left -= len(piece)
-            yield piece
-        if stream.line("body"):
+            kept.add(piece)
+            if kept.is_full:
+                return
+        if await stream.line("body"):
             raise NetError("protocol", "the chunks of the body cannot be read", "body")

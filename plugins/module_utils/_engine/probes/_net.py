@@ -4,50 +4,38 @@
 
 """Talking over the network within an absolute time: names, connections and a buffered stream.
 
-Knows nothing of probes. Every function takes a Deadline and raises NetError, never anything of the socket module.
+Knows nothing of probes. Every function takes a Deadline and raises NetError, never anything of the socket module. What waits is a
+coroutine, see ``_talks``.
 """
 
 from __future__ import annotations
 
+import errno
+import functools
 import os
+import re
 import socket
 import threading
 import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError, closed_by_peer, ended, explain
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import Errand, done, ready
 
 Address = t.Tuple[int, t.Any]
 
 _MOST_ADDRESSES = 8
 _CHUNK = 65536
+_NON_BLOCKING = int(getattr(socket, "SOCK_NONBLOCK", 0))
+_NO_NAME = re.compile(r"[\x00-\x20\x7f]")
+_UNDER_WAY = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK, errno.EINTR)
 
 
 # --- names ---
 
 
-class _Lookup:
-    """One name on its way through the system's resolver, which cannot be interrupted: all who ask for it wait for the same thread."""
-
-    def __init__(self, host: bytes) -> None:
-        self.done = threading.Event()
-        self.found: list[tuple[t.Any, ...]] = []
-        self.error: Exception | None = None
-        self._host = host
-        threading.Thread(target=self._run, daemon=True, name="vigil-resolve").start()
-
-    def _run(self) -> None:
-        try:
-            self.found = socket.getaddrinfo(self._host, None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as exc:
-            self.error = exc
-        finally:
-            with _LOOKUPS_LOCK:
-                _LOOKUPS.pop(self._host, None)
-            self.done.set()
-
-
-_LOOKUPS: dict[bytes, _Lookup] = {}
+# a name on its way through the system's resolver; all who ask for it wait for the same thread
+_LOOKUPS: dict[bytes, Errand] = {}
 _LOOKUPS_LOCK = threading.Lock()
 
 
@@ -68,7 +56,7 @@ def ascii_host(host: str) -> str:
     :raises NetError: it cannot be a host name
     """
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not host or any(ord(char) <= 32 or ord(char) == 127 for char in host):
+    if not host or _NO_NAME.search(host):
         raise NetError("dns", f"{host!r} is not a host name", "dns")
     try:
         host.encode("ascii")
@@ -81,15 +69,18 @@ def ascii_host(host: str) -> str:
         raise NetError("dns", f"{host!r} is not a host name", "dns") from exc
 
 
-def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
+async def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     """The addresses of a host, in the order in which the system would try them.
 
     :return: [(family, socket address)]
     :raises NetError: dns or timeout
     """
     name = ascii_host(host).encode("ascii")
-    numeric = _numeric(name)
-    found = numeric or _ask(name, host, deadline)
+    try:
+        socket.inet_pton(socket.AF_INET, name.decode("ascii"))
+        return [(socket.AF_INET, (name.decode("ascii"), port))]
+    except OSError:
+        found = _numeric(name) or await _ask(name, host, deadline)
     addresses: list[Address] = []
     for family, _type, _proto, _canon, address in found:
         if family in (socket.AF_INET, socket.AF_INET6):
@@ -111,25 +102,34 @@ def _numeric(name: bytes) -> list[t.Any]:
         return []
 
 
-def _ask(name: bytes, host: str, deadline: Deadline) -> list[t.Any]:
-    left = deadline.left("dns")
+async def _ask(name: bytes, host: str, deadline: Deadline) -> list[t.Any]:
+    deadline.left("dns")
     with _LOOKUPS_LOCK:
         lookup = _LOOKUPS.get(name)
         if lookup is None:
-            lookup = _LOOKUPS[name] = _Lookup(name)
-    if not lookup.done.wait(left):
+            lookup = _LOOKUPS[name] = Errand(functools.partial(_look_up, name), "resolve")
+    if not await done(lookup, deadline.end):
         raise deadline.passed("dns")
-    if lookup.error is not None:
-        detail = lookup.error.args[-1] if isinstance(lookup.error, socket.gaierror) and lookup.error.args else "not a host name"
-        raise NetError("dns", f"{host} could not be resolved: {str(detail).lower()}", "dns") from lookup.error
-    return lookup.found
+    try:
+        return t.cast("list[t.Any]", lookup.result())
+    except (OSError, UnicodeError) as exc:
+        detail = exc.args[-1] if isinstance(exc, socket.gaierror) and exc.args else "not a host name"
+        raise NetError("dns", f"{host} could not be resolved: {str(detail).lower()}", "dns") from exc
+
+
+def _look_up(name: bytes) -> list[t.Any]:
+    try:
+        return socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    finally:
+        with _LOOKUPS_LOCK:
+            _LOOKUPS.pop(name, None)
 
 
 # --- connections ---
 
 
-def connect(addresses: t.Sequence[Address], deadline: Deadline) -> socket.socket:
-    """A TCP connection to the first address that answers; each gets its share of the time that is left.
+async def connect(addresses: t.Sequence[Address], deadline: Deadline) -> socket.socket:
+    """A TCP connection, which never blocks, to the first address that answers; each gets its share of the time that is left.
 
     :raises NetError: refused, unreachable, reset or timeout; the sentence names every address that was tried
     """
@@ -140,18 +140,27 @@ def connect(addresses: t.Sequence[Address], deadline: Deadline) -> socket.socket
             break
         share = deadline.left("connect") / (len(tried) - index)
         try:
-            return _connect_one(family, address, share)
+            return await _connect_one(family, address, share)
         except OSError as exc:
             failures.append(explain(exc, "connect", deadline, _place(address), share))
     worst = next((failure for failure in failures if failure.reason != "unreachable"), failures[0])
     raise NetError(worst.reason, "; ".join(failure.sentence for failure in failures), "connect")
 
 
-def _connect_one(family: int, address: t.Any, seconds: float) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+async def _connect_one(family: int, address: t.Any, seconds: float) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM | _NON_BLOCKING)
     try:
-        sock.settimeout(seconds)
-        sock.connect(address)
+        if not _NON_BLOCKING:
+            sock.setblocking(False)
+        code = sock.connect_ex(address)
+        if code in _UNDER_WAY:
+            code = sock.connect_ex(address)  # what is near has answered by now
+        if code in _UNDER_WAY:
+            if not await ready(sock, True, time.monotonic() + seconds):
+                raise socket.timeout("timed out")
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code not in (0, errno.EISCONN):
+            raise OSError(code, os.strerror(code))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
     except BaseException:
@@ -165,11 +174,17 @@ def _place(address: t.Any) -> str:
 
 
 class Stream:
-    """A connection that is read and written under a deadline, with a buffer for lines. Everything raises NetError only."""
+    """A connection that is read and written under a deadline, with a buffer for lines. Everything raises NetError only.
+
+    :ivar moment: time.monotonic() at which what was received last had come
+    """
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        if sock.gettimeout() != 0:
+            sock.setblocking(False)
         self.sock = sock
         self.deadline = deadline
+        self.moment = 0.0
         self._buffer = b""
 
     @property
@@ -177,52 +192,86 @@ class Stream:
         """What was received and not yet taken."""
         return self._buffer
 
-    def send(self, data: bytes, phase: str = "send") -> None:
-        """Send everything."""
-        try:
-            self.sock.settimeout(self.deadline.left(phase))
-            self.sock.sendall(data)
-        except OSError as exc:
-            raise explain(exc, phase, self.deadline) from exc
+    async def wait(self, fault: OSError, phase: str, write: bool = False) -> None:
+        """Wait until what could not be done at once can be done.
 
-    def receive(self, phase: str, most: int = _CHUNK) -> bytes:
+        :arg fault: what the socket said; raised as a NetError where it is no such thing
+        :arg write: whether that was to write
+        """
+        if isinstance(fault, BlockingIOError):
+            pass
+        elif type(fault).__name__ in ("SSLWantReadError", "SSLWantWriteError"):
+            write = type(fault).__name__ == "SSLWantWriteError"
+        else:
+            raise explain(fault, phase, self.deadline) from fault
+        moment = await ready(self.sock, write, self.deadline.end)
+        if not moment:
+            raise self.deadline.passed(phase)
+        self.moment = moment
+
+    async def send(self, data: bytes, phase: str = "send") -> None:
+        """Send everything."""
+        left = memoryview(data)
+        while left:
+            self.deadline.left(phase)
+            try:
+                left = left[self.sock.send(left) :]
+            except OSError as exc:
+                await self.wait(exc, phase, write=True)
+
+    async def receive(self, phase: str, most: int = _CHUNK) -> bytes:
         """What is there, at least one byte; nothing at the end."""
         if self._buffer:
             taken, self._buffer = self._buffer[:most], self._buffer[most:]
             return taken
-        try:
-            self.sock.settimeout(self.deadline.left(phase))
-            return self.sock.recv(min(most, _CHUNK))
-        except OSError as exc:
-            if ended(exc):
-                return b""
-            raise explain(exc, phase, self.deadline) from exc
+        self.moment = 0.0
+        while True:
+            self.deadline.left(phase)
+            try:
+                data = self.sock.recv(min(most, _CHUNK))
+                self.moment = self.moment or time.monotonic()
+                return data
+            except OSError as exc:
+                if ended(exc):
+                    return b""
+                await self.wait(exc, phase)
 
-    def line(self, phase: str, limit: int = 8192) -> bytes:
-        r"""The next line without its end (``\r\n`` or ``\n``).
+    def line_here(self, phase: str, limit: int = 8192, start: int = 0) -> bytes | None:
+        r"""The next line without its end (``\r\n`` or ``\n``), if it has come; ``start`` is from where it is worth looking.
+
+        :raises NetError: protocol when it is longer than the limit
+        """
+        buffer = self._buffer
+        end = buffer.find(b"\n", start)
+        if end > limit or (end < 0 and len(buffer) > limit):
+            raise NetError("protocol", f"the server sent a line of more than {limit} bytes", phase)
+        if end < 0:
+            return None
+        self._buffer = buffer[end + 1 :]
+        return buffer[: end - 1 if buffer[end - 1 : end] == b"\r" else end]
+
+    async def line(self, phase: str, limit: int = 8192) -> bytes:
+        """The next line, waited for.
 
         :raises NetError: protocol when it is longer than the limit, reset when the connection ends first
         """
         start = 0
         while True:
-            end = self._buffer.find(b"\n", start)
-            if end > limit or (end < 0 and len(self._buffer) > limit):
-                raise NetError("protocol", f"the server sent a line of more than {limit} bytes", phase)
-            if end >= 0:
-                line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
-                return line[:-1] if line.endswith(b"\r") else line
+            line = self.line_here(phase, limit, start)
+            if line is not None:
+                return line
             start = len(self._buffer)
             held, self._buffer = self._buffer, b""
-            more = self.receive(phase)
+            more = await self.receive(phase)
             self._buffer = held + more
             if not more:
                 raise closed_by_peer(phase)
 
-    def exactly(self, count: int, phase: str) -> bytes:
+    async def exactly(self, count: int, phase: str) -> bytes:
         """So many bytes (few; the caller bounds them)."""
         parts: list[bytes] = []
         while count > 0:
-            part = self.receive(phase, count)
+            part = await self.receive(phase, count)
             if not part:
                 raise closed_by_peer(phase)
             parts.append(part)
@@ -237,6 +286,6 @@ class Stream:
             pass
 
 
-def dial(host: str, port: int, deadline: Deadline) -> Stream:
+async def dial(host: str, port: int, deadline: Deadline) -> Stream:
     """Resolve and connect."""
-    return Stream(connect(resolve(host, port, deadline), deadline), deadline)
+    return Stream(await connect(await resolve(host, port, deadline), deadline), deadline)

@@ -23,16 +23,16 @@ _MYSQL_FLAGS = 0x0001 | 0x0200 | _MYSQL_SSL | 0x8000
 _MOST_XML = 65536
 
 
-def start(stream: Stream, protocol: str, name: str = "") -> None:
+async def start(stream: Stream, protocol: str, name: str = "") -> None:
     """Bring the server to the point at which the TLS handshake begins.
 
     :arg name: the name that is asked for, which XMPP wants to know before TLS does
     :raises NetError: protocol, the server does not speak this or offers no TLS; timeout or reset in the dialogue
     """
     if protocol == "xmpp":
-        _xmpp(stream, name)
+        await _xmpp(stream, name)
     else:
-        PROTOCOLS[protocol](stream)
+        await PROTOCOLS[protocol](stream)
 
 
 def _no_tls(protocol: str, said: bytes) -> NetError:
@@ -40,10 +40,10 @@ def _no_tls(protocol: str, said: bytes) -> NetError:
     return NetError("protocol", f'the server does not begin TLS in {protocol}; it said "{shown}"', _PHASE)
 
 
-def _coded(stream: Stream, wanted: bytes, protocol: str) -> None:
+async def _coded(stream: Stream, wanted: bytes, protocol: str) -> None:
     """An answer of numbered lines, of which the last has a space behind the number (SMTP, FTP)."""
     for _number in range(_MOST_LINES):
-        line = stream.line(_PHASE)
+        line = await stream.line(_PHASE)
         if line[3:4] != b"-":
             if line[:3] != wanted:
                 raise _no_tls(protocol, line)
@@ -51,30 +51,30 @@ def _coded(stream: Stream, wanted: bytes, protocol: str) -> None:
     raise _no_tls(protocol, b"too many lines")
 
 
-def _smtp(stream: Stream) -> None:
+async def _smtp(stream: Stream) -> None:
     """RFC 3207."""
-    _coded(stream, b"220", "SMTP")
-    stream.send(b"EHLO vigil.invalid\r\n", _PHASE)
-    _coded(stream, b"250", "SMTP")
-    stream.send(b"STARTTLS\r\n", _PHASE)
-    _coded(stream, b"220", "SMTP")
+    await _coded(stream, b"220", "SMTP")
+    await stream.send(b"EHLO vigil.invalid\r\n", _PHASE)
+    await _coded(stream, b"250", "SMTP")
+    await stream.send(b"STARTTLS\r\n", _PHASE)
+    await _coded(stream, b"220", "SMTP")
 
 
-def _ftp(stream: Stream) -> None:
+async def _ftp(stream: Stream) -> None:
     """RFC 4217."""
-    _coded(stream, b"220", "FTP")
-    stream.send(b"AUTH TLS\r\n", _PHASE)
-    _coded(stream, b"234", "FTP")
+    await _coded(stream, b"220", "FTP")
+    await stream.send(b"AUTH TLS\r\n", _PHASE)
+    await _coded(stream, b"234", "FTP")
 
 
-def _imap(stream: Stream) -> None:
+async def _imap(stream: Stream) -> None:
     """RFC 9051, section 6.2.1."""
-    greeting = stream.line(_PHASE)
+    greeting = await stream.line(_PHASE)
     if not greeting.upper().startswith(b"* OK"):
         raise _no_tls("IMAP", greeting)
-    stream.send(b"a1 STARTTLS\r\n", _PHASE)
+    await stream.send(b"a1 STARTTLS\r\n", _PHASE)
     for _number in range(_MOST_LINES):
-        line = stream.line(_PHASE)
+        line = await stream.line(_PHASE)
         if line.upper().startswith(b"A1 OK"):
             return
         if not line.startswith(b"* "):
@@ -82,44 +82,44 @@ def _imap(stream: Stream) -> None:
     raise _no_tls("IMAP", b"too many lines")
 
 
-def _pop3(stream: Stream) -> None:
+async def _pop3(stream: Stream) -> None:
     """RFC 2595."""
     for request in (b"", b"STLS\r\n"):
         if request:
-            stream.send(request, _PHASE)
-        line = stream.line(_PHASE)
+            await stream.send(request, _PHASE)
+        line = await stream.line(_PHASE)
         if not line.startswith(b"+OK"):
             raise _no_tls("POP3", line)
 
 
-def _ldap(stream: Stream) -> None:
+async def _ldap(stream: Stream) -> None:
     """RFC 4511, section 4.14: an extended response whose result code is 0."""
-    stream.send(_LDAP_REQUEST, _PHASE)
-    head = stream.exactly(2, _PHASE)
+    await stream.send(_LDAP_REQUEST, _PHASE)
+    head = await stream.exactly(2, _PHASE)
     length = head[1]
     if head[0] == 0x30 and length & 0x80 and 1 <= length & 0x7F <= 2:
-        length = int.from_bytes(stream.exactly(length & 0x7F, _PHASE), "big")
+        length = int.from_bytes(await stream.exactly(length & 0x7F, _PHASE), "big")
     if head[0] != 0x30 or not 3 <= length <= 4096:
         raise _no_tls("LDAP", head)
-    if b"\x0a\x01\x00" not in stream.exactly(length, _PHASE)[:16]:
+    if b"\x0a\x01\x00" not in (await stream.exactly(length, _PHASE))[:16]:
         raise _no_tls("LDAP", b"a refusal")
 
 
-def _postgres(stream: Stream) -> None:
+async def _postgres(stream: Stream) -> None:
     """PostgreSQL protocol, SSLRequest."""
-    stream.send(_POSTGRES_REQUEST, _PHASE)
-    answer = stream.exactly(1, _PHASE)
+    await stream.send(_POSTGRES_REQUEST, _PHASE)
+    answer = await stream.exactly(1, _PHASE)
     if answer != b"S":
         raise _no_tls("PostgreSQL", answer)
 
 
-def _mysql(stream: Stream) -> None:
+async def _mysql(stream: Stream) -> None:
     """MySQL and MariaDB: the server's greeting (Handshake v10), then SSLRequest, of which nothing is answered."""
-    head = stream.exactly(4, _PHASE)
+    head = await stream.exactly(4, _PHASE)
     length = int.from_bytes(head[:3], "little")
     if not 20 <= length <= 4096:
         raise _no_tls("MySQL", head)
-    greeting = stream.exactly(length, _PHASE)
+    greeting = await stream.exactly(length, _PHASE)
     if greeting[:1] == b"\xff":
         raise _no_tls("MySQL", greeting[3:])
     # protocol 10, version text and its zero, connection id (4), first 8 bytes of the challenge, a filler, lower flags (2)
@@ -130,37 +130,37 @@ def _mysql(stream: Stream) -> None:
         raise _no_tls("MySQL", b"that it knows no TLS")
     # flags, the longest packet (16 MiB), utf8mb4, 23 bytes that mean nothing
     request = _MYSQL_FLAGS.to_bytes(4, "little") + (1 << 24).to_bytes(4, "little") + b"\x2d" + bytes(23)
-    stream.send(len(request).to_bytes(3, "little") + b"\x01" + request, _PHASE)
+    await stream.send(len(request).to_bytes(3, "little") + b"\x01" + request, _PHASE)
 
 
-def _xmpp(stream: Stream, name: str = "") -> None:
+async def _xmpp(stream: Stream, name: str = "") -> None:
     """RFC 6120, section 5.4: of a client to its server."""
     to = re.sub(r"[^A-Za-z0-9._:-]", "", name)
-    stream.send(
+    await stream.send(
         f"<?xml version='1.0'?><stream:stream to='{to}' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>".encode(),
         _PHASE,
     )
-    heard = _until(stream, (b"</stream:features>", b"<stream:features/>"))
+    heard = await _until(stream, (b"</stream:features>", b"<stream:features/>"))
     if b"urn:ietf:params:xml:ns:xmpp-tls" not in heard:
         raise _no_tls("XMPP", heard[-80:])
-    stream.send(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", _PHASE)
-    heard = _until(stream, (b">",))
+    await stream.send(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", _PHASE)
+    heard = await _until(stream, (b">",))
     if not heard.lstrip().startswith(b"<proceed"):
         raise _no_tls("XMPP", heard)
 
 
-def _until(stream: Stream, ends: tuple[bytes, ...]) -> bytes:
+async def _until(stream: Stream, ends: tuple[bytes, ...]) -> bytes:
     """What is said up to one of these; the server says nothing behind them until it is spoken to."""
     heard = b""
     while not any(end in heard for end in ends):
-        piece = stream.receive(_PHASE)
+        piece = await stream.receive(_PHASE)
         heard += piece
         if not piece or len(heard) > _MOST_XML or b"</stream:stream>" in heard:
             raise _no_tls("XMPP", heard[-80:])
     return heard
 
 
-PROTOCOLS: dict[str, t.Callable[[Stream], None]] = {
+PROTOCOLS: dict[str, t.Callable[[Stream], t.Coroutine[t.Any, t.Any, None]]] = {
     "smtp": _smtp,
     "imap": _imap,
     "pop3": _pop3,

@@ -9,6 +9,7 @@ Building a context from the system's CA store takes about 20 ms of CPU, so no co
 
 from __future__ import annotations
 
+import functools
 import os
 import ssl
 import threading
@@ -16,8 +17,9 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._der import Certificate, covers, read_certificate
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError, explain
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream, ascii_host
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import Errand, done
 
 _MOST_CONTEXTS = 64
 _PARTIAL_CHAIN = 0x80000  # X509_V_FLAG_PARTIAL_CHAIN; ssl.VERIFY_X509_PARTIAL_CHAIN is there from Python 3.10
@@ -114,7 +116,24 @@ def _why(exc: Exception) -> str:
     return (getattr(exc, "strerror", None) or str(exc)).lower()
 
 
-def handshake(stream: Stream, settings: ssl.SSLContext, server_name: str) -> None:
+async def prepared(shared: dict[t.Any, t.Any], deadline: Deadline, **wanted: t.Any) -> ssl.SSLContext:
+    """The context for these settings (see ``context``), which a run asks for once: the files may be where reading hangs.
+
+    :arg shared: what all conversations of a run share
+    :raises NetError: tls, a file cannot be used; timeout
+    """
+    key = ("tls", *sorted(wanted.items()))
+    made = shared.get(key)
+    if made is None:
+        made = shared[key] = Errand(functools.partial(context, **wanted), "tls-files")
+    if not made.over.is_set() and not await done(made, deadline.end):
+        raise NetError("timeout", f"the certificates on this host could not be read within {deadline.seconds:g} s", "file")
+    if made.error is not None:
+        shared.pop(key, None)  # another attempt looks again
+    return t.cast("ssl.SSLContext", made.result())
+
+
+async def handshake(stream: Stream, settings: ssl.SSLContext, server_name: str) -> None:
     """Turn a plain stream into a TLS one.
 
     :raises NetError: tls, reset, timeout or protocol, all in the phase tls
@@ -123,16 +142,17 @@ def handshake(stream: Stream, settings: ssl.SSLContext, server_name: str) -> Non
         raise NetError("protocol", "the server sent data before the TLS handshake", "tls")
     name = ascii_host(server_name).rstrip(".").split("%", 1)[0]
     try:
-        stream.sock.settimeout(stream.deadline.left("tls"))
         secured = settings.wrap_socket(stream.sock, server_hostname=name, do_handshake_on_connect=False)
     except (OSError, ValueError) as exc:
         raise NetError("tls", f"{server_name} cannot be asked for by name: {exc}", "tls") from exc
     stream.sock = secured
-    try:
-        secured.settimeout(stream.deadline.left("tls"))
-        secured.do_handshake()
-    except OSError as exc:
-        raise explain(exc, "tls", stream.deadline) from exc
+    while True:
+        stream.deadline.left("tls")
+        try:
+            secured.do_handshake()
+            return
+        except OSError as exc:
+            await stream.wait(exc, "tls")
 
 
 def protocol(stream: Stream) -> str | None:

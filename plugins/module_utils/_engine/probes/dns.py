@@ -15,6 +15,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import names
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import milliseconds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import resolve
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import alone
 
 
 def _complete(options: dict[str, t.Any]) -> None:
@@ -79,7 +80,7 @@ def _failed(status: str, sentence: str, nameserver: str | None = None) -> ProbeF
 
 def _by_system(name: str, kind: str, deadline: Deadline) -> dict[str, t.Any]:
     try:
-        found = resolve(name, 0, deadline)
+        found = alone(resolve(name, 0, deadline))
     except NetError as exc:
         raise _failed(_system_status(exc), exc.sentence) from exc
     version = 4 if kind == "A" else 6

@@ -18,6 +18,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _h
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import failure, milliseconds, read_json
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream, ascii_host, connect, resolve
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import Talker
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -151,7 +152,8 @@ def _body_bytes(body: t.Any) -> bytes | None:
     return text.encode("utf-8", "surrogateescape")
 
 
-def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
+@Talker
+async def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
     :raises ProbeFailure: dns, refused, reset, unreachable, timeout, tls, protocol, proxy or redirect; nothing is observed then
@@ -162,7 +164,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     redirects = 0
     while True:
         try:
-            reply, phases, tls = _exchange(ask, options, deadline)
+            reply, phases, tls = await _exchange(ask, options, ctx, deadline)
         except NetError as exc:
             raise failure(exc, None, _where(exc, ask.target, redirects, options["proxy"])) from exc
         location = reply.headers.get("location")
@@ -204,23 +206,25 @@ def _where(exc: NetError, target: _http.Target, redirects: int, proxy: str | Non
     return "" if exc.phase in ("dns", "connect") and exc.reason != "timeout" and proxy is None else place
 
 
-def _exchange(ask: _Ask, options: dict[str, t.Any], deadline: Deadline) -> tuple[_http.Reply, dict[str, t.Any], dict[str, t.Any] | None]:
+async def _exchange(
+    ask: _Ask, options: dict[str, t.Any], ctx: Context, deadline: Deadline
+) -> tuple[_http.Reply, dict[str, t.Any], dict[str, t.Any] | None]:
     target = ask.target
     proxy = _http.read_url(options["proxy"]) if options["proxy"] is not None else None
     first = proxy or target
     begin = time.monotonic()
-    addresses = resolve(first.host, first.port, deadline)
+    addresses = await resolve(first.host, first.port, deadline)
     resolved = time.monotonic()
-    stream = Stream(connect(addresses, deadline), deadline)
+    stream = Stream(await connect(addresses, deadline), deadline)
     try:
         if proxy is not None and target.scheme == "https":
-            _tunnel(stream, target, proxy)
+            await _tunnel(stream, target, proxy)
             proxy = None
         connected = time.monotonic()
-        tls = _secure(stream, target, options) if target.scheme == "https" else None
+        tls = await _secure(stream, target, options, ctx) if target.scheme == "https" else None
         secured = time.monotonic()
-        _send(stream, ask, proxy)
-        reply = _http.read_reply(stream, ask.method, options["max_body"], _REDIRECTS if options["follow"] else ())
+        await _send(stream, ask, proxy)
+        reply = await _http.read_reply(stream, ask.method, options["max_body"], _REDIRECTS if options["follow"] else ())
     finally:
         stream.close()
     phases = {
@@ -232,7 +236,7 @@ def _exchange(ask: _Ask, options: dict[str, t.Any], deadline: Deadline) -> tuple
     return reply, phases, tls
 
 
-def _tunnel(stream: Stream, target: _http.Target, proxy: _http.Target) -> None:
+async def _tunnel(stream: Stream, target: _http.Target, proxy: _http.Target) -> None:
     """Have the proxy connect to the server (RFC 9110, section 9.3.6).
 
     :raises NetError: proxy, it would not; timeout, reset or protocol
@@ -242,27 +246,26 @@ def _tunnel(stream: Stream, target: _http.Target, proxy: _http.Target) -> None:
     headers = {"Host": place, "User-Agent": "vigil.ops"}
     if proxy.userinfo:
         headers["Proxy-Authorization"] = _headers.basic(proxy.userinfo)
-    stream.send(_http.request("CONNECT", place, headers, None))
-    reply = _http.read_reply(stream, "CONNECT", 0)
+    await stream.send(_http.request("CONNECT", place, headers, None))
+    reply = await _http.read_reply(stream, "CONNECT", 0)
     if not 200 <= reply.status < 300:
         raise NetError("proxy", f"the proxy {proxy.netloc} answered {reply.status} when it was asked to connect", "connect")
 
 
-def _send(stream: Stream, ask: _Ask, proxy: _http.Target | None) -> None:
+async def _send(stream: Stream, ask: _Ask, proxy: _http.Target | None) -> None:
     """Send the request; a server that answers and closes before it has read all of it is still listened to."""
     try:
-        stream.send(ask.bytes(proxy))
+        await stream.send(ask.bytes(proxy))
     except NetError as exc:
         if exc.reason != "reset" or not ask.body:
             raise
 
 
-def _secure(stream: Stream, target: _http.Target, options: dict[str, t.Any]) -> dict[str, t.Any]:
+async def _secure(stream: Stream, target: _http.Target, options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _tls
 
-    settings = _tls.context(
-        verify=options["verify"], ca=options["ca"], client_cert=options["client_cert"], client_key=options["client_key"]
-    )
-    _tls.handshake(stream, settings, target.host)
+    files = {name: options[name] for name in ("verify", "ca", "client_cert", "client_key")}
+    settings = await _tls.prepared(ctx.shared, stream.deadline, **files)
+    await _tls.handshake(stream, settings, target.host)
     certificate = _tls.peer_certificate(stream)
     return {"days_left": _tls.days_left(certificate), "protocol": _tls.protocol(stream), "issuer": certificate.issuer}

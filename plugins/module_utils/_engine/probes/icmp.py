@@ -16,6 +16,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import failure
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError, explain
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import resolve
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import alone
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._ping import answered, open_socket, request
 
 _MOST = 100
@@ -58,7 +59,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """
     host, deadline = options["host"], Deadline(options["timeout"])
     try:
-        addresses = resolve(host, 0, deadline)
+        addresses = alone(resolve(host, 0, deadline))
         channel, address = _open(addresses, deadline, host)
     except NetError as exc:
         raise failure(exc, _nothing(None)) from exc

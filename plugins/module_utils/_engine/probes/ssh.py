@@ -13,6 +13,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import failure, milliseconds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream, dial
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import Talker
 
 _MOST_LINES = 50
 # Without it servers log that nobody introduced himself.
@@ -37,18 +38,19 @@ SPEC = ProbeSpec(
 )
 
 
-def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
+@Talker
+async def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
     :raises ProbeFailure: dns, refused, unreachable or timeout with ``connected: false``; protocol, reset or timeout after that
     """
     begin, where = time.monotonic(), f"{options['host']}:{options['port']}"
     try:
-        stream = dial(options["host"], options["port"], Deadline(options["timeout"]))
+        stream = await dial(options["host"], options["port"], Deadline(options["timeout"]))
     except NetError as exc:
         raise failure(exc, {"connected": False}, where if exc.reason == "timeout" else "") from exc
     try:
-        banner = _banner(stream)
+        banner = await _banner(stream)
     except NetError as exc:
         raise failure(exc, {"connected": True}, where) from exc
     finally:
@@ -68,14 +70,14 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     }
 
 
-def _banner(stream: Stream) -> str:
+async def _banner(stream: Stream) -> str:
     """The line of the version; others may come before it.
 
     :raises NetError: reset, timeout, or protocol where it is no SSH server
     """
     for _number in range(_MOST_LINES):
-        line = stream.line("dialogue", 1024)
+        line = await stream.line("dialogue", 1024)
         if line.startswith(b"SSH-"):
-            stream.send(_GREETING, "dialogue")
+            await stream.send(_GREETING, "dialogue")
             return "".join(char if char.isprintable() else "?" for char in line.decode("utf-8", "replace"))
     raise NetError("protocol", "this is no SSH server", "dialogue")

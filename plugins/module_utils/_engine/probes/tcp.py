@@ -12,8 +12,10 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, Option, ProbeFailure, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import failure, milliseconds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import found_in, start_guard
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import start_guard
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream, dial
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._search import is_found
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import Talker
 
 _LONGEST_BANNER = 1024
 _QUIET = 0.5  # seconds of silence after which a banner without a line end is taken as whole
@@ -42,7 +44,8 @@ def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
         start_guard()
 
 
-def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
+@Talker
+async def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
     :raises ProbeFailure: dns, refused, unreachable or timeout with ``connected: false``; mismatch, reset or timeout in the dialogue
@@ -50,29 +53,29 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     begin = time.monotonic()
     where = f"{options['host']}:{options['port']}"
     try:
-        stream = dial(options["host"], options["port"], Deadline(options["timeout"]))
+        stream = await dial(options["host"], options["port"], Deadline(options["timeout"]))
     except NetError as exc:
         raise failure(exc, {"connected": False}, where if exc.reason == "timeout" else "") from exc
     latency = milliseconds(begin)
     try:
-        banner = _talk(stream, options, ctx, where)
+        banner = await _talk(stream, options, ctx, where)
     finally:
         stream.close()
     return {"connected": True, "banner": banner, "latency_ms": latency}
 
 
-def _talk(stream: Stream, options: dict[str, t.Any], ctx: Context, where: str) -> str | None:
+async def _talk(stream: Stream, options: dict[str, t.Any], ctx: Context, where: str) -> str | None:
     if options["send"] is None and options["expect"] is None and "banner" not in ctx.wanted:
         return None
     pattern = options["expect"]
     heard, matched = b"", False
     try:
         if options["send"]:
-            stream.send(options["send"].encode("utf-8", "surrogateescape"), "dialogue")
+            await stream.send(options["send"].encode("utf-8", "surrogateescape"), "dialogue")
         while len(heard) < _LONGEST_BANNER:
-            piece = stream.receive("dialogue", _LONGEST_BANNER - len(heard))
+            piece = await stream.receive("dialogue", _LONGEST_BANNER - len(heard))
             heard += piece
-            matched = pattern is not None and found_in(pattern, [_text(heard)], stream.deadline.left("dialogue"))[0]
+            matched = pattern is not None and await is_found(pattern, _text(heard), stream.deadline.left("dialogue"))
             if not piece or matched or (pattern is None and heard.endswith(b"\n")):
                 break
             if pattern is None:

@@ -14,6 +14,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import EXPIRED, NOT_YET_VALID, Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream, ascii_host, dial
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._starttls import PROTOCOLS, start
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import Talker
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._der import Certificate
@@ -59,7 +60,8 @@ SPEC = ProbeSpec(
 )
 
 
-def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
+@Talker
+async def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once: with verification, and where that fails once more without, to read what is there.
 
     :raises ProbeFailure: tls with everything that is known of a bad certificate; dns, refused, reset, timeout ... with nothing
@@ -70,12 +72,12 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     refusal: NetError | None = None
     try:
         try:
-            seen, certificate = _look(options, port, deadline, True)
+            seen, certificate = await _look(options, ctx, port, deadline, True)
         except NetError as exc:
             if exc.reason != "tls" or exc.phase != "tls":
                 raise
             refusal = exc
-            seen, certificate = _look(options, port, deadline, False)
+            seen, certificate = await _look(options, ctx, port, deadline, False)
     except NetError as exc:
         where = "" if exc.phase in ("dns", "connect") and exc.reason != "timeout" else f"{host}:{port}"
         raise failure(refusal or exc, None, where) from exc
@@ -91,16 +93,18 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     return seen
 
 
-def _look(options: dict[str, t.Any], port: int, deadline: Deadline, verify: bool) -> tuple[dict[str, t.Any], Certificate]:
+async def _look(
+    options: dict[str, t.Any], ctx: Context, port: int, deadline: Deadline, verify: bool
+) -> tuple[dict[str, t.Any], Certificate]:
     from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _tls
 
     name = options["server_name"] or options["host"]
-    settings = _tls.context(verify=verify, check_name=False, ca=options["ca"] if verify else None)
-    stream: Stream = dial(options["host"], port, deadline)
+    settings = await _tls.prepared(ctx.shared, deadline, verify=verify, check_name=False, ca=options["ca"] if verify else None)
+    stream: Stream = await dial(options["host"], port, deadline)
     try:
         if options["starttls"]:
-            start(stream, options["starttls"], ascii_host(name))
-        _tls.handshake(stream, settings, name)
+            await start(stream, options["starttls"], ascii_host(name))
+        await _tls.handshake(stream, settings, name)
         certificate = _tls.peer_certificate(stream)
         protocol = _tls.protocol(stream)
     finally:

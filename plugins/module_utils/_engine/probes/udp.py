@@ -14,8 +14,10 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, Option, ProbeFailure, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import failure, milliseconds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError, explain
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import found_in, start_guard
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import start_guard
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import resolve
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._search import is_found
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import Talker, ready
 
 _LONGEST = 1024
 _LARGEST = 65507  # what fits into one packet (RFC 768)
@@ -67,7 +69,8 @@ def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
         start_guard()
 
 
-def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
+@Talker
+async def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
     :raises ProbeFailure: dns, unreachable, refused or timeout with ``answered: false``; mismatch
@@ -75,7 +78,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     deadline, where = Deadline(options["timeout"]), f"{options['host']}:{options['port']}"
     begin = time.monotonic()
     try:
-        data = _exchange(options, deadline)
+        data = await _exchange(options, deadline)
     except NetError as exc:
         sentence = {
             "refused": f"{where} refused the packet: nothing listens on this port",
@@ -94,28 +97,27 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
         "answer_hex": data[:_LONGEST].hex(),
         "answer_bytes": len(data),
     }
-    if options["expect"] is not None and not found_in(options["expect"], [text], max(0.5, deadline.end - time.monotonic()))[0]:
+    if options["expect"] is not None and not await is_found(options["expect"], text, max(0.5, deadline.end - time.monotonic())):
         del seen["answered"], seen["refused"]  # an answer of another kind does not pass as one
         raise ProbeFailure("mismatch", f"{where} answered, but not as expected", seen)
     return dict(seen, latency_ms=latency)
 
 
-def _exchange(options: dict[str, t.Any], deadline: Deadline) -> bytes:
+async def _exchange(options: dict[str, t.Any], deadline: Deadline) -> bytes:
     """The first packet that comes back.
 
     :raises NetError: dns, refused, unreachable or timeout
     """
-    family, address = resolve(options["host"], options["port"], deadline)[0]
+    family, address = (await resolve(options["host"], options["port"], deadline))[0]
     packet = _packet(options)
     with socket.socket(family, socket.SOCK_DGRAM) as channel:
         try:
             channel.connect(address)
+            channel.setblocking(False)
             while True:
                 channel.send(packet)
-                channel.settimeout(min(_AGAIN, deadline.left("first_byte")))
-                try:
+                again = time.monotonic() + min(_AGAIN, deadline.left("first_byte"))
+                if await ready(channel, False, again):
                     return channel.recv(65536)
-                except socket.timeout:
-                    continue
         except OSError as exc:
             raise explain(exc, "connect", deadline, f"{options['host']}:{options['port']}") from exc

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import ProbeFailure
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _http, _net, _starttls
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import alone
 
 ANSWERS = [
     b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nX: y\r\n z\r\n\r\nhello, world",
@@ -46,7 +47,7 @@ def test_whatever_a_web_server_sends_only_net_errors_come_out():
     for _round in range(3000):
         stream, other = stream_of(mutated(chance, chance.choice(ANSWERS)))
         try:
-            reply = _http.read_reply(stream, "GET", 10)
+            reply = alone(_http.read_reply(stream, "GET", 10))
             assert len(reply.body) <= 10
             assert 100 <= reply.status <= 999
             read += 1
@@ -73,7 +74,7 @@ def test_whatever_comes_before_tls_only_net_errors_come_out(protocol):
     for _round in range(500):
         stream, other = stream_of(mutated(chance, chance.choice(answers)))
         try:
-            _starttls.start(stream, protocol)
+            alone(_starttls.start(stream, protocol))
         except NetError as exc:
             assert exc.reason in ("protocol", "reset")
         finally:
@@ -83,13 +84,13 @@ def test_whatever_comes_before_tls_only_net_errors_come_out(protocol):
 
 def test_lines_and_counts():
     stream, other = stream_of(b"one\r\ntwo\n" + b"x" * 10 + b"\n12345")
-    assert (stream.line("dialogue"), stream.line("dialogue")) == (b"one", b"two")
+    assert (alone(stream.line("dialogue")), alone(stream.line("dialogue"))) == (b"one", b"two")
     with pytest.raises(NetError, match="more than 5 bytes"):
-        stream.line("dialogue", 5)
-    assert stream.exactly(11, "dialogue") == b"x" * 10 + b"\n"
-    assert stream.exactly(5, "dialogue") == b"12345"
+        alone(stream.line("dialogue", 5))
+    assert alone(stream.exactly(11, "dialogue")) == b"x" * 10 + b"\n"
+    assert alone(stream.exactly(5, "dialogue")) == b"12345"
     with pytest.raises(NetError) as caught:
-        stream.line("dialogue")
+        alone(stream.line("dialogue"))
     assert caught.value.reason == "reset"
     stream.close()
     other.close()
@@ -97,7 +98,7 @@ def test_lines_and_counts():
 
 def test_a_passed_deadline_is_a_timeout_before_anything_is_done():
     with pytest.raises(NetError, match="within 0 s") as caught:
-        _net.dial("127.0.0.1", 9, Deadline(0))
+        alone(_net.dial("127.0.0.1", 9, Deadline(0)))
     assert caught.value.reason == "timeout"
 
 
@@ -107,12 +108,12 @@ def test_every_address_gets_its_share(monkeypatch):
     listener.listen(5)
     port = listener.getsockname()[1]
     closed = (socket.AF_INET, ("127.0.0.1", 1))
-    made = _net.connect([closed, closed, (socket.AF_INET, ("127.0.0.1", port))], Deadline(5))
+    made = alone(_net.connect([closed, closed, (socket.AF_INET, ("127.0.0.1", port))], Deadline(5)))
     assert made.getpeername() == ("127.0.0.1", port)
     made.close()
     listener.close()
     with pytest.raises(NetError, match="refused the connection; ") as caught:
-        _net.connect([closed, closed], Deadline(5))
+        alone(_net.connect([closed, closed], Deadline(5)))
     assert caught.value.reason == "refused"
 
 
