@@ -139,7 +139,7 @@ def _servers(written: t.Sequence[str] | None, deadline: Deadline) -> list[server
     found, fault = [], None
     for text in written:
         try:
-            found.append(servers.parse(text, lookup=lambda host: str(resolve(host, 0, deadline)[0][1][0])))
+            found.append(servers.parse(text, lookup=lambda host: str(alone(resolve(host, 0, deadline))[0][1][0])))
         except NetError as exc:
             fault = exc
     if not found and fault is not None:
