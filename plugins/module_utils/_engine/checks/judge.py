@@ -14,6 +14,7 @@ import threading
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.matchers import Bounds, Matcher
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.paths import Path
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, ProbeFailure
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, TEXT_LIMIT, Result, new_result
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, Expectation
@@ -24,6 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BULKY = ("json", "headers")
 # Observed only where there is a history.
 _FORECASTS = ("full_in_hours",)
+_to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 Outcome = t.Union[t.Dict[str, t.Any], ProbeFailure, CannotSee]
 Baselines = t.Mapping[str, Bounds]
@@ -48,7 +50,10 @@ def judge(
     try:
         if isinstance(outcome, CannotSee):
             raise outcome
-        with _time_limit(max(_SHORTEST_JUDGEMENT, min(seconds, LONGEST_JUDGEMENT))):
+        if any(_may_last(path, matcher) for path, matcher in check.expect + check.warn):
+            with _time_limit(max(_SHORTEST_JUDGEMENT, min(seconds, LONGEST_JUDGEMENT))):
+                _decide(check, outcome, result, baselines or {})
+        else:
             _decide(check, outcome, result, baselines or {})
     except CannotSee as exc:
         result.update(status="unknown", summary=exc.sentence, reason=exc.reason)
@@ -56,6 +61,11 @@ def judge(
         # Whatever a host made up to be looked at, it is one result and not the end of the run.
         result.update(status="unknown", summary=f"what was seen could not be judged: {type(exc).__name__}", reason="expression")
     return result
+
+
+def _may_last(path: Path, matcher: Matcher) -> bool:
+    """Whether it is a regular expression or more than a plain path; setting an alarm costs as much as all the rest of a judgement."""
+    return matcher.kind in ("~", "!~") or path.root is None
 
 
 def _blank(check: Check, attempts: int, duration_ms: float) -> Result:
@@ -140,7 +150,7 @@ def _unseen(paths: list[str]) -> CannotSee:
 
 def _blind(expectations: list[Expectation], failed: list[dict[str, t.Any]]) -> list[str]:
     """The observed keys that the probe cannot tell here (they are null), if nothing else is wrong; a value that is not there is no bad one."""
-    matchers = {path.text: (path, matcher) for path, matcher in expectations}
+    matchers = {path.text: (path, matcher) for path, matcher in expectations} if failed else {}
     for item in failed:
         path, matcher = matchers[item["path"]]
         if item["observed"] is not None or path.text != path.root or path.root == "json" or matcher.kind == "exists":
@@ -188,7 +198,9 @@ def show(value: t.Any) -> str:
         return "not known"
     if isinstance(value, float):
         return f"{round(value, 2):g}" if abs(value) < 1e6 else f"{value:.0f}"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) else str(value) if type(value) is int else _to_json(value)
+    if len(text) <= 100 and text.isprintable() and " " not in (text[:1], text[-1:]) and "  " not in text:
+        return text or "empty"
     text = _CONTROL.sub("\ufffd", " ".join(text.split())).encode("utf-8", "replace").decode("utf-8")
     return (text if len(text) <= 100 else text[:97] + "...") or "empty"
 
@@ -208,11 +220,11 @@ def cut(value: t.Any) -> t.Any:
 def _metrics(seen: dict[str, t.Any], values: dict[str, t.Any]) -> dict[str, float]:
     metrics: dict[str, float] = {}
     for key, value in seen.items():
-        nested = value if isinstance(value, dict) and key not in _BULKY else {}
-        for name, number in [(key, value)] + [(f"{key}.{inner}", item) for inner, item in nested.items()]:
-            if _is_number(number):
-                metrics[name] = number
-    metrics.update({key: value for key, value in values.items() if _is_number(value)})
+        if _is_number(value):
+            metrics[key] = value
+        elif isinstance(value, dict) and key not in _BULKY:
+            metrics.update((f"{key}.{name}", number) for name, number in value.items() if _is_number(number))
+    metrics.update((key, value) for key, value in values.items() if _is_number(value))
     return metrics
 
 

@@ -36,6 +36,8 @@ STATUSES = ("ok", "warning", "critical", "unknown", "skipped")
 SEVERITIES = ("info", "warning", "error", "critical")
 TEXT_LIMIT = 1024
 
+_BLANK = dict(dict.fromkeys(RESULT_KEYS), status="unknown", severity="error", summary="", attempts=0, weight=1)
+
 Result = t.Dict[str, t.Any]
 
 
@@ -47,13 +49,10 @@ def new_result(name: str, **values: t.Any) -> Result:
     weight: number; metrics: {name: number}; confirmed: None, or what stands by the history as {status, seen, needed, flapping, change,
     severity}; depends_on: list of str.
     """
-    unknown = set(values) - set(RESULT_KEYS)
-    if unknown:
-        raise TypeError(f"a result has no key {sorted(unknown)[0]!r}")
-    result: Result = dict.fromkeys(RESULT_KEYS)
-    result.update(name=name, status="unknown", severity="error", summary="", observed={}, failed=[], attempts=0, weight=1)
-    result.update(labels={}, annotations={}, metrics={}, depends_on=[])
+    result: Result = dict(_BLANK, name=name, observed={}, failed=[], labels={}, annotations={}, metrics={}, depends_on=[])
     result.update(values)
+    if len(result) != len(RESULT_KEYS):
+        raise TypeError(f"a result has no key {sorted(set(values) - set(RESULT_KEYS))[0]!r}")
     return result
 
 

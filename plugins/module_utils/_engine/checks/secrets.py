@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -13,6 +14,8 @@ MASK = "********"
 _SENSITIVE = re.compile(
     r"auth|token|(?:^|[-_.]|api|access)key(?![a-z])|secret|cookie|passw|vault|credential|signature|\bsig\b", re.IGNORECASE
 )
+# Without any of these there is no secret in a text: a quick look before the dear ones.
+_WORDS = re.compile(r"@|auth|token|key|secret|cookie|passw|vault|credential|sig|basic|bearer", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"://([^/?#\s:@]*):([^/?#\s@]+)@")
 _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]+)")
 # --password=x, PGPASSWORD=x, "password": "x", password=x&user=y
@@ -51,10 +54,16 @@ def secrets_of(value: t.Any) -> set[str]:
     return {text for text in found if len(text) >= _SHORTEST}
 
 
+@functools.lru_cache(maxsize=1024)
+def _is_sensitive(key: str) -> bool:
+    return bool(_SENSITIVE.search(key))
+
+
 def _collect(value: t.Any, telling: bool, found: set[str]) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
-            _collect(item, telling or bool(_SENSITIVE.search(str(key))), found)
+            if item is not None:
+                _collect(item, telling or _is_sensitive(str(key)), found)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             before = value[index - 1] if index else None
@@ -63,6 +72,8 @@ def _collect(value: t.Any, telling: bool, found: set[str]) -> None:
     elif isinstance(value, str):
         if telling:
             found.add(value)
+        if not _WORDS.search(value):
+            return
         found.update(_SCHEMES.findall(value))
         found.update(_SPOKEN.findall(value))
         found.update(match.group(2) for match in _ASSIGNED.finditer(value) if _SENSITIVE.search(match.group(1)))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -157,14 +158,19 @@ def _expectations(check: Check, value: t.Any) -> list[Expectation]:
         raise ValueError(f"a mapping of observed keys to matchers is needed here, not {type_name(value)}")
     found = []
     for key, wanted in value.items():
-        path = parse_path(key)
+        path = _path(key) if type(key) is str else parse_path(key)
         if path.root is not None and path.root not in check.spec.observes:
             raise ValueError(f'{check.probe} does not observe "{path.root}"' + nearest(path.root, check.spec.observes))
         try:
-            found.append((path, parse_matcher(wanted, path.text)))
+            found.append((path, (_matcher if type(wanted) in (str, int) else parse_matcher)(wanted, path.text)))
         except ValueError as exc:
             raise ValueError(f"{path.text}: {exc}") from exc
     return found
+
+
+# Lists of checks say the same over and over.
+_path = functools.lru_cache(maxsize=1024)(parse_path)
+_matcher = functools.lru_cache(maxsize=1024)(parse_matcher)
 
 
 def _one_of(choices: t.Sequence[str]) -> t.Callable[[Check, t.Any], str]:

@@ -41,7 +41,7 @@ def read_json(text: str) -> t.Any:
     if text[:1] not in _JSON_BEGINS:
         return None
     try:
-        return json.loads(text, parse_constant=_refuse, parse_int=_whole)
+        return _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
 
@@ -59,6 +59,9 @@ def _whole(digits: str) -> int:
     if len(digits) > 300:
         raise ValueError("too many digits")
     return int(digits)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_int=_whole)
 
 
 def run_program(ctx: Context, argv: list[str], timeout: float) -> tuple[int, str, str]:
