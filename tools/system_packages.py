@@ -31,7 +31,14 @@ NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
         *NAME_SERVERS,
     ),
     "unit": ((("promtool",), "prometheus"), *NAME_SERVERS),
-    "bench": (*NAME_SERVERS, (("dnsperf",), "dnsperf")),
+    "bench": (
+        *NAME_SERVERS,
+        (("dnsperf",), "dnsperf"),
+        (("nginx",), "nginx"),
+        (("wrk",), "wrk"),
+        (("prometheus-blackbox-exporter",), "prometheus-blackbox-exporter"),
+        (("check_http",), "monitoring-plugins-basic"),
+    ),
     "sanity": ((("shellcheck",), "shellcheck"),),
     "lab": ((("systemd-nspawn",), "systemd-container"), (("mmdebstrap",), "mmdebstrap"), (("ssh",), "openssh-client")),
 }
@@ -40,6 +47,9 @@ TAKEN_OUT = {
     "prometheus": ("promtool",),
     "nsd": ("nsd", "nsd-control"),
     "unbound": ("unbound",),
+    "nginx": ("nginx",),
+    "prometheus-blackbox-exporter": ("prometheus-blackbox-exporter",),
+    "monitoring-plugins-basic": ("check_http", "check_tcp"),
 }
 NEEDED["long"] = NEEDED["integration"] + NEEDED["lab"]
 
@@ -85,5 +95,5 @@ def only_programs(package: str, programs: t.Sequence[str], env: t.Dict[str, str]
         run(["dpkg-deb", "-x", archive, Path(scratch) / "out"], "dpkg-deb", env=env)
         (CACHE / "bin").mkdir(parents=True, exist_ok=True)
         for program in programs:
-            found = next(place for place in sorted(Path(scratch).rglob(program)) if place.parent.name in ("bin", "sbin"))
+            found = next(place for place in sorted(Path(scratch).rglob(program)) if place.parent.name in ("bin", "sbin", "plugins"))
             shutil.copy2(str(found), str(CACHE / "bin" / program))

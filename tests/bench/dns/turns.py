@@ -81,7 +81,7 @@ def once(side: Side, env: t.Mapping[str, str], timeout: float = 900) -> Sample:
     return Sample(names / (said["seconds"] or wall), names / wall, 1e6 * cpu / names, wall, used.ru_maxrss / 1024, said)
 
 
-def turns(title: str, sides: t.Sequence[Side], env: t.Mapping[str, str], rounds: int, aims: t.Mapping[str, float]) -> Said:
+def turns(title: str, sides: t.Sequence[Side], env: t.Mapping[str, str], rounds: int, aims: t.Mapping[str, float], unit: str = "names") -> Said:
     """Run the sides in turns and print everything; aims: {name of a side: what the rate of the first must be of its rate, at least}."""
     print(f"\n== {title}", flush=True)
     for letter, side in zip("ABCDEFGH", sides):
@@ -103,7 +103,7 @@ def turns(title: str, sides: t.Sequence[Side], env: t.Mapping[str, str], rounds:
         ratio = statistics.median(a.rate / b.rate for a, b in pairs if a and b)
         found["ratios"][side.name] = round(ratio, 2)
         aim = f" (aim: {aims[side.name]:g} or more{'' if ratio >= aims[side.name] else ', MISSED'})" if side.name in aims else ""
-        print(f"A/{'ABCDEFGH'[at]} {ratio:.2f} times the names a second of {side.name}{aim}", flush=True)
+        print(f"A/{'ABCDEFGH'[at]} {ratio:.2f} times the {unit} a second of {side.name}{aim}", flush=True)
     return found
 
 

@@ -22,6 +22,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec impo
 LONGEST_JUDGEMENT, _SHORTEST_JUDGEMENT = 2.0, 0.05
 _MOST_ITEMS = 50
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_NO_NUMBERS = (str, bool, type(None), dict, list)
 _BULKY = ("json", "headers")
 # Observed only where there is a history.
 _FORECASTS = ("full_in_hours",)
@@ -229,6 +230,8 @@ def _metrics(seen: dict[str, t.Any], values: dict[str, t.Any]) -> dict[str, floa
 
 
 def _is_number(value: t.Any) -> bool:
+    if type(value) in _NO_NUMBERS:
+        return False
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0
 
 

@@ -87,10 +87,11 @@ def parse_checks(raw: t.Any, spec_of: t.Callable[[str], ProbeSpec], probes: t.Co
     """
     if not isinstance(raw, list):
         raise SpecError(f"checks must be a list, not {type_name(raw)}; write each check as '- name: ...' with one probe")
+    known = frozenset(probes)
     checks: dict[str, Check] = {}
     sources: dict[str, t.Any] = {}
     for index, item in enumerate(raw):
-        check = _parse_check(index, item, spec_of, probes)
+        check = _parse_check(index, item, spec_of, known)
         if check.key in checks:
             if sources[check.key] == item:
                 continue

@@ -90,7 +90,8 @@ def check_secrets(checks: t.Iterable[Check]) -> set[str]:
     for check in checks:
         found |= secrets_of(check.options)
         declared = {name: check.options[name] for name, option in check.spec.options.items() if option.secret}
-        found |= secrets_of({"secret": declared})
+        if declared:
+            found |= secrets_of({"secret": declared})
         found |= secrets_of([check.annotations, [matcher.text for _path, matcher in check.expect + check.warn]])
     return found
 

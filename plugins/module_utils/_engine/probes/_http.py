@@ -141,10 +141,12 @@ async def read_reply(stream: Stream, method: str, max_body: int, left_alone: t.C
 async def _read_headers(stream: Stream) -> dict[str, str]:
     headers: dict[str, str] = {}
     last, size = "", 0
-    for _number in range(_MOST_HEADERS + 1):
-        line = stream.line_here("headers", _LONGEST_HEADERS)
-        if line is None:
+    here = stream.block_here(_LONGEST_HEADERS)
+    for number in range(_MOST_HEADERS + 1):
+        if here is None:
             line = await stream.line("headers", _LONGEST_HEADERS)
+        else:
+            line = here[number] if number < len(here) else b""
         if not line:
             return headers
         size += len(line)

@@ -110,7 +110,8 @@ class _Ask:
     def bytes(self, proxy: _http.Target | None) -> bytes:
         """:arg proxy: whom it is sent to with the whole URL (RFC 9112, section 3.2.2); a tunnel has none any more"""
         headers = dict(self.headers)
-        place = self.target._replace(host=ascii_host(self.target.host))
+        host = ascii_host(self.target.host)
+        place = self.target if host == self.target.host else self.target._replace(host=host)
         if not headers["Host"]:
             headers["Host"] = place.netloc
         if proxy is not None and proxy.userinfo:
