@@ -81,7 +81,9 @@ def once(side: Side, env: t.Mapping[str, str], timeout: float = 900) -> Sample:
     return Sample(names / (said["seconds"] or wall), names / wall, 1e6 * cpu / names, wall, used.ru_maxrss / 1024, said)
 
 
-def turns(title: str, sides: t.Sequence[Side], env: t.Mapping[str, str], rounds: int, aims: t.Mapping[str, float], unit: str = "names") -> Said:
+def turns(
+    title: str, sides: t.Sequence[Side], env: t.Mapping[str, str], rounds: int, aims: t.Mapping[str, float], unit: str = "names"
+) -> Said:
     """Run the sides in turns and print everything; aims: {name of a side: what the rate of the first must be of its rate, at least}."""
     print(f"\n== {title}", flush=True)
     for letter, side in zip("ABCDEFGH", sides):

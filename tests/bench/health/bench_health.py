@@ -159,7 +159,11 @@ def http(bench: Bench) -> Said:
 
 
 def tcp(bench: Bench) -> Said:
-    sides = [bench.client("tcp", "inspect"), *bench.by_wrk("tcp_connect", "127.0.0.1%3A{}"), *bench.plugin("check_tcp", "-H 127.0.0.1 -p {}")]
+    sides = [
+        bench.client("tcp", "inspect"),
+        *bench.by_wrk("tcp_connect", "127.0.0.1%3A{}"),
+        *bench.plugin("check_tcp", "-H 127.0.0.1 -p {}"),
+    ]
     title = f"tcp: {bench.count} ports, list read and verdict included"
     return turns(title, sides, bench.env, bench.rounds, {BLACKBOX: 4, "check_tcp": 8}, "probes")
 
@@ -183,7 +187,9 @@ def dead(bench: Bench) -> Said:
     beyond = statistics.median(one.said["seconds"] - TIMEOUT for one, _other in pairs)
     alive = statistics.median(other.said["seconds"] for _one, other in pairs)
     print(f"\n== dead: {bench.count} ports, one in ten dead, timeout {TIMEOUT:g} s")
-    print(f"{beyond:.2f} s beyond the timeout; {alive:.2f} s where all live (aim: at most 1 s more{'' if beyond < alive + 1 else ', MISSED'})")
+    print(
+        f"{beyond:.2f} s beyond the timeout; {alive:.2f} s where all live (aim: at most 1 s more{'' if beyond < alive + 1 else ', MISSED'})"
+    )
     latency = [statistics.median(one.said["median_latency_ms"] for one in side) for side in zip(*pairs)]
     print(f"median latency of the living: {latency[0]:.2f} ms, {latency[1]:.2f} ms where all live")
     return {"beyond_timeout": beyond, "all_live": alive, "median_latency_ms": latency}
@@ -197,7 +203,9 @@ def task(bench: Bench) -> Said:
     place, inventory = bench.home / "play.json", bench.home / "hosts.ini"
     place.write_text(json.dumps([play]))
     inventory.write_text(f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n")
-    side = Side("inspect", [str(bench.bin / "ansible-playbook"), "-i", str(inventory), str(place)], functools.partial(_whole, count=bench.count))
+    side = Side(
+        "inspect", [str(bench.bin / "ansible-playbook"), "-i", str(inventory), str(place)], functools.partial(_whole, count=bench.count)
+    )
     runs = [once(side, bench.env).wall for _round in range(bench.rounds)]
     best, median = min(runs), statistics.median(runs)
     print(f"\n== task: {bench.count} HTTP endpoints in one task, start of Ansible included\n{shlex.join(side.argv)}")
@@ -209,7 +217,9 @@ def local(bench: Bench) -> Said:
     """200 checks of this host in a process of their own."""
     runs = [once(bench.client("local", "inspect", 1, count=200), bench.env) for _round in range(bench.rounds)]
     used = statistics.median(one.said["cpu"] for one in runs)
-    print(f"\n== local: 200 checks of disk, process, file and user\n{used:.2f} s of CPU (aim: less than 1 s{'' if used < 1 else ', MISSED'})")
+    print(
+        f"\n== local: 200 checks of disk, process, file and user\n{used:.2f} s of CPU (aim: less than 1 s{'' if used < 1 else ', MISSED'})"
+    )
     return {"cpu_seconds": used, "runs": [one.said for one in runs]}
 
 

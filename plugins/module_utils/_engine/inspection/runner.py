@@ -79,7 +79,7 @@ class Runner:
     def _begin(self, look: _Look) -> None:
         """Let a look be made when its turn comes; one that is not the first after a pause."""
         check = self._checks[look.place]
-        talker = None if check.probe in self._blind else self._observe_of(check.probe)
+        talker: t.Any = None if check.probe in self._blind else self._observe_of(check.probe)
         if not hasattr(talker, "talk"):
             self._todo.put(look)
             return

@@ -131,7 +131,7 @@ class _Guest:
     :ivar holds: whether it counts against the width
     """
 
-    __slots__ = ("key", "make", "talk", "began", "waits", "end", "alarm", "holds")
+    __slots__ = ("alarm", "began", "end", "holds", "key", "make", "talk", "waits")
 
     def __init__(self, key: t.Any, make: t.Callable[[], Dialogue]) -> None:
         self.key = key

@@ -16,6 +16,7 @@ import threading
 import time
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._der import Certificate, covers, read_certificate
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream, ascii_host
@@ -59,12 +60,11 @@ def context(
     found = _CONTEXTS.get(key)
     if found is not None:
         return found
+    made = _build(verify, check_name, ca, client_cert, client_key)  # not under the lock: reading the files may hang
     with _LOCK:
-        if key not in _CONTEXTS:
-            while len(_CONTEXTS) >= _MOST_CONTEXTS:
-                del _CONTEXTS[next(iter(_CONTEXTS))]
-            _CONTEXTS[key] = _build(verify, check_name, ca, client_cert, client_key)
-        return _CONTEXTS[key]
+        while len(_CONTEXTS) >= _MOST_CONTEXTS:
+            del _CONTEXTS[next(iter(_CONTEXTS))]
+        return _CONTEXTS.setdefault(key, made)
 
 
 def _version(path: str | None) -> tuple[t.Any, ...] | None:
@@ -120,14 +120,15 @@ async def prepared(shared: dict[t.Any, t.Any], deadline: Deadline, **wanted: t.A
     """The context for these settings (see ``context``), which a run asks for once: the files may be where reading hangs.
 
     :arg shared: what all conversations of a run share
-    :raises NetError: tls, a file cannot be used; timeout
+    :raises NetError: tls, a file cannot be used
+    :raises CannotSee: reading did not end, which is not the server's fault
     """
     key = ("tls", *sorted(wanted.items()))
     made = shared.get(key)
     if made is None:
         made = shared[key] = Errand(functools.partial(context, **wanted), "tls-files")
     if not made.over.is_set() and not await done(made, deadline.end):
-        raise NetError("timeout", f"the certificates on this host could not be read within {deadline.seconds:g} s", "file")
+        raise CannotSee(f"the certificates on this host could not be read within {deadline.seconds:g} s", "timeout")
     if made.error is not None:
         shared.pop(key, None)  # another attempt looks again
     return t.cast("ssl.SSLContext", made.result())
