@@ -32,9 +32,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "dns"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "dns"))
 
-from prober import http_checks
 from dns_process import DnsLabError, program
 from health_servers import Blackbox, Dead, Nginx
+from prober import http_checks
 from turns import BenchError, Said, Side, last_json, once, turns
 
 HERE = Path(__file__).resolve().parent

@@ -119,9 +119,8 @@ def contexts(options: Options) -> None:
     def look(port: int) -> bool:
         context = ssl.create_default_context()
         context.load_verify_locations(options["ca"])
-        with socket.create_connection(("127.0.0.1", port), 5) as plain:
-            with context.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
-                return bool(secured.getpeercert())
+        with socket.create_connection(("127.0.0.1", port), 5) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
+            return bool(secured.getpeercert())
 
     pooled(look, options)
 

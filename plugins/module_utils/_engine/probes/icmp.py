@@ -16,8 +16,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import failure
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError, explain
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import resolve
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import alone
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._ping import answered, open_socket, request
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import alone
 
 _MOST = 100
 _GRANT = "add a group of this user to net.ipv4.ping_group_range (sysctl), give CAP_NET_RAW, or run with become"
