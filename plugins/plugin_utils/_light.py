@@ -44,6 +44,8 @@ _HISTORY = tuple(
 _STORE = "<store>"
 _EVERYTHING = frozenset(PROBES) | {_STORE}
 _IMPORT = re.compile(r"^[ \t]*from (" + re.escape(ROOT) + r"[\w.]+) import (\([^()]*\)|[^\n(#]+)", re.MULTILINE)
+# Comments of their own lines, which a host does not read; whose work it is and its licence stay, and so do the numbers of lines.
+_COMMENT = re.compile(r"^[ \t]*#(?! Copyright| GNU| SPDX)[^\n]*", re.MULTILINE)
 _PLUGINS = Path(__file__).resolve().parent.parent
 # Must parse on every Python, to say which one is needed. The data are on lines of their own: a traceback that quoted the call would
 # quote the options, too. Modules in the present directory must not be taken for those of Python.
@@ -158,7 +160,8 @@ class _Source(t.NamedTuple):
 @functools.cache
 def _source(name: str) -> _Source:
     text = _file(name).read_text(encoding="utf-8")
-    return _Source(_code(text) if name.startswith(ROOT + "modules.") else text, _imports(text))
+    code = _code(text) if name.startswith(ROOT + "modules.") else text
+    return _Source(_COMMENT.sub("", code), _imports(text))
 
 
 def _file(name: str) -> Path:

@@ -21,6 +21,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units imp
 _USUAL_TIME = 30.0
 _GRACE = 2.0
 _LONGEST_PAUSE = 1.0
+_BEGUN = object()
 
 Load = t.Callable[[str], t.Any]
 
@@ -35,10 +36,10 @@ class _Look(t.NamedTuple):
 class Runner:
     """Runs the checks of one list; used once.
 
-    Probes that only talk over the network do so in this thread, all at once; each other one has a thread. One that does not come back
-    in its own time is given up: its check is unknown, its thread is left behind as a daemon and another takes its place.
+    Probes whose observe() is a Talker talk in this thread, all at once. Another one that does not come back in its own time is given
+    up: its check is unknown, its thread is left behind as a daemon and another takes its place.
 
-    :arg load: gives the module of a probe by name, with observe() (a function, or a Talker of the room of probes) and maybe gather()
+    :arg load: gives the module of a probe by name, with observe() and maybe gather()
     :arg context: what the probes get; its deadline ends the run
     :arg baselines: {check key: {expression: bounds}}
     """
@@ -77,9 +78,8 @@ class Runner:
                 self._crowd.close()
 
     def _begin(self, look: _Look) -> None:
-        """Let a look be made when its turn comes; one that is not the first after a pause."""
         check = self._checks[look.place]
-        talker: t.Any = None if check.probe in self._blind else self._observe_of(check.probe)
+        talker: t.Any = None if check.probe in self._blind else self._load(check.probe).observe
         if not hasattr(talker, "talk"):
             self._todo.put(look)
             return
@@ -87,9 +87,6 @@ class Runner:
             self._crowd = talker.crowd(self._concurrency)
         view = self._context.view(look.attempt, check.wanted)
         self._crowd.add(look, functools.partial(talker.talk, check.options, view), self._pause(look))
-
-    def _observe_of(self, probe: str) -> t.Any:
-        return self._load(probe).observe
 
     def _pause(self, look: _Look) -> float:
         """Seconds before a look is made."""
@@ -122,7 +119,7 @@ class Runner:
                 return
             time.sleep(self._pause(look))
             begin = time.monotonic()
-            self._tell(look, None, begin)
+            self._tell(look, _BEGUN, begin)
             try:
                 seen = self._observe(self._checks[look.place], look.attempt)
             except Exception as exc:  # noqa: BLE001 - see _outcome
@@ -132,7 +129,7 @@ class Runner:
     def _observe(self, check: Check, attempt: int) -> t.Any:
         if check.probe in self._blind:
             return self._blind[check.probe]
-        return self._observe_of(check.probe)(check.options, self._context.view(attempt, check.wanted))
+        return self._load(check.probe).observe(check.options, self._context.view(attempt, check.wanted))
 
     def _tell(self, look: _Look, seen: t.Any, moment: float) -> None:
         self._done.put((look, seen, moment))
@@ -152,7 +149,7 @@ class Runner:
             look, seen, moment = self._done.get(timeout=max(0.0, until - now)) if self._crowd is None else self._done.get_nowait()
         except queue.Empty:
             return self._give_up(time.monotonic())
-        if seen is None:
+        if seen is _BEGUN:
             self._began.setdefault(look.place, moment)
             self._overdue[look] = moment + self._limit(look.place)
         elif self._overdue.pop(look, None) is not None:
@@ -208,11 +205,11 @@ def _outcome(probe: str, seen: t.Any, seconds: float) -> Outcome:
     """What a look brought; the fault of a probe is an unknown result that says so, never a traceback."""
     if isinstance(seen, (ProbeFailure, CannotSee)):
         return seen
-    if isinstance(seen, Exception):
-        return _fault(probe, seen)
+    if not isinstance(seen, dict):
+        return _fault(probe, seen if isinstance(seen, Exception) else TypeError(f"it saw {seen!r}"))
     if seen.get("latency_ms") is None:
         seen["latency_ms"] = round(seconds * 1000, 3)
-    return t.cast("dict[str, t.Any]", seen)
+    return seen
 
 
 def _fault(probe: str, exc: Exception) -> CannotSee:

@@ -207,3 +207,14 @@ def test_the_store_works_on_the_host_where_it_is_used(tmp_path):
         rc, out, _err = ran(made(LOAD, state_url=f"sqlite:///{place}"), tmp_path)
         assert rc == 0, out
     assert json.loads(out)["results"][0]["was"] == "ok"
+
+
+def test_what_is_left_out_of_the_text_means_nothing():
+    """Not one character of a string goes with the comments."""
+    names = _light._closure("inspect", _light._EVERYTHING)
+    for name in names:
+        whole, sent = _light._file(name).read_text(), _light._source(name).code
+        if not name.startswith(_light.ROOT + "modules."):
+            assert ast.dump(ast.parse(whole)) == ast.dump(ast.parse(sent)), name
+        assert whole.count("\n") == sent.count("\n")
+        assert "SPDX-License-Identifier" in sent
