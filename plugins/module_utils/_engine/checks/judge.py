@@ -14,7 +14,6 @@ import threading
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.matchers import Bounds, Matcher
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.paths import Path
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, ProbeFailure
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, TEXT_LIMIT, Result, new_result
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, Expectation
@@ -51,10 +50,9 @@ def judge(
     try:
         if isinstance(outcome, CannotSee):
             raise outcome
-        if any(_may_last(path, matcher) for path, matcher in check.expect + check.warn):
-            with _time_limit(max(_SHORTEST_JUDGEMENT, min(seconds, LONGEST_JUDGEMENT))):
-                _decide(check, outcome, result, baselines or {})
-        else:
+        may_last = any(matcher.kind in ("~", "!~") or path.root is None for path, matcher in check.expect + check.warn)
+        # only then: to set an alarm costs as much as all the rest
+        with _time_limit(max(_SHORTEST_JUDGEMENT, min(seconds, LONGEST_JUDGEMENT))) if may_last else contextlib.nullcontext():
             _decide(check, outcome, result, baselines or {})
     except CannotSee as exc:
         result.update(status="unknown", summary=exc.sentence, reason=exc.reason)
@@ -62,11 +60,6 @@ def judge(
         # Whatever a host made up to be looked at, it is one result and not the end of the run.
         result.update(status="unknown", summary=f"what was seen could not be judged: {type(exc).__name__}", reason="expression")
     return result
-
-
-def _may_last(path: Path, matcher: Matcher) -> bool:
-    """Whether it is a regular expression or more than a plain path; setting an alarm costs as much as all the rest of a judgement."""
-    return matcher.kind in ("~", "!~") or path.root is None
 
 
 def _blank(check: Check, attempts: int, duration_ms: float) -> Result:

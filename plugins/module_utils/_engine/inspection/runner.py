@@ -54,6 +54,7 @@ class Runner:
         self._workers = 0
         self._todo: queue.SimpleQueue[_Look | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[_Look, t.Any, float]] = queue.SimpleQueue()
+        self._probes: dict[str, t.Any] = {}
         self._overdue: dict[_Look, float] = {}
         self._began: dict[int, float] = {}
         self._blind: dict[str, CannotSee] = {}
@@ -79,7 +80,7 @@ class Runner:
 
     def _begin(self, look: _Look) -> None:
         check = self._checks[look.place]
-        talker: t.Any = None if check.probe in self._blind else self._load(check.probe).observe
+        talker: t.Any = None if check.probe in self._blind else self._probes[check.probe].observe
         if not hasattr(talker, "talk"):
             self._todo.put(look)
             return
@@ -98,7 +99,8 @@ class Runner:
         for check in self._checks:
             groups.setdefault(check.probe, []).append(check.options)
         for name, options in groups.items():
-            gather = getattr(self._load(name), "gather", None)
+            self._probes[name] = self._load(name)
+            gather = getattr(self._probes[name], "gather", None)
             if gather is None:
                 continue
             try:
@@ -120,16 +122,13 @@ class Runner:
             time.sleep(self._pause(look))
             begin = time.monotonic()
             self._tell(look, _BEGUN, begin)
+            check = self._checks[look.place]
             try:
-                seen = self._observe(self._checks[look.place], look.attempt)
+                view = self._context.view(look.attempt, check.wanted)
+                seen = self._blind.get(check.probe) or self._probes[check.probe].observe(check.options, view)
             except Exception as exc:  # noqa: BLE001 - see _outcome
                 seen = exc
             self._tell(look, seen, time.monotonic() - begin)
-
-    def _observe(self, check: Check, attempt: int) -> t.Any:
-        if check.probe in self._blind:
-            return self._blind[check.probe]
-        return self._load(check.probe).observe(check.options, self._context.view(attempt, check.wanted))
 
     def _tell(self, look: _Look, seen: t.Any, moment: float) -> None:
         self._done.put((look, seen, moment))
@@ -144,7 +143,9 @@ class Runner:
         until = min([self._context.deadline, *self._overdue.values()])
         if self._crowd is not None:
             for look, seen, begin, end in self._crowd.step(until if self._done.empty() else now):
-                self._settle(look, seen, end - begin)
+                self._began.setdefault(look.place, begin)
+                if time.monotonic() < self._context.deadline:
+                    self._settle(look, seen, end - begin)
         try:
             look, seen, moment = self._done.get(timeout=max(0.0, until - now)) if self._crowd is None else self._done.get_nowait()
         except queue.Empty:
@@ -161,7 +162,7 @@ class Runner:
         outcome = _outcome(check.probe, seen, seconds)
         left = self._context.deadline - time.monotonic()
         known = self._baselines.get(check.key)
-        foresee = getattr(self._load(check.probe), "foresee", None)
+        foresee = getattr(self._probes[check.probe], "foresee", None)
         if foresee is not None and isinstance(outcome, dict):
             foresee(outcome, known or {})
         result = judge(check, outcome, look.attempt, seconds * 1000, known, left)
@@ -194,7 +195,7 @@ class Runner:
             return self._verdicts[index]
         began = self._began.get(index)
         if began is None and self._crowd is not None:
-            began = self._crowd.begun().get(_Look(index, 1))
+            began = self._crowd.began(_Look(index, 1))
         seconds = 0.0 if began is None else time.monotonic() - began
         word = "it had not ended" if began is not None else "its turn had not come"
         outcome = CannotSee(f"{word} when the time of the whole run was over", "timeout")

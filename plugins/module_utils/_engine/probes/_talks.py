@@ -177,9 +177,10 @@ class Crowd:
         else:
             self._queue.append(guest)
 
-    def begun(self) -> dict[t.Any, float]:
-        """When those began that have not ended."""
-        return {key: guest.began for key, guest in self._here.items()}
+    def began(self, key: t.Any) -> float | None:
+        """When one began that has not ended; None where it is not here."""
+        guest = self._here.get(key)
+        return guest.began if guest else None
 
     def step(self, until: float) -> list[tuple[t.Any, t.Any, float, float]]:
         """Go on for a little, but wait no longer than up to this time.
