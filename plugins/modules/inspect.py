@@ -55,6 +55,7 @@ options:
   concurrency:
     description:
       - How many checks run at the same time.
+      - A check over the network that has waited for a quarter of a second makes room for another one, so that dead endpoints do not hold up the rest.
     type: int
     default: 64
   timeout:

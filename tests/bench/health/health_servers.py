@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import subprocess
-import typing as t
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from dns_process import Daemon, DnsLabError, program
 
@@ -63,7 +64,7 @@ class Nginx(Daemon):
         (self.dir / "nginx.conf").write_text(self._configuration(secure))
 
     @property
-    def certificate(self) -> t.Any:
+    def certificate(self) -> Path:
         return self.dir / "certificate"
 
     def _configuration(self, secure: int) -> str:
@@ -97,6 +98,13 @@ class Blackbox(Daemon):
 
     def answers(self) -> bool:
         return _listens(self.port)
+
+    def cpu(self) -> float:
+        """Seconds of CPU that it has used."""
+        if self.process is None:
+            return 0.0
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def sees(self, module: str, target: str) -> bool:
         """Whether it can do what it is measured at."""

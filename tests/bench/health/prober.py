@@ -89,7 +89,7 @@ def local(options: Options) -> None:
     """Checks of this host, 50 each of four kinds."""
     checks: t.List[Options] = []
     for number in range(options["count"] // 4):
-        checks.append({"name": f"disk {number}", "disk": {"path": "/"}, "expect": {"total": "> 0"}})
+        checks.append({"name": f"disk {number}", "disk": {"path": "/"}, "expect": {"total_bytes": "> 0"}})
         checks.append({"name": f"process {number}", "process": {"pattern": f"python.*{number % 5}|python"}, "expect": {"count": ">= 1"}})
         checks.append({"name": f"file {number}", "file": {"path": "/etc/passwd"}, "expect": {"type": "file"}})
         checks.append({"name": f"user {number}", "user": {"name": "root"}, "expect": {"uid": 0}})
@@ -119,7 +119,7 @@ def contexts(options: Options) -> None:
     def look(port: int) -> bool:
         context = ssl.create_default_context()
         context.load_verify_locations(options["ca"])
-        with socket.create_connection(("127.0.0.1", port), 5) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
+        with socket.create_connection(("127.0.0.1", port), 60) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
             return bool(secured.getpeercert())
 
     pooled(look, options)
