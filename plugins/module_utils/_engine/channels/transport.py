@@ -190,7 +190,7 @@ class Transport:
         if name.rstrip(".").lower() == "localhost":
             return [(socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET6, ("::1", port, 0, 0))]
         if _is_address(name) or not (self._gated or self._names):
-            return t.cast("list[_net.Address]", alone(_net.resolve(name, port, deadline)))
+            return _net.resolve(name, port, deadline)
         try:
             found = self._look_up(name, deadline)
         except TimeoutError as exc:

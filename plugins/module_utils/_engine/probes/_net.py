@@ -20,7 +20,7 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError, closed_by_peer, ended, explain
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import Errand, done, ready
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import Errand, alone, done, ready
 
 Address = t.Tuple[int, t.Any]
 
@@ -69,7 +69,7 @@ def ascii_host(host: str) -> str:
         raise NetError("dns", f"{host!r} is not a host name", "dns") from exc
 
 
-async def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
+async def look_up(host: str, port: int, deadline: Deadline) -> list[Address]:
     """The addresses of a host, in the order in which the system would try them.
 
     :return: [(family, socket address)]
@@ -92,6 +92,11 @@ async def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     return addresses
 
 
+def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
+    """The same for those who wait for nothing else."""
+    return t.cast("list[Address]", alone(look_up(host, port, deadline)))
+
+
 def _numeric(name: bytes) -> list[t.Any]:
     """An address that was written out needs no resolver, so it cannot hang in one."""
     if b":" not in name and not name[-1:].isdigit():
@@ -107,7 +112,7 @@ async def _ask(name: bytes, host: str, deadline: Deadline) -> list[t.Any]:
     with _LOOKUPS_LOCK:
         lookup = _LOOKUPS.get(name)
         if lookup is None:
-            lookup = _LOOKUPS[name] = Errand(functools.partial(_look_up, name), "resolve")
+            lookup = _LOOKUPS[name] = Errand(functools.partial(_ask_system, name), "resolve")
     if not await done(lookup, deadline.end):
         raise deadline.passed("dns")
     try:
@@ -117,7 +122,7 @@ async def _ask(name: bytes, host: str, deadline: Deadline) -> list[t.Any]:
         raise NetError("dns", f"{host} could not be resolved: {str(detail).lower()}", "dns") from exc
 
 
-def _look_up(name: bytes) -> list[t.Any]:
+def _ask_system(name: bytes) -> list[t.Any]:
     try:
         return socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     finally:
@@ -296,4 +301,4 @@ class Stream:
 
 async def dial(host: str, port: int, deadline: Deadline) -> Stream:
     """Resolve and connect."""
-    return Stream(await connect(await resolve(host, port, deadline), deadline), deadline)
+    return Stream(await connect(await look_up(host, port, deadline), deadline), deadline)

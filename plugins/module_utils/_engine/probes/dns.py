@@ -15,7 +15,6 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.dns import names
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import milliseconds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import resolve
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import alone
 
 
 def _complete(options: dict[str, t.Any]) -> None:
@@ -80,7 +79,7 @@ def _failed(status: str, sentence: str, nameserver: str | None = None) -> ProbeF
 
 def _by_system(name: str, kind: str, deadline: Deadline) -> dict[str, t.Any]:
     try:
-        found = alone(resolve(name, 0, deadline))
+        found = resolve(name, 0, deadline)
     except NetError as exc:
         raise _failed(_system_status(exc), exc.sentence) from exc
     version = 4 if kind == "A" else 6
@@ -139,7 +138,7 @@ def _servers(written: t.Sequence[str] | None, deadline: Deadline) -> list[server
     found, fault = [], None
     for text in written:
         try:
-            found.append(servers.parse(text, lookup=lambda host: str(alone(resolve(host, 0, deadline))[0][1][0])))
+            found.append(servers.parse(text, lookup=lambda host: str(resolve(host, 0, deadline)[0][1][0])))
         except NetError as exc:
             fault = exc
     if not found and fault is not None:

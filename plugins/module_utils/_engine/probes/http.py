@@ -17,7 +17,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _headers, _http
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import failure, milliseconds, read_json
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream, ascii_host, connect, resolve
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import Stream, ascii_host, connect, look_up
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import Talker
 
 _MOST_REDIRECTS = 5
@@ -214,7 +214,7 @@ async def _exchange(
     proxy = _http.read_url(options["proxy"]) if options["proxy"] is not None else None
     first = proxy or target
     begin = time.monotonic()
-    addresses = await resolve(first.host, first.port, deadline)
+    addresses = await look_up(first.host, first.port, deadline)
     resolved = time.monotonic()
     stream = Stream(await connect(addresses, deadline), deadline)
     try:

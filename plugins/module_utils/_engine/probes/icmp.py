@@ -17,7 +17,6 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError, explain
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import resolve
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._ping import answered, open_socket, request
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import alone
 
 _MOST = 100
 _GRANT = "add a group of this user to net.ipv4.ping_group_range (sysctl), give CAP_NET_RAW, or run with become"
@@ -59,7 +58,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """
     host, deadline = options["host"], Deadline(options["timeout"])
     try:
-        addresses = alone(resolve(host, 0, deadline))
+        addresses = resolve(host, 0, deadline)
         channel, address = _open(addresses, deadline, host)
     except NetError as exc:
         raise failure(exc, _nothing(None)) from exc

@@ -15,7 +15,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import failure, milliseconds
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError, explain
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import start_guard
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import resolve
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._net import look_up
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._search import is_found
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import Talker, ready
 
@@ -108,7 +108,7 @@ async def _exchange(options: dict[str, t.Any], deadline: Deadline) -> bytes:
 
     :raises NetError: dns, refused, unreachable or timeout
     """
-    family, address = (await resolve(options["host"], options["port"], deadline))[0]
+    family, address = (await look_up(options["host"], options["port"], deadline))[0]
     packet = _packet(options)
     with socket.socket(family, socket.SOCK_DGRAM) as channel:
         try:
