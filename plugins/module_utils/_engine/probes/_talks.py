@@ -24,6 +24,7 @@ import typing as t
 _PATIENCE = 0.25
 _MOST_WAITING = 16  # times the width
 _SPARE_FILES = 100
+_LONGEST = 3600.0
 
 # (socket or errand, whether to write, time.monotonic() at which to go on anyway)
 Wish = t.Tuple[t.Any, bool, float]
@@ -191,7 +192,7 @@ class Crowd:
         now = time.monotonic()
         wait = 0.0
         if not self._ended and not (self._queue and self._has_room()):
-            wait = max(0.0, min(until, self._alarms[0][0] if self._alarms else until) - now)
+            wait = max(0.0, min(until, self._alarms[0][0] if self._alarms else until, now + _LONGEST) - now)
         events = self._poll.poll(wait * self._units)
         now = time.monotonic()
         for file, _event in events:

@@ -205,6 +205,12 @@ def test_one_socket_is_waited_for_again_and_again(pairs, crowd_of):
     assert all_of(crowd, 1) == {"it": b"!" * 20}
 
 
+def test_a_run_without_an_end_waits_all_the_same(crowd_of):
+    crowd = crowd_of(1)
+    threading.Timer(0.05, crowd.wake).start()
+    assert crowd.step(float("inf")) == []
+
+
 def test_another_thread_wakes_it_and_may_come_too_late():
     crowd = Crowd(1)
     threading.Timer(0.05, crowd.wake).start()
