@@ -15,7 +15,7 @@ _SENSITIVE = re.compile(
     r"auth|token|(?:^|[-_.]|api|access)key(?![a-z])|secret|cookie|passw|vault|credential|signature|\bsig\b", re.IGNORECASE
 )
 # Without any of these there is no secret in a text: a quick look before the dear ones.
-_WORDS = re.compile(r"@|auth|token|key|secret|cookie|passw|vault|credential|sig|basic|bearer", re.IGNORECASE)
+_WORDS = re.compile(r"@|auth|token|key|secret|cookie|pass|login|vault|credential|sig|basic|bearer", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"://([^/?#\s:@]*):([^/?#\s@]+)@")
 _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]+)")
 # --password=x, PGPASSWORD=x, "password": "x", password=x&user=y

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, secrets_of
 
 
@@ -39,3 +40,23 @@ def test_secrets_of_commands_and_bodies():
     }
     assert {f"s3cret-{number}" for number in range(1, 12)} <= secrets_of(options)
     assert not {"joe", "psql", "fine", "echo"} & secrets_of(options)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PASS hunter22",
+        "AUTH hunter22",
+        "a1 LOGIN joe hunter22",
+        "redis://:hunter22@cache:6379",
+        "sig=hunter22",
+        "https://host/?apikey=hunter22",
+        "Basic hunter22",
+        "bearer hunter22",
+        "PGPASSWORD=hunter22",
+        "credentials: hunter22",
+    ],
+)
+def test_each_alone_is_seen(text):
+    """The quick look must not pass over what the dear one would find."""
+    assert "hunter22" in secrets_of({"send": text})
