@@ -192,7 +192,7 @@ def show(value: t.Any) -> str:
         return "not known"
     if isinstance(value, float):
         return f"{round(value, 2):g}" if abs(value) < 1e6 else f"{value:.0f}"
-    text = value if isinstance(value, str) else str(value) if type(value) is int else _to_json(value)
+    text = value if isinstance(value, str) else str(value) if value.__class__ is int else _to_json(value)
     if len(text) <= 100 and text.isprintable() and " " not in (text[:1], text[-1:]) and "  " not in text:
         return text or "empty"
     text = _CONTROL.sub("\ufffd", " ".join(text.split())).encode("utf-8", "replace").decode("utf-8")

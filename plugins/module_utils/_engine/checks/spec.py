@@ -159,7 +159,7 @@ def _expectations(check: Check, value: t.Any) -> list[Expectation]:
         raise ValueError(f"a mapping of observed keys to matchers is needed here, not {type_name(value)}")
     found = []
     for key, wanted in value.items():
-        path = _path(key) if type(key) is str else parse_path(key)
+        path = _path(key) if key.__class__ is str else parse_path(key)
         if path.root is not None and path.root not in check.spec.observes:
             raise ValueError(f'{check.probe} does not observe "{path.root}"' + nearest(path.root, check.spec.observes))
         try:

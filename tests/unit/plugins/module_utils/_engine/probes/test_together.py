@@ -159,7 +159,7 @@ def test_certificates_that_cannot_be_read_hold_nobody(serve, certificates, tmp_p
 def test_a_large_body_goes_out_and_comes_back_in_pieces(serve, size):
     def echoes(connection, server):
         data = server.request(connection)
-        _head, _, body = data.partition(b"\r\n\r\n")
+        _head, _blank, body = data.partition(b"\r\n\r\n")
         while len(body) < size:
             body += connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + body)
