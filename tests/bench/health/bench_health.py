@@ -189,7 +189,7 @@ def dead(bench: Bench) -> Said:
     """What dead endpoints cost beyond their own timeout."""
     silent = Dead()
     bench.stack.callback(silent.close)
-    more = {"dead": [silent.hole, silent.silent], "timeout": TIMEOUT}
+    more: t.Dict[str, t.Any] = {"dead": [silent.hole, silent.silent], "timeout": TIMEOUT}
     pairs = [
         (once(bench.client("dead", "one in ten is dead", 1, **more), bench.env), once(bench.client("http", "all live", 1), bench.env))
         for _round in range(bench.rounds)
