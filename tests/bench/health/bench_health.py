@@ -179,7 +179,7 @@ def tcp(bench: Bench) -> Said:
 
 
 def tls(bench: Bench) -> Said:
-    where = {"first": bench.nginx.secure, "ca": str(bench.nginx.certificate)}
+    where: t.Dict[str, t.Any] = {"first": bench.nginx.secure, "ca": str(bench.nginx.certificate)}
     sides = [bench.client("tls", "inspect", 3, **{**where, "count": SECURE})]
     sides.append(bench.client("contexts", "a context for each look", 1, **{**where, "count": 100}))
     return turns(f"tls: {SECURE} ports", sides, bench.env, bench.rounds, {"a context for each look": 25}, "probes")
