@@ -90,6 +90,7 @@ def test_killed_backups_lose_nothing(shop, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_hundreds_of_killed_backups_lose_nothing(shop, tmp_path):
     (tmp_path / "tree").mkdir()
     check_kills(shop, tmp_path / "tree", tmp_path, 400)
