@@ -18,6 +18,7 @@ import pytest
 
 TOKEN = "hook-token-0ec2s1fa5"
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+INTERPRETER = "ansible_python_interpreter='{{ ansible_playbook_python }}'"
 ON = {"ANSIBLE_CALLBACKS_ENABLED": "vigil.ops.webhook"}
 
 
@@ -204,7 +205,7 @@ def test_next_run_sends_what_an_earlier_one_could_not(run_playbook, listen, ansi
 
 def start(ansible_env, place, hosts, environment, *args):
     return subprocess.Popen(
-        [str(ansible_env.bin / "ansible-playbook"), "-i", ",".join(hosts) + ",", "-c", "local", str(place), *args],
+        [str(ansible_env.bin / "ansible-playbook"), "-i", ",".join(hosts) + ",", "-c", "local", "-e", INTERPRETER, str(place), *args],
         env={**ansible_env.env, **ON, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
