@@ -2,11 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The controller's part of dns_diff: read a file of expected records, and remember which changes were received.
-
-The host returns a change in every run until it is handed the batch that the change was in, or a later one. So a change is not lost when
-the controller dies before it has kept the result.
-"""
+"""The controller's part of dns_diff: read a file of expected records, and remember which changes were received."""
 
 from __future__ import annotations
 
@@ -21,11 +17,10 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_table import table
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import receipts
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.dns_diff import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _announce
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._receipts import Receipts, source
 
 # This class is loaded in the main process before workers are forked, so this is the place for what they share with it.
 _announce.prepare()
@@ -47,25 +42,23 @@ class ActionModule(ActionBase):
             args = validated(self._task.args, ARGUMENT_SPEC, aside=["names"])
             _check_names(args["names"])
             args["expected"] = self._expected(args["expected"])
-            history = _history_url(args["history_url"])
         except Refused as exc:
             result.update(failed=True, changed=False, msg=str(exc))
             return result
         keeps = args["against"] == "previous"
-        receipt = receipts.key(
-            str(self._task.delegate_to or task_vars.get("inventory_hostname", "localhost")), args["view"], args["state_url"]
-        )
+        key = source(self._task, task_vars, args["view"], args["state_url"])
+        receipts = Receipts(args["history_url"], key, "changes", display.warning)
         if keeps and not args["batch"]:
-            args["batch"] = _received(history, receipt)
+            args["batch"] = receipts.last()
         given = {name: value for name, value in args.items() if name not in ("history_url", "acknowledge", "show") and value is not None}
         given.update(self._paths())
         outcome = self._execute_module(module_name="vigil.ops.dns_diff", module_args=given, task_vars=task_vars)
         if "changes" in outcome:
-            outcome.update(receipt=receipt, scope=self._scope(args, task_vars))
+            outcome.update(receipt=receipts.key, scope=self._scope(args, task_vars))
             if args["show"]:
                 self._show(outcome, args)
             if outcome.get("batch") and args["acknowledge"] == "received" and not self._task.check_mode:
-                _receive(history, receipt, str(outcome["batch"]))
+                receipts.receive(str(outcome["batch"]))
         result.update(outcome)
         return result
 
@@ -137,31 +130,3 @@ def _check_names(names: t.Any) -> None:
     for number, name in enumerate(names if isinstance(names, list) else (), 1):
         if not isinstance(name, (str, int, float)) or isinstance(name, bool):
             raise Refused(f"names, item {number}: {name!r} is not a name; put quotes around a name that is a word of YAML")
-
-
-def _history_url(url: str | None) -> str:
-    url = url or os.environ.get("VIGIL_STATE_URL") or "default"
-    return default_url() if url == "default" else url
-
-
-def _received(url: str, receipt: str) -> str | None:
-    """The last batch that was received. Where that cannot be known nothing is acknowledged: changes come again, none is lost."""
-    try:
-        with open_store(url, read_only=True) as store, store.view() as unit:
-            return receipts.last(unit, receipt)
-    except StateMissing:
-        return None
-    except StateError as exc:
-        display.warning(f"Changes that were received before may be returned again: {exc}")
-        return None
-
-
-def _receive(url: str, receipt: str, batch: str) -> None:
-    try:
-        with open_store(url) as store, store.unit() as unit:
-            receipts.receive(unit, receipt, batch)
-            notices = list(store.notices)
-    except StateError as exc:
-        notices = [f"The same changes are returned again by the next run: {exc}"]
-    for notice in notices:
-        display.warning(notice)

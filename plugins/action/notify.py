@@ -19,10 +19,10 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import elsewhere, gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url, open_store
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, open_store
 from ansible_collections.vigil.ops.plugins.modules.notify import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE, REQUIRED_BY, REQUIRED_ONE_OF
 from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _outcomes, _scope
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, store_url, validated
 
 display = Display()
 
@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
         return result
 
     def _tell(self, args: dict[str, t.Any], channels: list[Channel], batch: flow.Batch, seconds: float) -> dict[str, t.Any]:
-        url = _url(args)
+        url = store_url(args["state_url"])
         try:
             if self._task.check_mode:
                 return flow.preview(url, channels, batch, time.time)
@@ -123,12 +123,6 @@ def _seconds(args: dict[str, t.Any]) -> float:
         raise Refused(f"deadline: {exc}.") from exc
 
 
-def _url(args: dict[str, t.Any]) -> str:
-    """The store of the alerts."""
-    url = str(args["state_url"] or os.environ.get("VIGIL_STATE_URL") or "default")
-    return default_url() if url == "default" else url
-
-
 def _source(scope: str | None, variables: t.Mapping[str, t.Any]) -> str | None:
     """The source of alerts of the list of checks that the task names."""
     if not scope:
@@ -164,7 +158,7 @@ def _batch(args: dict[str, t.Any], results: t.Any, host: str, source: str | None
         dns = [(host, one, service, now) for host, one in every if outcomes.is_outcome(one)]
         told = {host for host, _one, _service, _now in dns}
         checked = {str(host): _outcomes.joined(one) for host, one in results.items() if str(host) not in told}
-        events += flow.events_of_results(checked, service, now, elsewhere.failing(_url(args), checked))
+        events += flow.events_of_results(checked, service, now, elsewhere.failing(store_url(args["state_url"]), checked))
         if source:
             listed = gone.Listed(source, _scope.RUN, flow.prints_of_results(checked, service))
     return flow.Batch(events, messages, source or f"notify:{service}", dns, listed)

@@ -2,15 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The controller's part of service_guard: read the options before a host is touched, and remember which events were received.
-
-The host returns an event in every run until it is handed the batch that the event was in, or a later one. So an event is not lost when the
-controller dies before it has kept the result.
-"""
+"""The controller's part of service_guard: read the options before a host is touched, and remember which events were received."""
 
 from __future__ import annotations
 
-import os
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
@@ -20,11 +15,10 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.guard_events import text_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import receipts
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.service_guard import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _announce, _brake
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._receipts import Receipts, source
 
 # This class is loaded in the main process before workers are forked, so this is the place for what they share with it.
 _announce.prepare()
@@ -49,7 +43,6 @@ class ActionModule(ActionBase):
         try:
             args = validated(self._task.args, ARGUMENT_SPEC, aside=["checks", "guards", "depends_on"])
             guards = flow.read(args)
-            history = _history_url(args["history_url"])
         except (Refused, flow.Refusal) as exc:
             result.update(failed=True, changed=False, msg=str(exc))
             return result
@@ -57,15 +50,15 @@ class ActionModule(ActionBase):
             result.update(changed=False)
             return result
         host = str(self._task.delegate_to or task_vars.get("inventory_hostname", "localhost"))
-        receipt = receipts.key(host, _VIEW, args["state_url"])
-        args["batch"] = args["batch"] or _received(history, receipt)
+        receipts = Receipts(args["history_url"], source(self._task, task_vars, _VIEW, args["state_url"]), "events", display.warning)
+        args["batch"] = args["batch"] or receipts.last()
         outcome = self._look(args, task_vars, host)
         if "guards" in outcome:
-            outcome.update(receipt=receipt)
+            outcome.update(receipt=receipts.key)
             if args["show"]:
                 self._show(outcome, host, args)
             if outcome.get("batch") and args["acknowledge"] == "received" and not self._task.check_mode:
-                _receive(history, receipt, str(outcome["batch"]))
+                receipts.receive(str(outcome["batch"]))
         secrets = flow.secrets_of(guards)
         result.update(outcome, **{key: mask(outcome[key], secrets) for key in _TEXTS if key in outcome})
         return result
@@ -103,31 +96,3 @@ class ActionModule(ActionBase):
             text += f"  nothing more is restarted: {outcome['stopped']}\n"
         if not all(_announce.leave(line + "\n") for line in (title + text).splitlines()):
             display.display(title + text)
-
-
-def _history_url(url: str | None) -> str:
-    url = url or os.environ.get("VIGIL_STATE_URL") or "default"
-    return default_url() if url == "default" else url
-
-
-def _received(url: str, receipt: str) -> str | None:
-    """The last batch that was received. Where that cannot be known nothing is acknowledged: events come again, none is lost."""
-    try:
-        with open_store(url, read_only=True) as store, store.view() as unit:
-            return receipts.last(unit, receipt)
-    except StateMissing:
-        return None
-    except StateError as exc:
-        display.warning(f"Events that were received before may be returned again: {exc}")
-        return None
-
-
-def _receive(url: str, receipt: str, batch: str) -> None:
-    try:
-        with open_store(url) as store, store.unit() as unit:
-            receipts.receive(unit, receipt, batch)
-            notices = list(store.notices)
-    except StateError as exc:
-        notices = [f"The same events are returned again by the next run: {exc}"]
-    for notice in notices:
-        display.warning(notice)

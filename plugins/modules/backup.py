@@ -171,8 +171,10 @@ def main() -> None:
     text = result.pop("text")
     if module._diff:
         result["diff"] = {"prepared": text}
-    for problem in result["problems"]:
+    for problem in result["problems"][:10]:
         module.warn(problem)
+    if len(result["problems"]) > 10:
+        module.warn(f"{len(result['problems']) - 10} more paths could not be read, see problems in the result")
     if result["damaged"]:
         module.fail_json(msg=f"The repository is damaged: {result['damaged'][0]['message']}.", **result)
     module.exit_json(**result)

@@ -8,10 +8,12 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.urls import default_url
 
 
 class Refused(Exception):
@@ -31,6 +33,12 @@ def plain(value: t.Any) -> t.Any:
             return kind(value)
     # inline vault values of ansible-core below and from 2.19 on: text in all but type
     return str(value) if type(value).__name__ in ("AnsibleVaultEncryptedUnicode", "EncryptedString") else value
+
+
+def store_url(given: str | None) -> str:
+    """The store on the controller: of the option, else of the environment, else the default one."""
+    url = str(given or os.environ.get("VIGIL_STATE_URL") or "default")
+    return default_url() if url == "default" else url
 
 
 def validated(

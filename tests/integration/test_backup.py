@@ -69,6 +69,18 @@ def test_backup_on_change_and_back(play, tree, tmp_path):
     assert not once_more["changed"]
 
 
+def test_check_mode_names_what_retention_would_remove(play, tree):
+    options = {"paths": [str(tree)], "retention": {"last": 2}}
+    taken = []
+    for number in range(2):
+        (tree / "main.conf").write_text(f"listen {number}\n")
+        taken.append(play("backup", options)[0]["snapshot"])
+    assert play("backup", options, "--check")[0]["forgotten"] == []
+    (tree / "main.conf").write_text("listen 3\n")
+    assert play("backup", options, "--check")[0]["forgotten"] == taken[:1]
+    assert play("backup", options)[0]["forgotten"] == taken[:1]
+
+
 def test_lines_that_do_not_count(play, tree):
     options = {"paths": [str(tree)], "ignore_lines": ["^# seen at"], "mask": ["listen ([0-9]+)"]}
     play("backup", options)

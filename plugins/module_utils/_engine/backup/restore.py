@@ -96,10 +96,9 @@ class Restore:
         try:
             for entry in sorted(self._steps, key=lambda entry: _turn(entry, places)):
                 self._put(target, entry, places, readers)
-            for entry in reversed([entry for entry in self._all if entry.kind == "directory"]):
+            for entry in self._directories():
                 with target.parent(_inside(entry.path), self._loose(entry.path)) as handle:
-                    if entry.path != "/":
-                        target.finish(entry, _inside(entry.path), handle)
+                    target.finish(entry, _inside(entry.path), handle)
         except OSError as exc:
             raise refusal(exc, exc.filename if isinstance(exc.filename, str) else self._root, "restored") from exc
         finally:
@@ -127,6 +126,11 @@ class Restore:
                     readers[place.archive] = Reader(self._repository.archive(place.archive), place.archive)
                 pieces = checked(readers[place.archive].read(place), entry)
             target.put(entry, path, handle, pieces)
+
+    def _directories(self) -> list[Entry]:
+        """The directories that were put back or in which something was, the deepest first; others are left alone."""
+        touched = {place for entry in self._steps for place in (entry.path, os.path.dirname(entry.path))}
+        return [entry for entry in reversed(self._all) if entry.kind == "directory" and entry.path != "/" and entry.path in touched]
 
     def _set_aside(self, path: str, handle: int) -> None:
         """Rename what is there as Ansible names its backups."""

@@ -94,7 +94,10 @@ def backup(job: Job, now: float, check_mode: bool = False, show: bool = False) -
         for path in outcome.removed:
             differ.gone(path)
         ids = repository.ids(name) if there or not check_mode else []
-        forgotten = [each for each in ids if each not in retention.kept(ids, job.policy, now)]
+        # in check mode the snapshot that would be taken counts as well
+        after = [*ids, repository.new_id(now)] if check_mode and outcome.changed else ids
+        stay = retention.kept(after, job.policy, now)
+        forgotten = [each for each in ids if each not in stay]
         if not check_mode:
             for each in forgotten:
                 repository.forget(name, each)

@@ -24,9 +24,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks im
 Run = t.Callable[..., t.Tuple[int, str, str]]
 Results = t.List[t.Dict[str, t.Any]]
 LONGEST = 60.0  # seconds for all checks of one look
-LEAST_FREE = (
-    8 * 1024 * 1024
-)  # bytes; beside it a file system that is nearly empty of space must be 95 % full, as small ones are never roomier
+# Bytes; a file system with less must be 95 % full besides, as small ones are never roomier.
+LEAST_FREE = 8 * 1024 * 1024
 _NEARLY = 95.0
 LOOP = "restart_loop"
 _LOOP_AGE = 10.0  # seconds; what has run for longer is not in a loop at the moment

@@ -57,6 +57,14 @@ def test_in_place_only_what_differs(shop, tmp_path):
     assert plan(shop) == []
 
 
+def test_directories_in_which_nothing_is_put_back_are_left_alone(shop, tree):
+    shop.take(tree)
+    (tree / "main.conf").unlink()
+    os.utime(tree / "conf.d", (1, 1))
+    shop.back()
+    assert (tree / "main.conf").exists() and (tree / "conf.d").stat().st_mtime == 1
+
+
 def test_some_paths_alone(shop, tree, tmp_path):
     shop.take(tree)
     shop.back(tmp_path / "back", tree / "conf.d")
