@@ -168,7 +168,7 @@ class Snapshot:
         """
         entry = seen(found)
         entry.user, entry.group = self._owners.user(entry.uid), self._owners.group(entry.gid)
-        entry.xattrs = xattrs(found.path)
+        entry.xattrs = xattrs(self._selection.place(found.path))
         first = self._links.get(entry.inode) if entry.kind == "file" and entry.links > 1 else None
         if first is not None:
             entry.hardlink, entry.sha256, entry.archive, entry.size = first.path, first.sha256, first.archive, first.size
@@ -217,7 +217,7 @@ class Snapshot:
 
     def _content(self, path: str) -> Content:
         try:
-            return read(path)
+            return read(self._selection.place(path))
         except FileNotFoundError:
             raise
         except OSError as exc:
@@ -231,7 +231,7 @@ class Snapshot:
             entry.size = len(content.data)
             self._store(entry, (content.data,))
         else:
-            self._store(entry, pieces(entry.path, content))
+            self._store(entry, pieces(self._selection.place(entry.path), content))
         entry.sha256 = self._stored
         self._held()[self._stored] = self._id
         return self._stored == content.sha256

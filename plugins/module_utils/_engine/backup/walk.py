@@ -22,6 +22,7 @@ class Selection:
     :arg include: globs of which a file must fit one, where there are any
     :arg max_size: bytes; larger files are left out and said
     :arg one_file_system: other file systems that are mounted below a path are left out; their mount point is kept
+    :arg streams: path in the snapshot -> file with its content, None where there is none now and what is known of it stays
     :raises ValueError: a path is not absolute, or a pattern is none
     """
 
@@ -32,6 +33,7 @@ class Selection:
         include: t.Iterable[str] = (),
         max_size: int | None = None,
         one_file_system: bool = False,
+        streams: t.Mapping[str, str | None] | None = None,
     ) -> None:
         for path in paths:
             if not path.startswith("/"):
@@ -42,6 +44,11 @@ class Selection:
         self.include = Patterns(include)
         self.max_size = max_size
         self.one_file_system = one_file_system
+        self.streams = dict(streams or {})
+
+    def place(self, path: str) -> str:
+        """Where the content of a path lies."""
+        return self.streams.get(path) or path
 
 
 class Found(t.NamedTuple):
@@ -66,7 +73,10 @@ class Walk:
         self.unseen: list[str] = []
 
     def __iter__(self) -> t.Iterator[Found]:
-        for path in self._selection.paths:
+        for path in sorted({*self._selection.paths, *self._selection.streams}, key=order):
+            if path in self._selection.streams:
+                yield from self._stream(path)
+                continue
             try:
                 found = os.lstat(path)
             except OSError as exc:
@@ -74,6 +84,13 @@ class Walk:
                 continue
             if not (self._selection.exclude and self._selection.exclude.fits(path, os.path.basename(path), stat.S_ISDIR(found.st_mode))):
                 yield from self._visit(path, found, found.st_dev)
+
+    def _stream(self, path: str) -> t.Iterator[Found]:
+        place = self._selection.streams[path]
+        if place is None:
+            self.unseen.append(path)
+        else:
+            yield Found(path, "file", os.lstat(place))
 
     def _visit(self, path: str, found: os.stat_result, device: int) -> t.Iterator[Found]:
         """Depth first without recursion, as a path may be deeper than Python's stack."""
