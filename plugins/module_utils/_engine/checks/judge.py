@@ -22,6 +22,7 @@ LONGEST_JUDGEMENT, _SHORTEST_JUDGEMENT = 2.0, 0.05
 _MOST_ITEMS = 50
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NO_NUMBERS = (str, bool, type(None), dict, list)
+_PLAIN = (bool, int, float, type(None))
 _BULKY = ("json", "headers")
 # Observed only where there is a history.
 _FORECASTS = ("full_in_hours",)
@@ -50,9 +51,13 @@ def judge(
     try:
         if isinstance(outcome, CannotSee):
             raise outcome
-        may_last = any(matcher.kind in ("~", "!~") or path.root is None for path, matcher in check.expect + check.warn)
-        # only then: to set an alarm costs as much as all the rest
-        with _time_limit(max(_SHORTEST_JUDGEMENT, min(seconds, LONGEST_JUDGEMENT))) if may_last else contextlib.nullcontext():
+        for path, matcher in check.expect + check.warn:
+            if path.root is None or matcher.kind in ("~", "!~"):
+                # only then: to set an alarm costs as much as all the rest
+                with _time_limit(max(_SHORTEST_JUDGEMENT, min(seconds, LONGEST_JUDGEMENT))):
+                    _decide(check, outcome, result, baselines or {})
+                break
+        else:
             _decide(check, outcome, result, baselines or {})
     except CannotSee as exc:
         result.update(status="unknown", summary=exc.sentence, reason=exc.reason)
@@ -80,12 +85,17 @@ def _decide(check: Check, outcome: dict[str, t.Any] | ProbeFailure, result: Resu
     failure = outcome if isinstance(outcome, ProbeFailure) else None
     seen = dict.fromkeys(check.spec.observes)
     seen.update(outcome.observed if isinstance(outcome, ProbeFailure) else outcome)
-    values = {path.text: path.get(seen) for path, _matcher in check.expect + check.warn}
+    expectations = check.expect + check.warn
+    values = {path.text: path.get(seen) for path, _matcher in expectations}
+    dynamic = {path.text for path, matcher in expectations if matcher.dynamic}
     failed = _failed(check.expect, values, baselines)
     missed = _failed(check.warn, values, baselines)
-    result["metrics"] = _metrics(seen, values)
-    result["observed"] = dict(result["metrics"], **{key: cut(value) for key, value in values.items()})
-    blind = [] if failure else _blind(check.expect, failed) or _blind(check.warn, missed)
+    result["metrics"] = metrics = _metrics(seen, values)
+    observed: dict[str, t.Any] = dict(metrics)
+    result["observed"] = observed
+    for key, value in values.items():
+        observed[key] = value if value.__class__ in _PLAIN else cut(value)
+    blind = [] if failure or not (failed or missed) else _blind(check.expect, failed) or _blind(check.warn, missed)
     if blind:
         raise _unseen(blind)
     if failed or (failure and not _was_expected(check.expect + check.warn, failure)):
@@ -93,10 +103,10 @@ def _decide(check: Check, outcome: dict[str, t.Any] | ProbeFailure, result: Resu
         result.update(status="critical", failed=failed, reason=reason, summary=failure.sentence if failure else _sentence(failed))
     elif missed:
         result.update(status="warning", severity="warning", failed=missed, reason=_root(missed), summary=_sentence(missed))
-    elif _learning(check.expect, baselines):
+    elif dynamic and _learning(check.expect, baselines):
         raise CannotSee("history too short: " + ", ".join(_learning(check.expect, baselines)), LEARNING)
     else:
-        result.update(status="ok", summary=_all_well(check, values, baselines))
+        result.update(status="ok", summary=_all_well(check, values, baselines, dynamic))
 
 
 def _failed(expectations: list[Expectation], values: dict[str, t.Any], baselines: Baselines) -> list[dict[str, t.Any]]:
@@ -173,14 +183,13 @@ def _sentence(failed: list[dict[str, t.Any]]) -> str:
     return "; ".join(parts)
 
 
-def _all_well(check: Check, values: dict[str, t.Any], baselines: Baselines) -> str:
+def _all_well(check: Check, values: dict[str, t.Any], baselines: Baselines, dynamic: set[str]) -> str:
     parts = []
-    for path in dict.fromkeys(path.text for path, _matcher in check.expect[:3]):
-        known = _learned(baselines.get(path))
-        is_dynamic = any(matcher.dynamic and one.text == path for one, matcher in check.expect + check.warn)
-        usual = f", {_usual(known)}" if is_dynamic and known and "usual" in known else ""
+    for path in {path.text: None for path, _matcher in check.expect[:3]}:
+        known = _learned(baselines.get(path)) if path in dynamic else None
+        usual = f", {_usual(known)}" if known and "usual" in known else ""
         parts.append(f"{path} is {show(values[path])}{usual}")
-    learning = _learning(check.warn, baselines)
+    learning = _learning(check.warn, baselines) if dynamic else None
     if learning:
         parts.append("what is usual is still being learned: " + ", ".join(learning))
     return "; ".join(parts) or "seen"
@@ -190,6 +199,8 @@ def show(value: t.Any) -> str:
     """A value as it reads in a sentence, at most about 100 characters."""
     if value is None:
         return "not known"
+    if value is True or value is False:
+        return "true" if value else "false"
     if isinstance(value, float):
         return f"{round(value, 2):g}" if abs(value) < 1e6 else f"{value:.0f}"
     text = value if isinstance(value, str) else str(value) if value.__class__ is int else _to_json(value)
@@ -214,16 +225,21 @@ def cut(value: t.Any) -> t.Any:
 def _metrics(seen: dict[str, t.Any], values: dict[str, t.Any]) -> dict[str, float]:
     metrics: dict[str, float] = {}
     for key, value in seen.items():
+        kind = value.__class__
+        if kind is int or (kind not in _NO_NUMBERS and _is_number(value)):
+            metrics[key] = value
+        elif kind is dict and key not in _BULKY:
+            for name, number in value.items():
+                if _is_number(number):
+                    metrics[f"{key}.{name}"] = number
+    for key, value in values.items():
         if _is_number(value):
             metrics[key] = value
-        elif isinstance(value, dict) and key not in _BULKY:
-            metrics.update((f"{key}.{name}", number) for name, number in value.items() if _is_number(number))
-    metrics.update((key, value) for key, value in values.items() if _is_number(value))
     return metrics
 
 
 def _is_number(value: t.Any) -> bool:
-    if type(value) in _NO_NUMBERS:
+    if value.__class__ in _NO_NUMBERS:
         return False
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0
 

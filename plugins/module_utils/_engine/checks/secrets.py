@@ -24,6 +24,7 @@ _SCHEMES = re.compile(r"\b(?:basic|bearer|token)\s+(\S+)", re.IGNORECASE)
 # What protocols of lines take: AUTH secret (Redis), PASS secret (FTP, POP3), AUTH PLAIN secret (SMTP), LOGIN name secret (IMAP)
 _SPOKEN = re.compile(r"^(?:\w+ )?(?:AUTH|PASS|LOGIN)[ \t]+(?:\S+[ \t]+)?(\S+)[ \t]*\r?$", re.MULTILINE)
 _SHORTEST = 4
+_PLAIN = (int, float, bool, type(None))  # are no secrets
 
 
 def mask(value: t.Any, secrets: t.Collection[str]) -> t.Any:
@@ -62,7 +63,9 @@ def _is_sensitive(key: str) -> bool:
 def _collect(value: t.Any, telling: bool, found: set[str]) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
-            if item is not None:
+            if item.__class__ is str and not telling and not _is_sensitive(str(key)) and not _WORDS.search(item):
+                continue  # what most of them are
+            if item.__class__ not in _PLAIN:
                 _collect(item, telling or _is_sensitive(str(key)), found)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):

@@ -133,8 +133,8 @@ def _probe_of(
 
 
 def _fill(check: Check, item: dict[str, t.Any]) -> Check:
-    for key, read in _FIELDS.items():
-        value = item.get(key)
+    for key, value in item.items():
+        read = _FIELDS.get(key)
         if value is None or read is None:
             continue
         try:
@@ -142,7 +142,7 @@ def _fill(check: Check, item: dict[str, t.Any]) -> Check:
         except ValueError as exc:
             raise ValueError(f"{key}: {exc}") from exc
     if item.get("expect") is None:
-        check.expect = _expectations(check, check.spec.expect)
+        check.expect = list(_defaults(check.spec))
     else:
         check.expect += _hard_limits(check)
     return check
@@ -151,17 +151,22 @@ def _fill(check: Check, item: dict[str, t.Any]) -> Check:
 def _hard_limits(check: Check) -> list[Expectation]:
     """The probe's own limits on what is held against a baseline: what has always been bad is usual, and still bad."""
     dynamic = {path.text for path, matcher in check.expect if matcher.dynamic}
-    return [item for item in _expectations(check, check.spec.expect) if item[0].text in dynamic] if dynamic else []
+    return [item for item in _defaults(check.spec) if item[0].text in dynamic] if dynamic else []
 
 
-def _expectations(check: Check, value: t.Any) -> list[Expectation]:
+@functools.lru_cache(maxsize=None)
+def _defaults(spec: ProbeSpec) -> tuple[Expectation, ...]:
+    return tuple(_expectations(spec, spec.expect))
+
+
+def _expectations(spec: ProbeSpec, value: t.Any) -> list[Expectation]:
     if not isinstance(value, dict):
         raise ValueError(f"a mapping of observed keys to matchers is needed here, not {type_name(value)}")
     found = []
     for key, wanted in value.items():
         path = _path(key) if key.__class__ is str else parse_path(key)
-        if path.root is not None and path.root not in check.spec.observes:
-            raise ValueError(f'{check.probe} does not observe "{path.root}"' + nearest(path.root, check.spec.observes))
+        if path.root is not None and path.root not in spec.observes:
+            raise ValueError(f'{spec.name} does not observe "{path.root}"' + nearest(path.root, spec.observes))
         try:
             found.append((path, (_matcher if type(wanted) in (str, int) else parse_matcher)(wanted, path.text)))
         except ValueError as exc:
@@ -242,8 +247,8 @@ def _hysteresis(check: Check, value: t.Any) -> tuple[float, bool]:
 
 _FIELDS: dict[str, t.Callable[[Check, t.Any], t.Any] | None] = {
     "name": None,
-    "expect": _expectations,
-    "warn": _expectations,
+    "expect": lambda check, value: _expectations(check.spec, value),
+    "warn": lambda check, value: _expectations(check.spec, value),
     "severity": _one_of(SEVERITIES),
     "retries": _whole(0, _MOST_RETRIES),
     "depends_on": _parents,

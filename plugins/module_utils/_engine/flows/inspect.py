@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, Result, check_key, count, overall
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, secrets_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, parse_checks
@@ -87,12 +87,21 @@ def _hide_item(item: dict[str, t.Any], secrets: t.Collection[str]) -> dict[str, 
 def check_secrets(checks: t.Iterable[Check]) -> set[str]:
     """What must not be shown: the secrets in the options of the checks."""
     found: set[str] = set()
+    texts: set[str] = set()
+    declared: dict[ProbeSpec, list[str]] = {}
     for check in checks:
+        spec = check.spec
+        if spec not in declared:
+            declared[spec] = [name for name, option in spec.options.items() if option.secret]
         found |= secrets_of(check.options)
-        declared = {name: check.options[name] for name, option in check.spec.options.items() if option.secret}
-        if declared:
-            found |= secrets_of({"secret": declared})
-        found |= secrets_of([check.annotations, [matcher.text for _path, matcher in check.expect + check.warn]])
+        if declared[spec]:
+            found |= secrets_of({"secret": [check.options[name] for name in declared[spec]]})
+        if check.annotations:
+            found |= secrets_of(check.annotations)
+        for _path, matcher in check.expect + check.warn:
+            texts.add(matcher.text)
+    for text in texts:
+        found |= secrets_of(text)
     return found
 
 
