@@ -22,6 +22,7 @@ NAME_SERVERS = (
     (("ldns-signzone",), "ldnsutils"),
     (("openssl",), "openssl"),
 )
+REMOTES = ((("rclone",), "rclone"), (("restic",), "restic"))
 NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
     "integration": (
         (BROWSERS, "chromium"),
@@ -29,8 +30,9 @@ NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
         (("promtool",), "prometheus"),
         (("ssh",), "openssh-client"),
         *NAME_SERVERS,
+        *REMOTES,
     ),
-    "unit": ((("promtool",), "prometheus"), *NAME_SERVERS),
+    "unit": ((("promtool",), "prometheus"), *NAME_SERVERS, *REMOTES),
     "bench": (
         *NAME_SERVERS,
         (("dnsperf",), "dnsperf"),

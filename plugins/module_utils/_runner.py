@@ -25,9 +25,10 @@ _GRACE = 0.1
 _RUNNING: set[subprocess.Popen[bytes]] = set()
 
 
-def run(argv: t.Sequence[str], timeout: float = 10.0) -> tuple[int, str, str]:
+def run(argv: t.Sequence[str], timeout: float = 10.0, env: t.Mapping[str, str] | None = None) -> tuple[int, str, str]:
     """Run a program with its arguments as they are; returns its code, output and error output (bytes that are not UTF-8 are replaced).
 
+    :arg env: variables that it has besides those of this process
     :raises CommandMissing: it cannot be started
     :raises CommandTimeout: it did not end within ``timeout`` seconds; it was ended, with all that it started
     :raises CommandFlood: it wrote more than 8 MiB to one of its outputs and was ended
@@ -35,7 +36,12 @@ def run(argv: t.Sequence[str], timeout: float = 10.0) -> tuple[int, str, str]:
     try:
         # run_command belongs to AnsibleModule, which is not loaded on the host, and it has no limits
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, **env} if env else None,
         )
     except (OSError, ValueError) as exc:
         reason = os.strerror(exc.errno or 0) if isinstance(exc, OSError) else str(exc)
