@@ -97,6 +97,8 @@ class Reader:
         found = sorted(glob.glob(path))
         if not found and not glob.has_magic(path):
             raise Refused(f"checks_from: {place} includes {name}, which is not there")
+        if not found:
+            self.left_out.append(f"{place}: gossfile {name}: no file fits this pattern")
         fresh = [one for one in map(os.path.abspath, found) if one not in self._reading]
         self._reading += fresh
         return [(one, self._content(one, one)) for one in fresh]

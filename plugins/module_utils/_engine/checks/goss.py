@@ -9,25 +9,32 @@ Source: https://github.com/goss-org/goss/blob/master/docs/gossfile.md
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.goss_matchers import NoEquivalent
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.goss_regex import NoEquivalent
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.goss_resources import MAKERS, Attributes, Made
 
 RESOURCES = (
     "addr", "command", "dns", "file", "gossfile", "group", "http", "interface", "kernel-param", "matching", "mount", "package", "port",
-    "process", "service", "user",
+    "process", "registry", "service", "user",
 )  # fmt: skip
+# Only what nothing else has that uses such braces, as formats of docker do.
+_TEMPLATE = re.compile(r"\{\{(?:[^}]*[^\w}])?\.(?:Vars|Env)\b|\{\{-?\s*(?:(?:mkSlice|getEnv|readFile)\b|\")")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _LONGEST_NAME = 190
 _COMMON = ("title", "meta", "skip")
+_RETRIED = ("command", "dns", "package")
+_MOST_RETRIES = 100
 Load = t.Callable[[str, str], t.List[t.Tuple[str, t.Any]]]
 
 
 def is_goss(content: t.Any) -> bool:
     """Whether this is the content of a goss file."""
-    return isinstance(content, dict) and bool(content) and all(key in RESOURCES for key in content)
+    if not isinstance(content, dict) or "checks" in content or "vigil_checks" in content:
+        return False
+    return any(key in RESOURCES and (value is None or isinstance(value, dict)) for key, value in content.items())
 
 
 def convert(content: t.Mapping[str, t.Any], load: Load | None = None, place: str = "") -> tuple[list[dict[str, t.Any]], list[str]]:
@@ -71,6 +78,8 @@ def _resource(kind: str, key: str, attributes: t.Any, load: Load | None, place: 
         return [], [f"{label}: the file says skip"]
     if kind == "gossfile":
         return _included(label, str(attributes.get("file") or key), load, place)
+    if _TEMPLATE.search(json.dumps([key, attributes], default=str).replace('\\"', '"')):
+        return [], [f"{label}: it has a Go template; render the file first, with goss render"]
     maker, known = MAKERS.get(kind, (None, ()))
     if maker is None:
         return [], [f"{label}: there is no such probe"]
@@ -78,11 +87,15 @@ def _resource(kind: str, key: str, attributes: t.Any, load: Load | None, place: 
         made = maker(key, attributes)
     except (NoEquivalent, TypeError, ValueError) as exc:
         return [], [f"{label}: {exc}"]
-    left = [f"{label}: {name}" for name, value in attributes.items() if name not in known + _COMMON and value not in (None, "", [])]
+    tries = attributes.get("retry_count")
+    is_count = isinstance(tries, int) and not isinstance(tries, bool) and 0 < tries <= _MOST_RETRIES
+    retries = {"retries": tries} if kind in _RETRIED and is_count else {}
+    known += (*_COMMON, "retry_count") if retries else _COMMON
+    left = [f"{label}: {name}" for name, value in attributes.items() if name not in known and value not in (None, "", [], 0, False)]
     checks: list[dict[str, t.Any]] = []
     for one in [made, *made.more]:
         left += [f"{label}: {sentence}" for sentence in one.left]
-        checks += _checks(label, one, attributes)
+        checks += [dict(check, **retries) for check in _checks(label, one, attributes)]
     return _once(checks), left
 
 

@@ -14,15 +14,15 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.goss_matchers import Expectation, NoEquivalent, lines_of, value_of
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.goss_matchers import Expectation, lines_of, value_of
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.goss_regex import NoEquivalent
 
 _TYPES = {
     "file": "file", "directory": "directory", "socket": "socket", "pipe": "fifo", "character-device": "character device",
     "block-device": "block device",
 }  # fmt: skip
-# Lists that the probes sort.
-_SORTED = ("groups", "members", "rdata")
-_RECORDS = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT")
+_RECORDS = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "SSHFP", "TXT")
+_HEADER = re.compile(r"(!?)([A-Za-z0-9-]+):\s*(.+)")
 
 Attributes = t.Dict[str, t.Any]
 
@@ -38,12 +38,12 @@ class Made:
         self.more: list[Made] = []
 
     def want(self, attributes: Attributes, name: str, path: str, lines: bool = False) -> None:
-        """Turn an attribute into what must hold for a path; one that is not there, or empty, says nothing."""
+        """Turn an attribute into what must hold for a path; one that is not there, or an empty list, says nothing."""
         wanted = attributes.get(name)
-        if wanted is None or wanted in ([], ""):
+        if wanted is None or wanted == []:
             return
         try:
-            self.expect += lines_of(path, wanted) if lines else value_of(path, wanted, path in _SORTED)
+            self.expect += lines_of(path, wanted) if lines else value_of(path, wanted)
         except (NoEquivalent, TypeError, ValueError, AttributeError) as exc:
             self.left.append(f"{name}: {exc}")
 
@@ -90,15 +90,13 @@ def _dns(key: str, given: Attributes) -> Made:
     if record == "PTR" and re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*", name):
         name = ipaddress.ip_address(name).reverse_pointer
     servers = [str(given["server"])] if given.get("server") else None
-    if given.get("resolvable") is False:
+    if given.get("resolvable", given.get("resolveable")) is False:
         made = Made("dns", name=name, type=record, nameservers=servers, timeout=_time(given))
         made.expect.append(("status", "!= noerror"))
         return made
-    addresses = given.get("addrs")
-    kinds: dict[str, t.Any] = {record or "A": addresses}
-    if record is None and isinstance(addresses, list):
-        later = [one for one in addresses if isinstance(one, str) and ":" in one]
-        kinds = {"A": [one for one in addresses if one not in later], "AAAA": later}
+    if given.get("resolvable", given.get("resolveable", True)) is not True:
+        raise NoEquivalent("resolvable must be true or false")
+    kinds = {record: given.get("addrs")} if record else _families(given.get("addrs"))
     made_all = []
     for one, wanted in kinds.items():
         if wanted or wanted is None or len(kinds) == 1:
@@ -109,6 +107,22 @@ def _dns(key: str, given: Attributes) -> Made:
     first = made_all[0] if made_all else Made("dns", name=name, nameservers=servers, timeout=_time(given))
     first.more = made_all[1:]
     return first
+
+
+def _families(wanted: t.Any) -> dict[str, t.Any]:
+    """Addresses of both families, which are asked for one by one."""
+    if isinstance(wanted, dict) and len(wanted) == 1 and "and" not in wanted:
+        ((matcher, inner),) = wanted.items()
+        if isinstance(inner, list) and matcher in ("consist-of", "contain-elements"):
+            return {kind: {matcher: items} for kind, items in _families(inner).items() if items or kind == "A"}
+    if not isinstance(wanted, list):
+        if ":" in str(wanted) and isinstance(wanted, str):
+            return {"AAAA": wanted}
+        if isinstance(wanted, dict) and re.search(r"[0-9a-f]*:[0-9a-f]*:", str(wanted)):
+            raise NoEquivalent("addrs: addresses of both families in one matcher")
+        return {"A": wanted}
+    later = [one for one in wanted if isinstance(one, str) and ":" in one]
+    return {"A": [one for one in wanted if one not in later], "AAAA": later}
 
 
 def _written(record: str, wanted: t.Any) -> t.Any:
@@ -127,13 +141,17 @@ def _file(key: str, given: Attributes) -> Made:
     wanted = dict(given)
     kind = wanted.get("filetype")
     made = Made("file", path=path)
-    _exists(wanted, made, ("mode", "mode"), ("size", "size"), ("owner", "owner"), ("group", "group"), ("sha256", "sha256"))
+    if kind == "symlink" or wanted.get("linked-to"):
+        own = [name for name in ("mode", "size", "owner", "uid", "group", "gid") if wanted.pop(name, None) is not None]
+        made.left += [f"{name}: of the link itself, and links are followed here" for name in own if given.get("exists") is not False]
+    _exists(wanted, made, *((name, name) for name in ("mode", "size", "owner", "uid", "group", "gid", "sha256")))
     if given.get("exists") is False:
         return made
     if kind == "symlink":
         made.expect += [] if wanted.get("linked-to") else [("link", "exists")]
     elif isinstance(kind, str):
         made.want({"filetype": _TYPES.get(kind, kind)}, "filetype", "type")
+        made.expect.append(("link", "absent"))
     else:
         made.want(wanted, "filetype", "type")
     made.want(wanted, "linked-to", "link")
@@ -154,20 +172,32 @@ def _http(key: str, given: Attributes) -> Made:
         ("proxy", "proxy"),
     ):
         made.options.update({option: given[name]} if given.get(name) else {})
-    headers = dict(re.split(r":\s*", str(line), maxsplit=1) for line in given.get("request-headers") or () if ":" in str(line))
+    headers = {}
+    for line in _lines(given.get("request-headers")):
+        name, colon, value = line.partition(":")
+        headers.update({name.strip(): value.strip()} if colon and name.strip() else {})
+        made.left += [] if colon and name.strip() else [f"request-headers: {line!r} is not of the form Name: value"]
     if given.get("username"):
         pair = f"{given['username']}:{given.get('password') or ''}".encode()
         headers["Authorization"] = "Basic " + base64.b64encode(pair).decode()
     made.options.update({"headers": headers} if headers else {})
     made.want(given, "status", "status")
     made.want(given, "body", "body", lines=True)
-    for line in [*(given.get("headers") or ()), *(given.get("header") or ())]:
-        match = re.fullmatch(r"([A-Za-z0-9-]+):\s*(.+)", line) if isinstance(line, str) else None
-        if match:
-            made.want({"headers": [match.group(2)]}, "headers", f"headers.{match.group(1).lower()}", lines=True)
-        else:
-            made.left.append(f"headers: {line!r} is not of the form Name: value")
+    for name in ("headers", "header"):
+        if isinstance(given.get(name), dict):
+            made.left.append(f"{name}: " + ", ".join(map(str, given[name])))
+        for line in _lines(given.get(name)):
+            match = _HEADER.fullmatch(line)
+            if match:
+                made.want({name: [match.group(1) + match.group(3)]}, name, f"headers.{match.group(2).lower()}", lines=True)
+            else:
+                made.left.append(f"{name}: {line!r} is not of the form Name: value")
     return made
+
+
+def _lines(wanted: t.Any) -> list[str]:
+    """A list of texts, which may be one text."""
+    return [str(one) for one in wanted] if isinstance(wanted, list) else [] if not wanted or isinstance(wanted, dict) else [str(wanted)]
 
 
 def _mount(key: str, given: Attributes) -> Made:
@@ -185,10 +215,10 @@ def _mount(key: str, given: Attributes) -> Made:
 
 
 def _port(key: str, given: Attributes) -> Made:
-    match = re.fullmatch(r"(tcp|udp)(6?):([0-9]+)", str(given.get("port") or key))
+    match = re.fullmatch(r"(?:(tcp|udp)(6?):)?([0-9]{1,5})", str(given.get("port") or key))
     if not match:
         raise NoEquivalent(f"{given.get('port') or key} is not of the form tcp:22")
-    made = Made("port", port=int(match.group(3)), protocol=match.group(1))
+    made = Made("port", port=int(match.group(3)), protocol=match.group(1) or "tcp")
     _exists(given, made, ("ip", "addresses"), key="listening", path="listening")
     if match.group(2) and not given.get("ip"):
         made.left.append("IPv4 and IPv6 are not told apart")
@@ -222,7 +252,8 @@ def _simple(probe: str, rename: str, *wanted: tuple[str, str], key: str = "exist
 
 def _kernel(key: str, given: Attributes) -> Made:
     made = Made("kernel", name=str(given.get("name") or key))
-    made.want(given, "value", "value")
+    value = given.get("value")
+    made.want({"value": " ".join(value.split()) if isinstance(value, str) else value}, "value", "value")  # tabs, between several numbers
     return made
 
 
@@ -230,7 +261,7 @@ MAKERS: dict[str, tuple[t.Callable[[str, Attributes], Made], tuple[str, ...]]] =
     "addr": (_addr, ("address", "reachable", "timeout")),
     "command": (_command, ("exec", "exit-status", "stdout", "stderr", "timeout")),
     "dns": (_dns, ("resolve", "resolvable", "resolveable", "addrs", "server", "timeout")),
-    "file": (_file, ("path", "exists", "mode", "size", "owner", "group", "filetype", "contents", "contains", "sha256", "linked-to")),
+    "file": (_file, ("path", "exists", "mode", "size", "owner", "uid", "group", "gid", "filetype", "contents", "contains", "sha256", "linked-to")),
     "group": (_simple("group", "groupname", ("gid", "gid")), ("groupname", "exists", "gid")),
     "http": (_http, (
         "url", "status", "allow-insecure", "no-follow-redirects", "timeout", "request-headers", "headers", "header", "request-body", "body",

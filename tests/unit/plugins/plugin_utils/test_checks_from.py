@@ -57,7 +57,7 @@ def test_a_circle_of_includes_ends(reader, tmp_path):
     ("name", "content", "words"),
     [
         ("x.yml", "just text", "must hold a list of checks"),
-        ("x.yml", "{service: {}, other: 1}", "must hold a list of checks"),
+        ("x.yml", "{services: {}, other: 1}", "must hold a list of checks"),
         ("x.yml", "a: [", "cannot be read"),
         ("x.yml", "user:\n{{range .Vars.users}}\n  {{.}}: {exists: true}\n{{end}}\n", "goss render"),
         ("x.yml", "gossfile: {none.yaml: {}}", "includes none.yaml, which is not there"),

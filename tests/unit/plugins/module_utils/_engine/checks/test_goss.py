@@ -105,6 +105,68 @@ def expected(text):
     return [check.get("expect") for check in converted(text)[0].values()]
 
 
+def test_an_empty_text_asserts_and_an_empty_list_does_not():
+    """``goss add`` writes ``stderr: ""`` for a command that says nothing there."""
+    assert expected('command: {c: {exit-status: 0, stdout: [], stderr: ""}}') == [{"rc": 0, "stderr": '== ""'}]
+    assert expected('file: {/f: {exists: true, contents: "a\\nb"}}') == [{"exists": True, "content": '== "a\\nb"'}]
+
+
+def test_what_goss_add_writes_of_a_link():
+    text = "file: {/etc/mtab: {exists: true, mode: '0777', size: 19, owner: root, group: root, linked-to: ../proc/self/mounts, filetype: symlink}}"
+    checks, left = converted(text)
+    assert checks["file /etc/mtab"]["expect"] == {"exists": True, "link": '== "../proc/self/mounts"'}
+    assert [sentence.split(": ")[1] for sentence in left] == ["mode", "size", "owner", "group"]
+    assert expected("file: {/etc: {exists: true, filetype: file}}") == [{"exists": True, "type": '== "file"', "link": "absent"}]
+
+
+def test_several_values_of_a_kernel_parameter():
+    assert expected('kernel-param: {net.ipv4.tcp_rmem: {value: "4096\t131072\t6291456"}}') == [{"value": '== "4096 131072 6291456"'}]
+
+
+def test_attributes_that_are_lists_take_one_value_and_matchers_of_text():
+    assert expected("package: {p: {installed: true, versions: 2.2.15}}") == [{"installed": True, "versions": ["2.2.15"]}]
+    ((_path, text),) = expected("package: {p: {versions: {have-prefix: '2.2'}}}")[0].items()
+    assert parse_matcher(text, "versions").test(["2.2.15"]) and not parse_matcher(text, "versions").test(["12.2"])
+
+
+def test_addresses_of_both_families():
+    checks, left = converted("dns: {h: {resolvable: true, addrs: {consist-of: [127.0.0.1, '::1']}}}")
+    assert [(check["dns"]["type"], check["expect"]["rdata"]) for check in checks.values()] == [("A", ["127.0.0.1"]), ("AAAA", ["::1"])]
+    assert left == []
+    assert converted("dns: {h: {resolvable: {not: true}}}") == ({}, ["dns h: resolvable must be true or false"])
+
+
+def test_attempts():
+    checks, left = converted("command: {c: {exit-status: 0, retry_count: 2, retry_delay: 1s}, d: {exit-status: 0, retry_count: often}}")
+    assert checks["command c"]["retries"] == 2 and "retries" not in checks["command d"]
+    assert left == ["command c: retry_delay", "command d: retry_count"]
+
+
+def test_headers_that_must_not_be_there_and_headers_that_are_text():
+    text = "http: {http://h/: {status: 200, headers: ['!Server: nginx'], request-headers: 'X-A: b'}, http://i/: {request-headers: [odd]}}"
+    checks, left = converted(text)
+    assert checks["http http://h/"]["expect"] == {"status": 200, "headers.server": "!~ nginx"}
+    assert checks["http http://h/"]["http"]["headers"] == {"X-A": "b"}
+    assert left == ["http http://i/: request-headers: 'odd' is not of the form Name: value"]
+
+
+def test_templates_are_named_and_formats_of_docker_are_not():
+    text = r"""
+http: {"http://localhost:{{.Vars.port}}/": {status: 200}}
+command:
+  one: {exec: 'echo {{ getEnv "OS" }}', exit-status: 0}
+  two: {exec: 'docker inspect -f "{{range .Mounts}}{{.Source}}{{end}}{{.Config.Env}}" x', exit-status: 0}
+  three: {exec: "echo {{if (eq .Env.OS 1)}}", exit-status: 0}
+"""
+    checks, left = converted(text)
+    assert list(checks) == ["command two"]
+    assert [sentence.partition(": it has a Go template")[1] != "" for sentence in left] == [True] * 3
+
+
+def test_a_port_without_a_protocol_is_tcp():
+    assert converted("port: {22: {listening: true}}")[0]["port 22"]["port"] == {"port": 22, "protocol": "tcp"}
+
+
 def test_the_documents_of_goss():
     checks, left = converted(DOCUMENTED)
     assert checks["addr tcp://ip-address-or-domain-name:80"] == {
@@ -172,9 +234,10 @@ def test_the_documents_of_goss():
     ],
 )
 def test_matchers(wanted, good, bad):
-    (expect,) = expected(f"kernel-param: {{k: {{value: {wanted}}}}}")
-    ((_path, text),) = expect.items()
-    matcher = parse_matcher(text, "value")
+    of_list = isinstance(good[0], list)
+    (expect,) = expected(f"package: {{k: {{versions: {wanted}}}}}" if of_list else f"kernel-param: {{k: {{value: {wanted}}}}}")
+    ((path, text),) = expect.items()
+    matcher = parse_matcher(text, path)
     assert [value for value in good if not matcher.test(value)] == []
     assert [value for value in bad if matcher.test(value)] == []
 
@@ -184,7 +247,7 @@ def test_matchers(wanted, good, bad):
     [
         ("foo", "a\nxfoox\n", "a\n"),
         ("!foo", "a\n", "a foo\n"),
-        ("\\!foo", "a !foo\n", "foo\n"),
+        ("\\!foo", "a !foo\n", "fo\n"),
         ("/^[Gg]oss$/", "a\ngoss\n", "a goss\n"),
         ("!/^b/", "ab\n", "a\nb\n"),
         ("/(?i)GOSS/", "goss", "boss"),
@@ -209,9 +272,9 @@ file:
         - contain-element: {match-regexp: "[Gg]oss"}
 """
     assert expected(text) == [
-        {"exists": True, "content": 'contains "foo"'},
-        {"content": "!~ bar"},
-        {"content": "~ (?m)[Gg]oss"},
+        {"exists": True, "content": "~ (?m:^foo$)"},
+        {"content": "!~ (?m:^bar$)"},
+        {"content": "~ (?m:[Gg]oss)"},
     ]
 
 
@@ -232,7 +295,7 @@ def test_json_of_a_body():
         ("command: {c: {stdout: ['/[/']}}", "the regular expression"),
         ("dns: {d: {addrs: {consist-of: [{have-prefix: a}]}}}", "consist-of with a matcher"),
         ("addr: {'udp://h:53': {reachable: true}}", "is no tcp://host:port"),
-        ("port: {'22': {listening: true}}", "is not of the form tcp:22"),
+        ("port: {'ssh': {listening: true}}", "is not of the form tcp:22"),
         ("port: 22", "port: this is no resource of goss"),
         ("service: {s: up}", "its attributes are no mapping"),
         ("gossfile: {x.yaml: {}}", "other files are not read here"),
@@ -286,6 +349,7 @@ def test_whatever_is_written_is_converted_or_named():
 
 def test_which_files_are_of_goss():
     assert is_goss({"service": {}}) and is_goss({"kernel-param": None, "dns": {}})
+    assert is_goss({"service": {}, "x-anchors": {}, "registry": {}}) and not is_goss({"user": "bob", "port": 22})
     assert not is_goss([{"name": "a"}]) and not is_goss({"checks": []}) and not is_goss({}) and not is_goss({"service": {}, "checks": []})
 
 
