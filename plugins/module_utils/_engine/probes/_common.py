@@ -25,9 +25,9 @@ if t.TYPE_CHECKING:  # pragma: no cover
 def failure(exc: NetError, observed: dict[str, t.Any] | None = None, where: str = "") -> ProbeFailure:
     """A network error as the failure of a probe.
 
-    :arg where: put in front of the sentence
+    :arg where: put in front of the sentence, unless that names it already
     """
-    return ProbeFailure(exc.reason, f"{where}: {exc.sentence}" if where else exc.sentence, observed)
+    return ProbeFailure(exc.reason, exc.sentence if not where or where in exc.sentence else f"{where}: {exc.sentence}", observed)
 
 
 def milliseconds(begin: float, end: float | None = None) -> float:

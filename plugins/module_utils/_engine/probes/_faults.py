@@ -72,7 +72,7 @@ class NetError(Exception):
     :ivar reason: dns, refused, reset, unreachable, timeout, tls or protocol
     :ivar sentence: one sentence for people, without secrets
     :ivar phase: file (one of our own), dns, connect, tls, send, first_byte, headers, body or dialogue
-    :ivar code: OpenSSL's verify code where a certificate was refused, else 0
+    :ivar code: OpenSSL's verify code where a certificate was refused, ETIMEDOUT where a name was not resolved in time, else 0
     """
 
     def __init__(self, reason: str, sentence: str, phase: str = "", code: int = 0) -> None:

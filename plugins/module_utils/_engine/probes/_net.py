@@ -73,7 +73,7 @@ async def look_up(host: str, port: int, deadline: Deadline) -> list[Address]:
     """The addresses of a host, in the order in which the system would try them.
 
     :return: [(family, socket address)]
-    :raises NetError: dns or timeout
+    :raises NetError: dns
     """
     name = ascii_host(host).encode("ascii")
     try:
@@ -108,13 +108,12 @@ def _numeric(name: bytes) -> list[t.Any]:
 
 
 async def _ask(name: bytes, host: str, deadline: Deadline) -> list[t.Any]:
-    deadline.left("dns")
     with _LOOKUPS_LOCK:
         lookup = _LOOKUPS.get(name)
         if lookup is None:
             lookup = _LOOKUPS[name] = Errand(functools.partial(_ask_system, name), "resolve")
     if not await done(lookup, deadline.end):
-        raise deadline.passed("dns")
+        raise NetError("dns", f"{host} was not resolved within {deadline.seconds:g} s", "dns", errno.ETIMEDOUT)
     try:
         return t.cast("list[t.Any]", lookup.result())
     except (OSError, UnicodeError) as exc:

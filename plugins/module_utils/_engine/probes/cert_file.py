@@ -56,7 +56,7 @@ def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
-    :raises ProbeFailure: not_found with ``exists: false``, or tls where there is no certificate in it
+    :raises ProbeFailure: not_found with ``exists: false``, or tls where there is no certificate in it, or one that is not valid now
     :raises CannotSee: timeout, permission
     """
     path = options["path"]
@@ -71,7 +71,11 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
         certificates = read_all(data)
     except ValueError as exc:
         raise ProbeFailure("tls", f"{path}: {exc}", {"exists": True, "valid": False}) from exc
-    return _seen(certificates, time.time())
+    now = time.time()
+    seen = _seen(certificates, now)
+    if not seen["valid"]:
+        raise ProbeFailure("tls", f"{path}: {_dates(certificates, seen, now)}", seen)
+    return seen
 
 
 def read_all(data: bytes) -> list[Certificate]:
@@ -110,6 +114,15 @@ def _seen(certificates: list[Certificate], now: float) -> dict[str, t.Any]:
         "serial": f"{first.serial:x}",
         "certificates": len(certificates),
     }
+
+
+def _dates(certificates: list[Certificate], seen: dict[str, t.Any], now: float) -> str:
+    """What is wrong with the dates: of the one that ended first, or else of the one that begins last."""
+    if seen["days_left"] <= 0:
+        end = _moment(min(certificate.not_after for certificate in certificates))
+        return f"expired: the certificate of {seen['expires_first'] or 'nobody'} ended {-seen['days_left']:.1f} days ago, on {end}"
+    last = max(certificates, key=lambda certificate: certificate.not_before)
+    return f"expired: the certificate of {last.subject or 'nobody'} is not valid before {_moment(last.not_before)}"
 
 
 def _moment(epoch: float) -> str:

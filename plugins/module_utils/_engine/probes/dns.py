@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import time
 import typing as t
@@ -93,7 +94,7 @@ def _by_system(name: str, kind: str, deadline: Deadline) -> dict[str, t.Any]:
 def _system_status(exc: NetError) -> str:
     import socket
 
-    if exc.reason == "timeout":
+    if exc.code == errno.ETIMEDOUT:
         return "timeout"
     code = exc.__cause__.args[0] if isinstance(exc.__cause__, socket.gaierror) and exc.__cause__.args else None
     if code == socket.EAI_AGAIN:
@@ -143,7 +144,7 @@ def _servers(written: t.Sequence[str] | None, deadline: Deadline) -> list[server
             fault = exc
     if not found and fault is not None:
         raise _failed(
-            "timeout" if fault.reason == "timeout" else "network", f"no name server can be looked up: {fault.sentence}"
+            "timeout" if fault.code == errno.ETIMEDOUT else "network", f"no name server can be looked up: {fault.sentence}"
         ) from fault
     return found
 

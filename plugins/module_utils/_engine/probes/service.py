@@ -18,6 +18,7 @@ _PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,UnitFileState,Result,NRes
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}")
 _TIMEOUT = 15.0
 _AT_ONCE = 200
+_LOOP_RESTARTS, _LOOP_SECONDS = 3, 10.0
 _ENABLED = {"enabled": True, "enabled-runtime": True, "alias": True, "disabled": False, "masked": False, "masked-runtime": False}
 
 
@@ -37,14 +38,15 @@ SPEC = ProbeSpec(
         "sub": "such as running, exited, dead or auto-restart",
         "result": "success, or why it failed, such as exit-code, signal, oom-kill or timeout",
         "load": "loaded, not-found, masked, error or bad-setting",
-        "restarts": "how often systemd restarted it by itself",
+        "restarts": "how often systemd restarted it by itself since it was started by somebody",
+        "looping": "whether that was three times or more, and the last time was less than ten seconds ago",
         "memory_bytes": "memory of its control group; null where that is not counted",
         "main_pid": "its main process; null where there is none",
         "exit_status": "status with which its main process ended last",
         "active_seconds": "for how long it has been active; null when it is not",
     },
-    {"active": True},
-    help="Asks systemd once for all units of a run.",
+    {"active": True, "looping": False},
+    help="Asks systemd once for all units of a run. What ends again and again is active now and then, so looping is looked at, too.",
     complete=_complete,
 )
 
@@ -79,7 +81,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     if found is None:
         raise CannotSee(f"systemd said nothing about {unit}", "unseen")
     seen = _read(found)
-    if not seen["active"]:
+    if not seen["active"] or seen["looping"]:
         raise _failure(unit, seen)
     return seen
 
@@ -91,8 +93,31 @@ def _failure(unit: str, seen: dict[str, t.Any]) -> ProbeFailure:
         return ProbeFailure("masked", f"{unit} is masked", seen)
     details = [seen["sub"]] if seen["sub"] not in (None, seen["state"]) else []
     if seen["result"] not in (None, "", "success"):
-        details.append(f"result {seen['result']}" + (f", exit status {seen['exit_status']}" if seen["result"] == "exit-code" else ""))
+        details.append(f"result {seen['result']}{_ending(seen)}")
+    if seen["looping"]:
+        lastly = f", lastly {seen['active_seconds'] or 0:g} s ago" if seen["active"] else ""
+        ended = f" ({', '.join(details)})" if details and not seen["active"] else ""
+        sentence = f"{unit} ends again and again: systemd has restarted it {seen['restarts']} times{lastly}{ended}"
+        return ProbeFailure("restart_loop", sentence, seen)
+    if seen["restarts"]:
+        details.append(f"systemd has restarted it {_times(seen['restarts'])}")
     return ProbeFailure(seen["state"] or "inactive", f"{unit} is {seen['state']}" + (f" ({', '.join(details)})" if details else ""), seen)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _ending(seen: dict[str, t.Any]) -> str:
+    """With what the main process ended, where the result is not the whole story."""
+    import signal
+
+    status = seen["exit_status"]
+    if seen["result"] == "exit-code":
+        return f", exit status {status}"
+    if seen["result"] in ("signal", "core-dump") and status in {int(one) for one in signal.Signals}:
+        return f" {signal.Signals(status).name}"
+    return ""
 
 
 def _ask(units: list[str], ctx: Context) -> dict[str, dict[str, str]]:
@@ -117,22 +142,25 @@ def _block(text: str) -> dict[str, str]:
 
 
 def _read(found: dict[str, str]) -> dict[str, t.Any]:
-    state = found.get("ActiveState") or None
+    state, sub = found.get("ActiveState") or None, found.get("SubState") or None
     active = state in ("active", "reloading", "refreshing")
     since = _number(found.get("ActiveEnterTimestampMonotonic"))
+    seconds = round(time.monotonic() - since / 1e6, 1) if active and since else None
+    restarts = _number(found.get("NRestarts"))
     return {
         "active": active,
         "enabled": _ENABLED.get(found.get("UnitFileState", "")),
         "unit_file_state": found.get("UnitFileState") or None,
         "state": state,
-        "sub": found.get("SubState") or None,
+        "sub": sub,
         "result": found.get("Result") or None,
         "load": found.get("LoadState") or None,
-        "restarts": _number(found.get("NRestarts")),
+        "restarts": restarts,
+        "looping": (restarts or 0) >= _LOOP_RESTARTS and (active or sub == "auto-restart") and (seconds or 0) < _LOOP_SECONDS,
         "memory_bytes": _number(found.get("MemoryCurrent")),
         "main_pid": _number(found.get("MainPID")) or None,
         "exit_status": _number(found.get("ExecMainStatus")),
-        "active_seconds": round(time.monotonic() - since / 1e6, 1) if active and since else None,
+        "active_seconds": seconds,
     }
 
 

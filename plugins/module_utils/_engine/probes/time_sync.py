@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, ProbeFailure, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import run_program
 
 _UNSYNCHRONIZED = 0x0040  # STA_UNSYNC
@@ -22,12 +22,12 @@ SPEC = ProbeSpec(
     {},
     {
         "synchronized": "whether a time service keeps the clock",
-        "offset_ms": "how far the clock is off, as the time service knows it; null where it does not tell",
+        "offset_ms": "how far the clock is off, ahead or behind, as the time service knows it; null where it does not tell",
         "max_error_ms": "the most by which it can be off; null where the kernel does not tell",
         "source": "who was asked: kernel, chrony or timedatectl",
     },
     {"synchronized": True},
-    help="Asks the kernel. An expectation on offset_ms asks chrony too, where it runs.",
+    help="Asks the kernel. An expectation on offset_ms asks chrony too, where it runs; the check fails while chrony has no server to follow.",
 )
 
 
@@ -48,12 +48,17 @@ class _Timex(ctypes.Structure):
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
-    :raises CannotSee: neither the kernel nor timedatectl tells
+    :raises ProbeFailure: clock, chrony runs and follows nobody
+    :raises CannotSee: neither the kernel nor timedatectl tells, nor chrony where it is asked
     """
-    seen = _by_kernel() or _by_timedatectl(ctx)
-    if "offset_ms" in ctx.wanted and ctx.run is not None:
-        seen.update(_by_chrony(ctx))
-    return seen
+    offset = _by_chrony(ctx) if "offset_ms" in ctx.wanted and ctx.run is not None else None
+    try:
+        seen = _by_kernel() or _by_timedatectl(ctx)
+    except CannotSee:
+        if offset is None:
+            raise
+        seen = {"synchronized": True, "max_error_ms": None}
+    return seen if offset is None else dict(seen, offset_ms=offset, source="chrony")
 
 
 def _by_kernel() -> dict[str, t.Any] | None:
@@ -69,7 +74,7 @@ def _by_kernel() -> dict[str, t.Any] | None:
     kept = not asked.status & _UNSYNCHRONIZED and state != _CLOCK_ERROR
     return {
         "synchronized": kept,
-        "offset_ms": round(asked.offset / unit, 6) if kept else None,
+        "offset_ms": round(abs(asked.offset) / unit, 6) if kept else None,
         "max_error_ms": round(asked.maxerror / 1e3, 3) if kept else None,
         "source": "kernel",
     }
@@ -86,11 +91,17 @@ def _by_timedatectl(ctx: Context) -> dict[str, t.Any]:
     return {"synchronized": answer == "yes", "offset_ms": None, "max_error_ms": None, "source": "timedatectl"}
 
 
-def _by_chrony(ctx: Context) -> dict[str, t.Any]:
-    """The offset that chrony itself knows; the kernel sees little of it (chronyc(1), tracking)."""
+def _by_chrony(ctx: Context) -> float | None:
+    """Milliseconds that chrony itself knows; the kernel sees little of them (chronyc(1), tracking). None where it does not run."""
     try:
         rc, out, _err = run_program(ctx, ["chronyc", "-c", "tracking"], _TIMEOUT)
         fields = out.strip().split(",")
-        return {"offset_ms": round(float(fields[4]) * 1000, 6), "source": "chrony"} if rc == 0 else {}
+        offset = round(abs(float(fields[4])) * 1000, 6)
     except (CannotSee, ValueError, IndexError):
-        return {}
+        return None
+    if rc != 0:
+        return None
+    if fields[-1] == "Not synchronised":  # then the offset is 0, which means nothing
+        seen = {"synchronized": False, "offset_ms": None, "max_error_ms": None, "source": "chrony"}
+        raise ProbeFailure("clock", "chrony runs, but it has no time server that it can follow", seen)
+    return offset

@@ -137,6 +137,7 @@ class Certificates:
         self._issue("expired", good, end="20210101000000Z")
         self._issue("wrong_name", "DNS:elsewhere.example.test")
         self._issue("expired_wrong_name", "DNS:elsewhere.example.test", end="20210101000000Z")
+        self._issue("early", good, begin="20900101000000Z")
         self._issue("unknown_ca", good, issuer="other_ca")
         extension = ["-addext", f"subjectAltName={good}"]
         self._run(
@@ -161,11 +162,11 @@ class Certificates:
             context.load_verify_locations(self.ca)
         return context
 
-    def _issue(self, name: str, san: str, end: str = "21000101000000Z", issuer: str = "ca") -> None:
+    def _issue(self, name: str, san: str, end: str = "21000101000000Z", issuer: str = "ca", begin: str = "20200101000000Z") -> None:
         (self._folder / "ca.conf").write_text(_CA_CONFIG.format(issuer=issuer, san=san))
         (self._folder / "index").write_text("")
         self._run("req", *_NEW_KEY, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", "/O=Test/CN=localhost")
-        dates = ("-startdate", "20200101000000Z", "-enddate", end)
+        dates = ("-startdate", begin, "-enddate", end)
         self._run("ca", "-batch", "-notext", "-config", "ca.conf", "-rand_serial", *dates, "-in", f"{name}.csr", "-out", f"{name}.crt")
         self._join(name)
 

@@ -87,6 +87,29 @@ def test_a_resolver_that_hangs_is_not_waited_for(look, monkeypatch):
     release.set()
 
 
+@pytest.mark.parametrize(
+    ("probe", "options"),
+    [
+        ("http", {"url": "http://gone.example.test/"}),
+        ("http", {"url": "https://gone.example.test/"}),
+        ("tcp", {"host": "gone.example.test", "port": 25}),
+        ("udp", {"host": "gone.example.test", "port": 25, "send": "x"}),
+        ("tls", {"host": "gone.example.test"}),
+        ("ssh", {"host": "gone.example.test"}),
+        ("icmp", {"host": "gone.example.test"}),
+    ],
+)
+def test_a_name_that_nobody_answers_is_the_fault_of_dns(look, monkeypatch, probe, options):
+    """Not a timeout of a server that was never asked: ``expect: {refused: false}`` of udp would pass."""
+    release = threading.Event()
+    monkeypatch.setattr(_net.socket, "getaddrinfo", lambda *_args, **_kwargs: release.wait(15))
+    with pytest.raises(ProbeFailure) as caught:
+        look(probe, **options, timeout=0.2)
+    release.set()
+    assert (caught.value.reason, caught.value.sentence) == ("dns", "gone.example.test was not resolved within 0.2 s")
+    assert caught.value.observed.get("refused") is None
+
+
 @pytest.mark.parametrize("name", ["", "a..b", "x" * 300, "bad name", "\ud800", "https://a.test/"])
 def test_nonsense_names(look, name):
     with pytest.raises(ValueError, match=r"dns\.name: .* not a domain name"):

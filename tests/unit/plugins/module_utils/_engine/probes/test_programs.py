@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.judge import judge
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import read_options
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import (
     CannotSee,
@@ -18,6 +20,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
     Context,
     ProbeFailure,
 )
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import read_checks
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import command, service
 
 UNITS = {
@@ -29,6 +32,10 @@ UNITS = {
     "gone.service": "Id=gone.service\nNames=gone.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\n"
     "Result=success\nMemoryCurrent=18446744073709551615\n",
     "shut.service": "Id=shut.service\nNames=shut.service\nLoadState=masked\nActiveState=inactive\nSubState=dead\nUnitFileState=masked\n",
+    "loop.service": "Id=loop.service\nNames=loop.service\nLoadState=loaded\nActiveState=activating\nSubState=auto-restart\n"
+    "Result=signal\nNRestarts=7\nExecMainStatus=9\n",
+    "spent.service": "Id=spent.service\nNames=spent.service\nLoadState=loaded\nActiveState=failed\nSubState=failed\n"
+    "Result=exit-code\nNRestarts=5\nExecMainStatus=1\n",
     "backup.timer": "Id=backup.timer\nNames=backup.timer\nLoadState=loaded\nActiveState=active\nSubState=waiting\nUnitFileState=disabled\n",
 }
 
@@ -83,6 +90,12 @@ def test_systemd_is_asked_once_for_all_units():
         ("job", "failed", "job.service is failed (result exit-code, exit status 203)"),
         ("gone", "not_found", "systemd knows no unit gone.service"),
         ("shut", "masked", "shut.service is masked"),
+        (
+            "loop",
+            "restart_loop",
+            "loop.service ends again and again: systemd has restarted it 7 times (auto-restart, result signal SIGKILL)",
+        ),
+        ("spent", "failed", "spent.service is failed (result exit-code, exit status 1, systemd has restarted it 5 times)"),
     ],
 )
 def test_what_does_not_run_says_why(name, reason, sentence):
@@ -93,6 +106,23 @@ def test_what_does_not_run_says_why(name, reason, sentence):
     assert (caught.value.reason, caught.value.sentence) == (reason, sentence)
     assert caught.value.observed["active"] is False
     assert caught.value.observed["memory_bytes"] is None
+
+
+@pytest.mark.parametrize(("restarts", "seconds", "looping"), [(2, 1, False), (3, 1, True), (3, 11, False), (900, 0.01, True)])
+def test_what_runs_for_a_moment_after_many_restarts_is_in_a_loop(restarts, seconds, looping):
+    since = int((time.monotonic() - seconds) * 1e6)
+    block = f"Id=x.service\nLoadState=loaded\nActiveState=active\nSubState=running\nNRestarts={restarts}\nActiveEnterTimestampMonotonic={since}\n"
+    ctx = Context(run=lambda argv, timeout: (0, block, ""))
+    check = read_checks([{"name": "x", "service": {"name": "x"}}])[0]
+    try:
+        outcome = service.observe(service_options("x"), ctx)
+    except ProbeFailure as exc:
+        outcome = exc
+    result = judge(check, outcome, 1, 0.0)
+    assert result["status"] == ("critical" if looping else "ok")
+    if looping:
+        assert result["reason"] == "restart_loop"
+        assert result["summary"].startswith(f"x.service ends again and again: systemd has restarted it {restarts} times, lastly ")
 
 
 def test_without_systemd_it_is_unknown():

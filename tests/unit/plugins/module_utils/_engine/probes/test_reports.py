@@ -231,8 +231,12 @@ def test_a_chain_is_as_good_as_its_worst_part(look, certificates, tmp_path):
         with open(certificates.file(name), encoding="ascii") as source:
             parts.append(source.read())
     (tmp_path / "chain.pem").write_text("# a comment\n" + "\r\n".join(parts))
-    seen = look("cert_file", path=str(tmp_path / "chain.pem"))
+    failure = refused(look, "cert_file", path=str(tmp_path / "chain.pem"))
+    seen = failure.observed
     assert (seen["certificates"], seen["valid"], seen["days_left"] < 0) == (2, False, True)
+    assert failure.reason == "tls"
+    assert ": expired: the certificate of O=Test, CN=localhost ended " in failure.sentence
+    assert failure.sentence.endswith(" days ago, on 2021-01-01T00:00:00Z")
     assert seen["not_after"] == "2100-01-01T00:00:00Z"
 
 
@@ -250,6 +254,12 @@ def test_files_without_a_certificate(look, tmp_path, content):
     (tmp_path / "x").write_bytes(content)
     failure = refused(look, "cert_file", path=str(tmp_path / "x"))
     assert (failure.reason, failure.observed) == ("tls", {"exists": True, "valid": False})
+
+
+def test_a_certificate_of_the_future(look, certificates):
+    failure = refused(look, "cert_file", path=certificates.file("early"))
+    assert (failure.observed["valid"], failure.observed["days_left"] > 0) == (False, True)
+    assert failure.sentence.endswith(": expired: the certificate of O=Test, CN=localhost is not valid before 2090-01-01T00:00:00Z")
 
 
 def test_no_file_a_folder_a_pipe_and_a_flood(look, tmp_path):

@@ -9,7 +9,7 @@ import sys
 import threading
 
 import pytest
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, CommandMissing, Context, ProbeFailure
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _procfs, cpu, registry, time_sync
 
 
@@ -104,9 +104,30 @@ def test_chrony_is_asked_when_the_offset_matters(monkeypatch):
         return 0, answer if argv[0] == "chronyc" else "yes", ""
 
     seen = time_sync.observe({}, Context(run=run, wanted=["offset_ms"]))
-    assert seen["offset_ms"] == pytest.approx(-0.123456)
+    assert seen["offset_ms"] == pytest.approx(0.123456)  # how far, whichever way
     time_sync.observe({}, Context(run=run))
     assert asked.count("chronyc") == 1
+
+
+def test_chrony_that_follows_nobody_knows_no_offset():
+    """It says 0 then, which would pass any limit."""
+    answer = "00000000,,0,0.000000000,0.000000000,0.000000000,0.000000000,0.000,0.000,0.000,1.0,1.0,0.0,Not synchronised\n"
+    with pytest.raises(ProbeFailure, match="no time server") as caught:
+        time_sync.observe({}, Context(run=lambda argv, timeout: (0, answer, ""), wanted=["offset_ms"]))
+    assert (caught.value.reason, caught.value.observed["offset_ms"], caught.value.observed["synchronized"]) == ("clock", None, False)
+
+
+def test_chrony_tells_where_nobody_else_does(monkeypatch):
+    monkeypatch.setattr(time_sync, "_by_kernel", lambda: None)
+
+    def run(argv, timeout):
+        if argv[0] != "chronyc":
+            raise CommandMissing(argv[0])
+        return 0, "D8EF2300,time1,3,1720000000.1,300.5,0.0001,0.0002,1.5,0.01,0.02,0.03,0.001,64.2,Normal\n", ""
+
+    assert time_sync.observe({}, Context(run=run, wanted=["offset_ms"]))["offset_ms"] == 300500
+    with pytest.raises(CannotSee, match="timedatectl"):
+        time_sync.observe({}, Context(run=run))
 
 
 def test_own_processor_time_is_seen():
