@@ -40,11 +40,17 @@ class Selection:
                 raise ValueError(f"the path {shown(path)!r} is not absolute")
         roots = sorted({os.path.normpath(path).replace("//", "/") for path in paths}, key=order)
         self.paths = [path for path in roots if not any(_below(path, other) for other in roots)]
+        exclude, include = list(exclude), list(include)
         self.exclude = Patterns(exclude)
         self.include = Patterns(include)
         self.max_size = max_size
         self.one_file_system = one_file_system
         self.streams = dict(streams or {})
+        self._patterns = {"exclude": exclude, "include": include}
+
+    def described(self) -> dict[str, t.Any]:
+        """What was asked for, for a record: whoever deletes what a snapshot does not hold must know what was left out of it."""
+        return {"paths": self.paths, **self._patterns, "max_size": self.max_size, "one_file_system": self.one_file_system}
 
     def place(self, path: str) -> str:
         """Where the content of a path lies."""
@@ -107,25 +113,31 @@ class Walk:
 
     def _inside(self, path: str) -> list[tuple[str, os.stat_result]]:
         selection, found = self._selection, []
+        picky = selection.exclude or selection.include or selection.max_size is not None
         try:
             with os.scandir(path) as entries:
                 for item in entries:
-                    directory = item.is_dir(follow_symlinks=False)
-                    if selection.exclude and selection.exclude.fits(item.path, item.name, directory):
-                        continue
-                    if selection.include and not directory and not selection.include.fits(item.path, item.name, False):
-                        continue
                     try:
                         status = item.stat(follow_symlinks=False)
                     except FileNotFoundError:  # it went meanwhile
                         continue
-                    if selection.max_size is not None and stat.S_ISREG(status.st_mode) and status.st_size > selection.max_size:
-                        self.left_out.append(item.path)
-                        continue
-                    found.append((item.path, status))
+                    if not picky or self._wanted(item.path, item.name, status):
+                        found.append((item.path, status))
         except OSError as exc:
             self._problem(path, exc)
-        return sorted(found, key=lambda pair: os.fsencode(pair[0]))
+        found.sort(key=_by_name)
+        return found
+
+    def _wanted(self, path: str, name: str, status: os.stat_result) -> bool:
+        selection, directory = self._selection, stat.S_ISDIR(status.st_mode)
+        if selection.exclude and selection.exclude.fits(path, name, directory):
+            return False
+        if selection.include and not directory and not selection.include.fits(path, name, False):
+            return False
+        if selection.max_size is not None and stat.S_ISREG(status.st_mode) and status.st_size > selection.max_size:
+            self.left_out.append(path)
+            return False
+        return True
 
     def _problem(self, path: str, exc: OSError | None) -> None:
         if isinstance(exc, FileNotFoundError):
@@ -158,6 +170,10 @@ def seen(found: Found) -> Entry:
     elif kind in ("character_device", "block_device"):
         entry.device = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
     return entry
+
+
+def _by_name(pair: tuple[str, os.stat_result]) -> bytes:
+    return os.fsencode(pair[0])
 
 
 def _below(path: str, other: str) -> bool:
