@@ -59,6 +59,7 @@ class ActionModule(ActionBase):
         if store:
             args["baselines"] = flow.learned_baselines(store, host, checks, args["baselines"])
             args["held"] = dict(args["held"], **flow.broken_limits(store, host, checks))
+            args["last_look"] = flow.last_look(store, host, checks, args["last_look"])
         outcome = self._look(args, task_vars, store, host, checks)
         result.update(flow.hide(outcome, flow.check_secrets(checks)))
         return result

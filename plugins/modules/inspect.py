@@ -92,6 +92,11 @@ options:
         They come from O(history_url) or O(state_url) by themselves.
     type: dict
     default: {}
+  last_look:
+    description:
+      - What the probes left in the last run, RV(last_look), so that rates are taken over the time since then and nothing is waited for.
+      - It comes from O(history_url) or O(state_url) by itself.
+    type: dict
 notes:
   - The engine needs Python 3.8 or newer on the host. Probes read C(/proc), so they need no psutil. Expressions beyond plain dotted paths need the
     Python library jmespath there, and DNS record types other than A and AAAA need dnspython; without them such a check is C(unknown) and says so.
@@ -198,6 +203,11 @@ status:
   returned: when the checks were valid
   type: str
   sample: warning
+last_look:
+  description: What probes left for the next run, such as counters; it is kept where there is an O(history_url), and only returned without.
+  returned: when O(last_look) is given
+  type: dict
+  sample: {}
 left_out:
   description: What of goss files in O(checks_from) has no equivalent here, in sentences.
   returned: when there is any
@@ -244,6 +254,7 @@ ARGUMENT_SPEC = {
     "history_url": {"type": "str"},
     "baselines": {"type": "dict", "default": {}},
     "held": {"type": "dict", "default": {}},
+    "last_look": {"type": "dict"},
 }
 
 
@@ -255,11 +266,13 @@ def run(module: Module) -> None:
     except SpecError as exc:
         module.fail_json(msg=str(exc))
     store = open_state(module, params["state_url"])
-    baselines, held = dict(params["baselines"]), dict(params["held"])
+    baselines, held, last = dict(params["baselines"]), dict(params["held"]), params["last_look"]
     if store:
         baselines = flow.learned_baselines(store, HOST, checks, baselines)
         held.update(flow.broken_limits(store, HOST, checks))
-    outcome = flow.inspect(checks, run_program, module.check_mode, params["concurrency"], timeout, baselines, held)
+        last = flow.last_look(store, HOST, checks, last)
+    outcome = flow.inspect(checks, run_program, module.check_mode, params["concurrency"], timeout, baselines, held, last)
+    left = {} if params["last_look"] is None else {"last_look": outcome["last_look"]}
     if store:
         try:
             outcome["results"] = flow.keep(store, HOST, outcome, time.time(), checks, dry=module.check_mode)
@@ -268,7 +281,7 @@ def run(module: Module) -> None:
     failure = flow.fails(outcome, params["fail_on"])
     if failure:
         outcome.update(failed=True, msg=failure)
-    finish(module, dict(outcome, changed=False), flow.check_secrets(checks))
+    finish(module, dict(outcome, changed=False, **left), flow.check_secrets(checks))
 
 
 def main() -> None:

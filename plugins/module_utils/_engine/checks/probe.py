@@ -116,7 +116,10 @@ class Context:
     :ivar deadline: time.monotonic() at which the whole run ends
     :ivar shared: one dict for the whole run, where gather() leaves what it found for observe()
     :ivar attempt: 1 for the first look, then counted up by retries
-    :ivar wanted: the top-level observed keys that expect or warn of this check name (what is dear is read only on demand)
+    :ivar wanted: the top-level observed keys that expect or warn of this check name (what is dear is read only on demand); for gather()
+        those of all checks of the probe
+    :ivar past: what the probes left in the last run for this one, by their names, as JSON; whoever kept it may have damaged it
+    :ivar left: where they leave it for the next one; None where nothing is kept
     """
 
     def __init__(
@@ -127,6 +130,8 @@ class Context:
         shared: dict[str, t.Any] | None = None,
         attempt: int = 1,
         wanted: t.Iterable[str] = (),
+        past: t.Mapping[str, t.Any] | None = None,
+        left: dict[str, t.Any] | None = None,
     ) -> None:
         self.run = run
         self.check_mode = check_mode
@@ -134,7 +139,9 @@ class Context:
         self.shared: dict[str, t.Any] = {} if shared is None else shared
         self.attempt = attempt
         self.wanted = frozenset(wanted)
+        self.past: t.Mapping[str, t.Any] = {} if past is None else past
+        self.left = left
 
     def view(self, attempt: int, wanted: t.Iterable[str]) -> Context:
-        """The same run as one attempt of one check sees it; ``shared`` stays one object."""
-        return Context(self.run, self.check_mode, self.deadline, self.shared, attempt, wanted)
+        """The same run as one attempt of one check sees it; ``shared`` and ``left`` stay one object."""
+        return Context(self.run, self.check_mode, self.deadline, self.shared, attempt, wanted, self.past, self.left)

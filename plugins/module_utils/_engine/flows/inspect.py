@@ -17,6 +17,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.runner import Runner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import coverage, score
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors import StateError
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.judge import Baselines
@@ -41,6 +42,7 @@ def inspect(
     timeout: float = 60.0,
     baselines: t.Mapping[str, Baselines] | None = None,
     held: t.Mapping[str, t.Any] | None = None,
+    last_look: t.Mapping[str, t.Any] | None = None,
 ) -> dict[str, t.Any]:
     """Run the checks and judge them.
 
@@ -48,18 +50,23 @@ def inspect(
     :arg timeout: seconds for everything together; what has not ended by then is unknown
     :arg baselines: {check key: {expression: {low, high, n}}}
     :arg held: {check key: {expect, warn: [expressions]}}, the limits that were broken in the last run and hold again only by a margin
-    :return: {results, summary, score, coverage, status, root_causes}; no secret of the checks is in it
+    :arg last_look: {probe: what it left in the last run}, from which rates are computed without waiting; None where nothing is kept
+    :return: {results, summary, score, coverage, status, root_causes}; no secret of the checks is in it; with ``last_look``, also what is to
+        be given for it next time
     """
     if held:
         from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.hysteresis import tighten
 
         tighten(checks, held)
-    context = Context(run, check_mode, time.monotonic() + timeout)
+    left: dict[str, t.Any] | None = None if last_look is None else {}
+    context = Context(run, check_mode, time.monotonic() + timeout, past=last_look, left=left)
     results = Runner(checks, registry.load, context, concurrency, baselines or {}).run()
     causes = trace_causes(checks, results)
     summary = count(results)
     numbers = {"score": score(results), "coverage": coverage(results)}
     outcome = {"results": results, "summary": summary, **numbers, "status": overall(summary), "root_causes": causes}
+    if left is not None:
+        outcome["last_look"] = dict(left)
     return hide(outcome, check_secrets(checks))
 
 
@@ -129,18 +136,41 @@ def broken_limits(store: Store, host: str, checks: t.Iterable[Check]) -> dict[st
     return {key: known[key]["failed"] for key in wanted & set(known) if isinstance(known[key], dict) and known[key].get("failed")}
 
 
+def last_look(store: Store, host: str, checks: t.Iterable[Check], given: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
+    """What the probes of the checks left in the last run, as ``inspect`` takes it.
+
+    :arg given: what holds where nothing is kept yet
+    """
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state import last_looks
+
+    wanted = {check.probe for check in checks} & set(registry.REMEMBERING)
+    try:
+        with store.view() as unit:
+            return dict(given or {}, **last_looks.recall(unit, host, sorted(wanted)))
+    except StateError:
+        return dict(given or {})  # rates can be had without; that the store fails is said when the results are kept
+
+
 def keep(store: Store, host: str, outcome: dict[str, t.Any], now: float, checks: t.Iterable[Check], dry: bool = False) -> list[Result]:
-    """Store what was seen and return the results with ``since``, ``was`` and what stands by the history; ``dry`` stores nothing."""
+    """Store what was seen and return the results with ``since``, ``was`` and what stands by the history; ``dry`` stores nothing.
+
+    What probes left for the next run is taken out of the outcome.
+    """
     from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.confirm import settle
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state import last_looks
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results as history
 
     known = {check.key: check for check in checks}
+    found = outcome.pop("last_look", None)
+    left = {probe: found[probe] for probe in registry.REMEMBERING if probe in found} if isinstance(found, dict) else {}
 
     def follow(result: Result, memory: t.Any) -> t.Any:
         check = known.get(check_key(str(result["name"]), result.get("labels")))
         return settle(check, result, memory if isinstance(memory, dict) else None) if check else None
 
     with store.view() if dry else store.unit() as unit:
+        if not dry:
+            last_looks.remember(unit, host, left)
         return history.record(unit, host, outcome, now, follow, dry)
 
 

@@ -95,16 +95,16 @@ class Runner:
 
     def _gather(self) -> None:
         """What is asked once for all checks of a probe, before any thread runs (probes fork here)."""
-        groups: dict[str, list[dict[str, t.Any]]] = {}
+        groups: dict[str, list[Check]] = {}
         for check in self._checks:
-            groups.setdefault(check.probe, []).append(check.options)
-        for name, options in groups.items():
+            groups.setdefault(check.probe, []).append(check)
+        for name, checks in groups.items():
             self._probes[name] = self._load(name)
             gather = getattr(self._probes[name], "gather", None)
             if gather is None:
                 continue
             try:
-                gather(options, self._context)
+                gather([check.options for check in checks], self._context.view(1, {key for check in checks for key in check.wanted}))
             except CannotSee as exc:
                 self._blind[name] = exc
             except Exception as exc:  # noqa: BLE001 - a fault of one probe must not take the others along

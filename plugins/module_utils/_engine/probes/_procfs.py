@@ -12,17 +12,22 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee
 
 PROC = "/proc"
+_COUNTS = ("ctxt", "intr", "processes")
 
 
 class CpuTimes(t.NamedTuple):
-    """Seconds since start-up, over all cores; how often they turned to another thread (None: not told)."""
+    """Seconds since start-up, over all cores.
+
+    :ivar counts: how often they turned to another thread, how many interrupts came, how many processes and threads were begun; empty
+        where that is not told
+    """
 
     total: float
     idle: float
     iowait: float
     steal: float
     cores: int
-    switches: int | None = None
+    counts: tuple[int, ...] = ()
 
 
 class Process(t.NamedTuple):
@@ -30,7 +35,7 @@ class Process(t.NamedTuple):
 
     :ivar command: the command line joined by spaces; a kernel thread's name in brackets
     :ivar program: the file name of what was started; :ivar name: the kernel's name, at most 15 characters
-    :ivar cpu_seconds: used since it started; :ivar age: seconds since then
+    :ivar cpu_seconds: used since it started; :ivar age: seconds since then; :ivar began: a time that no other process of its number has
     """
 
     pid: int
@@ -44,6 +49,8 @@ class Process(t.NamedTuple):
     rss: int
     cpu_seconds: float
     age: float
+    threads: int = 1
+    began: float = 0.0
 
 
 def has_proc() -> bool:
@@ -77,8 +84,9 @@ def read_cpu() -> CpuTimes:
     lines = _read(f"{PROC}/stat").splitlines()
     ticks = [int(number) / _TICKS for number in lines[0].split()[1:9]] + [0.0] * 8
     cores = sum(line.startswith("cpu") for line in lines) - 1
-    switches = next((int(line[5:]) for line in lines if line.startswith("ctxt ")), None)
-    return CpuTimes(sum(ticks[:8]), ticks[3], ticks[4], ticks[7], max(1, cores), switches)
+    told = {words[0]: int(words[1]) for words in (line.split(None, 2) for line in lines) if len(words) > 1 and words[0] in _COUNTS}
+    counts = tuple(told[name] for name in _COUNTS) if len(told) == len(_COUNTS) else ()
+    return CpuTimes(sum(ticks[:8]), ticks[3], ticks[4], ticks[7], max(1, cores), counts)
 
 
 def read_memory() -> dict[str, int]:
@@ -160,6 +168,8 @@ def _read_process(pid: int, uptime: float) -> Process | None:
         int(fields[21]) * _PAGE,
         (int(fields[11]) + int(fields[12])) / _TICKS,
         max(0.0, uptime - int(fields[19]) / _TICKS),
+        int(fields[17]),
+        int(fields[19]) / _TICKS,
     )
 
 
@@ -185,6 +195,7 @@ def _by_library() -> list[Process]:
                 seen["memory_info"].rss if seen["memory_info"] else 0,
                 times.user + times.system if times else 0.0,
                 max(0.0, now - (seen["create_time"] or now)),
+                began=seen["create_time"] or 0.0,
             )
         )
     return found

@@ -11,11 +11,13 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeFailure, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _procfs
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import growth, start
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import Meter, counters, growth, start, went_on
 
 SYS = "/sys/block"
+CLASS = "/sys/class/block"
 # columns of /proc/diskstats behind the name (Documentation/admin-guide/iostats.rst of Linux)
 _READS, _SECTORS_READ, _MS_READ, _WRITES, _SECTORS_WRITTEN, _MS_WRITTEN, _MS_BUSY = 0, 2, 3, 4, 6, 7, 9
+_COUNTED = (_READS, _SECTORS_READ, _MS_READ, _WRITES, _SECTORS_WRITTEN, _MS_WRITTEN, _MS_BUSY)  # others, as those in flight, go down, too
 _SECTOR = 512  # whatever the disk says of itself
 _COLUMNS = 11
 
@@ -29,15 +31,18 @@ SPEC = ProbeSpec(
         "reads_per_second": "reads that ended, a second",
         "writes_per_second": "writes that ended, a second",
         "await_ms": "milliseconds that a read or a write took on average, waiting included; null where there was none",
+        "seconds": "over how many seconds this was measured",
     },
     {"busy_percent": "< 95"},
-    help="Measured like cpu. A counter that was set back meanwhile gives null.",
+    help="Measured since the last run, see [Rates](#rates). A counter that was set back meanwhile gives null.",
 )
+
+_Disks = t.Dict[str, t.List[int]]
 
 
 def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
     """Take the first look."""
-    start(ctx, SPEC.name, read_disks)
+    _meter(ctx)
 
 
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
@@ -46,20 +51,52 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     :raises ProbeFailure: not_found
     :raises CannotSee: this is no Linux
     """
-    first, second, seconds = start(ctx, SPEC.name, read_disks).interval(ctx.attempt)
-    if not second:
+    meter = _meter(ctx)
+    if not meter.first:
         raise CannotSee(f"disks cannot be seen: there is no {_procfs.PROC}/diskstats, or it names none", "unsupported")
     wanted = options["device"]
-    if wanted is not None:
-        name = os.path.basename(os.path.realpath(wanted if wanted.startswith("/") else f"/dev/{wanted}"))
-        if name not in second:
-            raise ProbeFailure("not_found", f"there is no block device {wanted}, only {', '.join(whole_disks(second)[:20])}")
-        names = [name]
-    else:
-        names = whole_disks(second)
-    names = [name for name in names if name in first]
-    gained = {name: [growth(one, two, seconds) for one, two in zip(first[name], second[name])] for name in names}
-    return _seen(list(gained.values()))
+
+    def names(disks: _Disks) -> list[str]:
+        return whole_disks(disks) if wanted is None else [_name(wanted)]
+
+    def fits(last: _Disks, now: _Disks) -> bool:
+        return all(name in last and name in now and _went_on(last[name], now[name]) for name in names(now))
+
+    first, second, seconds = meter.interval(ctx.attempt, fits)
+    if wanted is not None and _name(wanted) not in second:
+        raise ProbeFailure("not_found", f"there is no block device {wanted}, only {', '.join(whole_disks(second)[:20])}")
+    both = [(first[name], second[name]) for name in names(second) if name in first and name in second]
+    gained = [[growth(one, two, seconds) for one, two in zip(*looks)] for looks in both]
+    return dict(_seen(gained), seconds=round(seconds, 3))
+
+
+def _went_on(first: list[int], second: list[int]) -> bool:
+    return went_on([first[column] for column in _COUNTED], [second[column] for column in _COUNTED])
+
+
+def _name(device: str) -> str:
+    return os.path.basename(os.path.realpath(device if device.startswith("/") else f"/dev/{device}"))
+
+
+def _meter(ctx: Context) -> Meter[_Disks]:
+    return start(ctx, SPEC.name, read_disks, _dump, _load)
+
+
+def _dump(disks: _Disks) -> dict[str, t.Any]:
+    return {name: [_identity(name), *found[:_COLUMNS]] for name, found in disks.items()}
+
+
+def _load(value: t.Any, moment: float) -> _Disks:
+    """Without the devices that are other ones now."""
+    return {name: counters(found[1:], _COLUMNS) for name, found in value.items() if found[0] == _identity(name)}
+
+
+def _identity(name: str) -> int:
+    """A number that the kernel gives to no other device until it is started anew; 0 where it gives none."""
+    try:
+        return os.stat(f"{CLASS}/{name.replace('/', '!')}").st_ino
+    except (OSError, ValueError):
+        return 0
 
 
 def _seen(disks: list[list[float | None]]) -> dict[str, t.Any]:
@@ -88,9 +125,9 @@ def whole_disks(names: t.Iterable[str]) -> list[str]:
     return found or sorted(name for name in names if not name.startswith(("loop", "ram", "zram", "dm-", "md", "sr")))
 
 
-def read_disks() -> dict[str, list[int]]:
+def read_disks() -> _Disks:
     """Counters of each block device; none where there is no Linux."""
-    found: dict[str, list[int]] = {}
+    found: _Disks = {}
     try:
         with open(f"{_procfs.PROC}/diskstats", encoding="ascii", errors="replace") as source:
             lines = source.read().splitlines()
@@ -98,7 +135,7 @@ def read_disks() -> dict[str, list[int]]:
         return found
     for line in lines:
         words = line.split()
-        counters = [int(word) for word in words[3:] if word.isdigit()]
-        if len(counters) >= _COLUMNS:
-            found[words[2]] = counters
+        numbers = [int(word) for word in words[3:] if word.isdigit()]
+        if len(numbers) >= _COLUMNS:
+            found[words[2]] = numbers
     return found

@@ -6,19 +6,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _procfs
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import found_in, start_guard
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import SAMPLE, clock, last_look, leave
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._procfs import Process, read_processes
 
 _FRESH = 0.5
 _SEARCH_SECONDS = 5.0
 _MOST_PIDS = 20
+_MOST_LEFT = 2000
 _NAME_LIMIT = 15
+# The start of a process and the clock of the system are counted in steps.
+_STEP = 0.05
 
 SPEC = ProbeSpec(
     "process",
@@ -30,51 +36,109 @@ SPEC = ProbeSpec(
     {
         "count": "how many processes match; zombies are not counted",
         "rss_bytes": "memory that they hold, together",
-        "cpu_percent": "processor time over their lives in percent of one core, together",
+        "cpu_percent": "processor time that they take, in percent of one core, together; measured since the last run, see [Rates](#rates), or where an "
+        "expectation names it, else null",
+        "fds": "files and sockets that they have open, together; counted when an expectation names it or fds_percent",
+        "fds_percent": "of these in percent of its limit, of the one that is nearest to it; looked for like fds",
         "oldest_seconds": "age of the oldest; null where there is none",
+        "youngest_seconds": "age of the youngest; null where there is none",
         "pids": "up to twenty process ids, oldest process first",
+        "seconds": "over how many seconds cpu_percent was measured; null where it was not",
     },
     {"count": ">= 1"},
     one_of=(("pattern", "name", "user"),),
     help="Processes that fulfil all that is given. The inspection itself never counts.",
 )
 
+# What processes took so far, by number and begin.
+_Taken = t.Dict[t.Tuple[int, float], float]
 
-class _Scan:
-    """One reading of all processes, shared by the checks of a run."""
+
+class Reading(t.NamedTuple):
+    """All processes but this inspection, and when reading them was begun (boot-time clock)."""
+
+    processes: list[Process]
+    moment: float
+
+
+class Scan:
+    """Readings of all processes, shared by the checks of a run: one, unless a check needs to see what they take just now."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.moment = 0.0
-        self.found: list[Process] = []
+        self.every: list[Process] = []
+        self._last: Reading | None = None
+        self._before: Reading | None = None
 
-    def processes(self, first: bool) -> list[Process]:
-        """All processes; those of the first reading of the run, or on a later attempt fresh ones."""
+    def reading(self, first: bool) -> Reading:
+        """The first one of the run, or on a later attempt a fresh one."""
         with self.lock:
-            if not self.found or not (first or time.monotonic() - self.moment < _FRESH):
-                self.found = _without_us(read_processes())
-                self.moment = time.monotonic()
-            return self.found
+            if self._last is None or not (first or clock() - self._last.moment < _FRESH):
+                self._read()
+            return t.cast("Reading", self._last)
+
+    def pair(self, first: bool) -> tuple[Reading, Reading]:
+        """Two, a quarter of a second apart at least; it waits for what is missing of that."""
+        with self.lock:
+            if self._last is None:
+                self._read()
+            last = t.cast("Reading", self._last)
+            if self._before is None or not (first or clock() - last.moment < _FRESH):
+                time.sleep(max(0.0, last.moment + SAMPLE - clock()))
+                self._read()
+            return t.cast("Reading", self._before), t.cast("Reading", self._last)
+
+    def _read(self) -> None:
+        moment = clock()
+        self.every = read_processes()
+        self._before, self._last = self._last, Reading(_without_us(self.every), moment)
 
 
 def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
-    """Make room for the reading, which is done by the first who needs it, and fork before threads are started."""
+    """Fork before threads are started, and make room for the reading; it is done by the first who needs it, or now if there must be two."""
     if any(options["pattern"] is not None for options in all_options):
         start_guard()
-    ctx.shared[SPEC.name] = _Scan()
+    scan = ctx.shared[SPEC.name] = Scan()
+    if "cpu_percent" in ctx.wanted:
+        scan.reading(True)
 
 
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
-    :raises CannotSee: processes cannot be seen, there is no such user, or the pattern takes too long
+    :raises CannotSee: processes or their open files cannot be seen, there is no such user, or the pattern takes too long
     """
-    scan = ctx.shared.get(SPEC.name) or ctx.shared.setdefault(SPEC.name, _Scan())
+    scan = ctx.shared.get(SPEC.name) or ctx.shared.setdefault(SPEC.name, Scan())
     uid = _uid(options["user"]) if options["user"] is not None else None
+    reading = scan.reading(ctx.attempt == 1)
+    found = _matching(reading.processes, options, uid)
+    last = last_look(ctx, SPEC.name, reading.moment) if ctx.attempt == 1 else None
+    taken, seconds = (None, None) if last is None else (_taken(_load(last[0]), found, last[1]), last[1])
+    if ctx.attempt == 1:
+        _leave(ctx, scan, found, reading.moment)
+    if taken is None and "cpu_percent" in ctx.wanted:
+        before, reading = scan.pair(ctx.attempt == 1)
+        seconds = reading.moment - before.moment
+        found = _matching(reading.processes, options, uid)
+        taken = _taken({(process.pid, process.began): process.cpu_seconds for process in before.processes}, found, seconds)
+    found.sort(key=lambda process: -process.age)
+    return {
+        "count": len(found),
+        "rss_bytes": sum(process.rss for process in found),
+        "cpu_percent": None if taken is None or not seconds else round(100.0 * taken / seconds, 2),
+        **(_open_files(found) if ctx.wanted & {"fds", "fds_percent"} else {"fds": None, "fds_percent": None}),
+        "oldest_seconds": round(found[0].age, 1) if found else None,
+        "youngest_seconds": round(found[-1].age, 1) if found else None,
+        "pids": [process.pid for process in found[:_MOST_PIDS]],
+        "seconds": None if taken is None or not seconds else round(seconds, 3),
+    }
+
+
+def _matching(processes: list[Process], options: dict[str, t.Any], uid: int | None) -> list[Process]:
     name = options["name"]
     found = [
         process
-        for process in scan.processes(ctx.attempt == 1)
+        for process in processes
         if process.state not in "ZX"
         and (uid is None or process.uid == uid)
         and (name is None or process.program == name or process.name == name[:_NAME_LIMIT])
@@ -82,14 +146,70 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     if options["pattern"] is not None:
         fits = found_in(options["pattern"], [process.command for process in found], _SEARCH_SECONDS)
         found = [process for process, fit in zip(found, fits) if fit]
-    found.sort(key=lambda process: -process.age)
-    return {
-        "count": len(found),
-        "rss_bytes": sum(process.rss for process in found),
-        "cpu_percent": round(sum(100.0 * process.cpu_seconds / max(process.age, 1.0) for process in found), 2),
-        "oldest_seconds": round(found[0].age, 1) if found else None,
-        "pids": [process.pid for process in found[:_MOST_PIDS]],
-    }
+    return found
+
+
+def _taken(before: _Taken, found: list[Process], seconds: float) -> float | None:
+    """Seconds of processor time that processes took in so many; None where one was there before and is not known, or was set back."""
+    total = 0.0
+    for process in found:
+        known = before.get((process.pid, process.began))
+        if known is None and process.age > seconds + _STEP:
+            return None
+        gained = process.cpu_seconds - (known or 0.0)
+        if gained < 0:
+            return None
+        total += gained
+    return total
+
+
+def _load(value: t.Any) -> _Taken:
+    """Of what the last run left; nothing where that is something else."""
+    try:
+        known = {(int(pid), float(began)): float(used) for pid, (began, used) in value.items()}
+        return {process: used for process, used in known.items() if 0 <= used < math.inf}
+    except (ArithmeticError, AttributeError, TypeError, ValueError):
+        return {}
+
+
+def _leave(ctx: Context, scan: Scan, found: list[Process], moment: float) -> None:
+    """Add processes to what is left for the next run: only those that are looked for."""
+    if ctx.left is None:
+        return
+    with scan.lock:
+        if SPEC.name not in ctx.left:
+            leave(ctx, SPEC.name, moment, {})
+        row = ctx.left.get(SPEC.name)
+        if row is not None and len(row["look"]) + len(found) <= _MOST_LEFT:
+            more = {str(process.pid): [process.began, round(process.cpu_seconds, 2)] for process in found}
+            ctx.left[SPEC.name] = dict(row, look={**row["look"], **more})
+
+
+def _open_files(found: list[Process]) -> dict[str, t.Any]:
+    """How many files processes have open, and how near to its limit the nearest is.
+
+    :raises CannotSee: those of another user may not be looked at
+    """
+    total, nearest = 0, 0.0
+    for process in found:
+        place = f"{_procfs.PROC}/{process.pid}"
+        try:
+            count = len(os.listdir(f"{place}/fd"))
+            with open(f"{place}/limits", encoding="ascii", errors="replace") as source:
+                limit = next((line.split()[3] for line in source if line.startswith("Max open files")), "")
+        except PermissionError as exc:
+            raise CannotSee(
+                f"the open files of process {process.pid} may not be looked at by this user; run with become", "permission"
+            ) from exc
+        except OSError as exc:
+            if os.path.isdir(place):
+                raise CannotSee(f"the open files of process {process.pid} cannot be counted here", "unsupported") from exc
+            continue  # it has ended meanwhile
+        total += count
+        nearest = max(nearest, 100.0 * count / int(limit)) if limit.isdigit() and int(limit) else nearest
+    if found and not os.path.isdir(_procfs.PROC):
+        raise CannotSee(f"open files cannot be counted: there is no {_procfs.PROC}, which only Linux has", "unsupported")
+    return {"fds": total, "fds_percent": round(nearest, 2)}
 
 
 def _uid(user: str) -> int:

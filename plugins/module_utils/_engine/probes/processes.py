@@ -36,7 +36,11 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
 
     :raises CannotSee: there is no /proc, or it hides the processes of others
     """
-    return count(PROC)
+    scan = ctx.shared.get("process")
+    if scan is None or ctx.attempt > 1:
+        return count(PROC)
+    scan.reading(True)  # the probe process has read them, or will for both
+    return summary((process.pid, process.name, process.state, process.threads) for process in scan.every)
 
 
 def count(proc: str) -> dict[str, t.Any]:
@@ -45,19 +49,20 @@ def count(proc: str) -> dict[str, t.Any]:
         raise CannotSee(f"processes cannot be seen: there is no {proc}, which only Linux has", "unsupported")
     if not os.path.exists(f"{proc}/1"):
         raise CannotSee("/proc hides the processes of other users (hidepid); run with become, or as a member of its group", "permission")
+    found = ((int(entry), _read(f"{proc}/{entry}/stat")) for entry in os.listdir(proc) if entry.isdigit())
+    return summary((pid, *seen) for pid, seen in found if seen is not None)
+
+
+def summary(processes: t.Iterable[tuple[int, str, str, int]]) -> dict[str, t.Any]:
+    """:arg processes: number, name, state and number of threads of each"""
     me = os.getpid()
     names: dict[str, list[str]] = {}
     total = threads = 0
-    for entry in os.listdir(proc):
-        if not entry.isdigit():
-            continue
-        found = _read(f"{proc}/{entry}/stat")
-        if found is not None:
-            name, state, count_of_threads = found
-            total += 1
-            threads += count_of_threads
-            if int(entry) != me:
-                names.setdefault(state, []).append(name)
+    for pid, name, state, count_of_threads in processes:
+        total += 1
+        threads += count_of_threads
+        if pid != me:
+            names.setdefault(state, []).append(name)
     zombies, blocked = names.get("Z", []), names.get("D", [])
     return {
         "total": total,

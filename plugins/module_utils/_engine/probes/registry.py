@@ -48,6 +48,9 @@ PROBES = (
     "network",
 )
 
+# Those that leave something for the next run, where there is a place for it.
+REMEMBERING = ("process", "cpu", "io", "network")
+
 
 def load(name: str) -> t.Any:
     """The module of a probe: ``SPEC``, ``observe(options, ctx)`` and maybe ``gather(all_options, ctx)``.

@@ -11,6 +11,9 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import (
     check_key,
 )
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.last_looks import (
+    SPACE as LEFT,
+)
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import (
     rfc3339,
 )
@@ -177,6 +180,6 @@ def prune(unit: Unit, before: float, portion: int = PORTION) -> int:
         deleted += unit.execute(
             f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at < ? ORDER BY at LIMIT ?)", (before, portion)
         )
-    for space in (_LOOKS, LEARNED):
+    for space in (_LOOKS, LEARNED, LEFT):
         deleted += unit.execute("DELETE FROM marks WHERE space LIKE ? AND at < ?", (space + "%", before))
     return deleted + unit.execute("DELETE FROM standing WHERE at < ?", (before,))

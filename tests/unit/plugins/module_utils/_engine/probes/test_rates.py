@@ -22,10 +22,14 @@ def clock(monkeypatch):
     """Seconds that pass when somebody sleeps, and only then."""
 
     class Clock:
+        CLOCK_BOOTTIME = 7
         now = 100.0
 
         def monotonic(self):
             return self.now
+
+        def clock_gettime(self, number):
+            return self.now + 1000.0
 
         def sleep(self, seconds):
             self.now += seconds
@@ -46,7 +50,7 @@ def test_what_passes_lo_is_counted():
             here.sendto(sent, there.getsockname())
     began = time.monotonic()
     seen = network.observe({"interface": "lo"}, ctx)
-    assert set(seen) == {f"{rate}_per_second" for rate in RATES}
+    assert set(seen) == {f"{rate}_per_second" for rate in RATES} | {"seconds"}
     # at most twice the interval has passed on a busy machine; others may send, too
     assert seen["tx_bytes_per_second"] >= 100_000 / max(1.0, 2 * (time.monotonic() - began + _meter.SAMPLE))
     assert seen["rx_bytes_per_second"] == pytest.approx(seen["tx_bytes_per_second"], rel=0.2)
@@ -73,8 +77,8 @@ def test_rates_of_interfaces_by_hand(clock, monkeypatch, tmp_path):
         + "  eth0: 5000 30 4 2 0 0 0 0 700 7 2 0 0 0 0 0\n lo: 99 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9\n  new:7 7 7 7 7 7 7 7 7 7 7 7 7 7 7 7\n"
     )
     seen = network.observe({"interface": None}, ctx)
-    assert list(seen.values()) == [2000.0, 100.0, 10.0, 1.0, 3.0, 1.0]
-    assert set(network.observe({"interface": "new"}, ctx).values()) == {None}
+    assert list(seen.values()) == [2000.0, 100.0, 10.0, 1.0, 3.0, 1.0, 2.0]
+    assert set(network.observe({"interface": "new"}, ctx).values()) == {None, 2.0}
     place.write_text(head + "  eth0: 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n")
     again = network.observe({"interface": "eth0"}, ctx.view(2, ()))
     assert again["rx_bytes_per_second"] is None and clock.now == pytest.approx(102.0 + _meter.SAMPLE)
@@ -97,6 +101,7 @@ def test_disks_by_hand(clock, monkeypatch, tmp_path):
         "reads_per_second": 10.0,
         "writes_per_second": 90.0,
         "await_ms": 5.0,
+        "seconds": 4.0,
     }
     assert io.observe({"device": "/dev/sda"}, ctx) == seen
     assert io.observe({"device": "sda1"}, ctx)["await_ms"] is None
@@ -126,6 +131,7 @@ def test_all_probes_share_the_interval(clock):
     ctx = Context()
     for probe in (cpu, io, network):
         probe.gather([{}], ctx)
+    time.sleep(0.1)  # so that the processor's time goes on: only the clock of the meters is made up
     began = clock.now
     cpu.observe({}, ctx)
     network.observe({"interface": None}, ctx)
@@ -147,3 +153,29 @@ def test_context_switches(tmp_path):
     seen = cpu.observe({}, ctx)
     stop.set()
     assert seen["context_switches_per_second"] > 10
+    assert seen["interrupts_per_second"] >= 0 and seen["forks_per_second"] >= 0
+    assert seen["seconds"] >= _meter.SAMPLE
+
+
+def test_one_interface_set_back_is_not_made_up_for_by_another(clock, monkeypatch, tmp_path):
+    (tmp_path / "net").mkdir()
+    place = tmp_path / "net" / "dev"
+    lines = "head\nhead\n  a: {} 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n  b: {} 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n"
+    place.write_text(lines.format(900, 100))
+    monkeypatch.setattr(_procfs, "PROC", str(tmp_path))
+    ctx = Context()
+    network.gather([{}], ctx)
+    place.write_text(lines.format(10, 5000))
+    seen = network.observe({"interface": None}, ctx)
+    assert seen["rx_bytes_per_second"] is None and seen["tx_bytes_per_second"] == 0
+
+
+def test_a_processor_whose_time_stands_still_is_not_idle(clock, monkeypatch, tmp_path):
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "stat").touch()
+    (tmp_path / "stat").write_text("cpu  5 5 5 5 5 5 5 5 0 0\ncpu0 5 5 5 5 5 5 5 5 0 0\n")
+    monkeypatch.setattr(_procfs, "PROC", str(tmp_path))
+    ctx = Context()
+    cpu.gather([{}], ctx)
+    with pytest.raises(CannotSee, match="stands still"):
+        cpu.observe({}, ctx)
