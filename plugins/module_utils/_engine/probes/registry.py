@@ -46,6 +46,7 @@ PROBES = (
     "smart",
     "io",
     "network",
+    "pressure",
 )
 
 # Those that leave something for the next run, where there is a place for it.
@@ -280,6 +281,12 @@ def _network() -> t.Any:
     return network
 
 
+def _pressure() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import pressure
+
+    return pressure
+
+
 _LOADERS: dict[str, t.Callable[[], t.Any]] = {
     "http": _http,
     "tcp": _tcp,
@@ -315,4 +322,5 @@ _LOADERS: dict[str, t.Callable[[], t.Any]] = {
     "smart": _smart,
     "io": _io,
     "network": _network,
+    "pressure": _pressure,
 }
