@@ -29,6 +29,12 @@ class Channel:
     :ivar origin: (http or https, host, port); None for a file
     :ivar path: path and query of a request, or the path of a file
     :ivar group: what a chat gets as one message: all that is due (play), all of one host, or each event (none)
+    :ivar type: one of the dialect's ``types``
+    :ivar mention: who is called by name when an alert of at least ``mention_from`` begins
+    :ivar secret: what requests are signed with
+    :ivar template: the path of a Jinja2 file for the body
+    :ivar room: how much of its limit a text may take; less when the receiver found it too long
+    :ivar own: what the dialect alone knows
     """
 
     def __init__(self, scheme: str, masked: str) -> None:
@@ -45,6 +51,13 @@ class Channel:
         self.language = "en"
         self.group = "play"
         self.timeout = 5.0
+        self.type = ""
+        self.mention: tuple[str, ...] = ()
+        self.mention_from = "error"
+        self.secret = ""
+        self.template: str | None = None
+        self.room = 1.0
+        self.own: dict[str, t.Any] = {}
         self.secrets: set[str] = set()
 
     def hide(self, text: str) -> str:
@@ -73,11 +86,12 @@ class Channel:
 
 
 class Request(t.NamedTuple):
-    """One HTTP request of a dialect; ``headers`` come on top of the channel's own."""
+    """One HTTP request of a dialect; the channel's own headers come on top. ``path`` stands in for the channel's where it changes with time."""
 
     body: bytes
     headers: dict[str, str]
     method: str = "POST"
+    path: str = ""
 
 
 class Answer(t.NamedTuple):
@@ -95,30 +109,52 @@ class Verdict(t.NamedTuple):
     :ivar code: the receiver's code, or the network's word
     :ivar message: one sentence without secrets
     :ivar wait: seconds that the receiver asks for
+    :ivar again: seconds to wait where it asks for the second time
     :ivar of_text: it is this text that is refused, another one may be taken
+    :ivar too_long: a shorter one may be taken
+    :ivar tries: of a RETRY: so many answers of this code are final; 0 means never
+    :ivar gone: the receiver is not there any more, so that nothing else is to be sent to it now
     """
 
     kind: str
     code: str = ""
     message: str = ""
     wait: float = 0.0
+    again: float = 0.0
     of_text: bool = False
+    too_long: bool = False
+    tries: int = 0
+    gone: bool = False
+
+
+class Way(t.Protocol):
+    """How a receiver is reached that does not speak HTTP; used by one thread at a time."""
+
+    def send(self, events: t.Sequence[Event], seconds: float) -> Verdict:
+        """Tell, and say what became of it; raises NetError where the network failed."""
+
+    def close(self) -> None:
+        """Close what is open; never raises."""
 
 
 class Dialect(t.NamedTuple):
-    """How one kind of receiver is spoken to, as data and two functions; a local one writes by itself instead.
+    """How one kind of receiver is spoken to, as data and two functions; one that does not speak HTTP has a way of its own instead.
 
-    :ivar rate: (messages, seconds) that one robot takes, whoever sends
-    :ivar digest: several events as one request, of chats alone: a program that reads events gets each by itself
+    :ivar read: takes a channel's URL apart
+    :ivar way: makes the way to a channel, given transport's gate and names; whatever it imports is imported there
+    :ivar rates: (messages, seconds) that one robot takes, whoever sends
+    :ivar digest: several events may go as one message, of chats alone: a program that reads events gets each by itself
+    :ivar types: kinds of messages, the usual one first
     """
 
     name: str
     read: t.Callable[[Channel, t.Any], None]
-    request: t.Callable[[Channel, Event], Request] | None = None
-    judge: t.Callable[[Answer], Verdict] | None = None
-    write: t.Callable[[Channel, Event], Verdict] | None = None
-    rate: tuple[int, float] | None = None
-    digest: t.Callable[[Channel, t.Sequence[Event]], Request] | None = None
+    request: t.Callable[[Channel, t.Sequence[Event]], Request] | None = None
+    judge: t.Callable[[Channel, Answer], Verdict] | None = None
+    way: t.Callable[[Channel, t.Any, t.Any], Way] | None = None
+    rates: tuple[tuple[int, float], ...] = ()
+    digest: bool = False
+    types: tuple[str, ...] = ()
 
 
 class ChannelError(Exception):

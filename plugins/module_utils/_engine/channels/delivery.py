@@ -12,11 +12,11 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import registry
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import budget, registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import DEAD, RETRY, SENT, THROTTLED, Channel, Verdict
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate, Names, Transport
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks, outbox, owner
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 900.0
@@ -25,6 +25,7 @@ LEAST_TIME = 0.2  # seconds: with less left no request is begun
 _PAUSE = 0.25
 _BATCH = 10  # messages leased at once
 _MOST = 1000  # events leased at once where many go in one message
+_LEAST_ROOM = 0.2  # of the limit: a text that is found too long is halved down to this
 
 
 class Report:
@@ -51,11 +52,14 @@ class Courier:
         self.channel = channel
         self.report = Report(channel)
         self._dialect = registry.load(channel.scheme)
+        # here and not when it sends: what it imports is imported before a thread runs
+        self._way = self._dialect.way(channel, gate, names) if self._dialect.way else None
         self._transport = Transport(channel, gate, names)
         self._owner = f"{owner.this_process()}#{id(self):x}"
         self._failures = 0
         self._rests_until = 0.0
         self._apart: set[int] = set()  # rows of a text that was refused: each is tried by itself
+        self._rooms: dict[int, float] = {}  # rows of a text that was too long, and how much of the limit it may take
 
     def wake(self) -> None:
         """A new run begins: take over from processes that died, and do not wait out the back-off of earlier runs."""
@@ -100,6 +104,8 @@ class Courier:
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
+        if self._way is not None:
+            self._way.close()
 
     def _grouped(self, messages: t.Sequence[outbox.Message]) -> list[list[outbox.Message]]:
         """What goes as one message each, in the order of what is oldest in it."""
@@ -115,49 +121,70 @@ class Courier:
         if not self._has_budget(group):
             return False
         verdict = self._attempt(group, min(self.channel.timeout, _tenths(until - time.monotonic())))
-        if verdict.of_text and len(group) > 1:
-            self._apart |= {message.id for message in group}
+        if self._is_tried_otherwise(group, verdict):
             return True
+        verdict = self._final(group, verdict)
         self._mark(group, verdict)
         if verdict.kind == RETRY:
             self._failures += 1
             if self._failures >= BREAKER_FAILURES:
                 self._rests_until = time.monotonic() + BREAKER_REST
                 return False
-        elif verdict.kind == THROTTLED:
-            self._rests_until = time.monotonic() + verdict.wait
+        elif verdict.kind == THROTTLED or verdict.gone:
+            self._rests_until = time.monotonic() + (BREAKER_REST if verdict.gone else verdict.wait)
             return False
         else:
             self._failures = 0
         return True
 
+    def _is_tried_otherwise(self, group: t.Sequence[outbox.Message], verdict: Verdict) -> bool:
+        """A text that is refused for what it says is told again event by event, and what is too long by itself shorter."""
+        if verdict.of_text and len(group) > 1:
+            self._apart |= {message.id for message in group}
+        elif verdict.too_long and self._rooms.get(group[0].id, 1.0) / 2 > _LEAST_ROOM:
+            self._rooms[group[0].id] = self._rooms.get(group[0].id, 1.0) / 2
+        else:
+            return False
+        return True
+
+    def _final(self, group: t.Sequence[outbox.Message], verdict: Verdict) -> Verdict:
+        """The verdict in the light of what the receiver said before."""
+        before = min(message.attempts if message.code == verdict.code else 0 for message in group)
+        if verdict.kind == RETRY and verdict.tries and before + 1 >= verdict.tries:
+            return verdict._replace(kind=DEAD)
+        if verdict.kind == THROTTLED and before:
+            return verdict._replace(wait=max(verdict.wait, verdict.again))
+        return verdict
+
     def _has_budget(self, group: t.Sequence[outbox.Message]) -> bool:
-        if self._dialect.rate is None:
+        rates = self._dialect.rates
+        if not rates:
             return True
-        allowed, seconds = self._dialect.rate  # pylint: disable=unpacking-non-sequence  # it sees the default, None, alone
         with self._store.unit() as unit:
-            wait = marks.take(unit, self.channel.fingerprint(self._store.salt)[:32], allowed, seconds)
+            wait = budget.take(unit, self._robot(), rates)
             if wait:
                 for message in group:
                     outbox.postpone(unit, message.id, unit.now + wait)
         if wait:
             self._rests_until = time.monotonic() + wait
-            self.report.code, self.report.message = "budget", f"the robot takes {allowed} messages in {seconds:g} s"
+            told = " and ".join(f"{allowed} messages in {seconds:g} s" for allowed, seconds in rates)
+            self.report.code, self.report.message = "budget", f"the robot takes {told}"
         return not wait
+
+    def _robot(self) -> str:
+        """Under which a robot's budget is shared by all that send to it."""
+        return self.channel.fingerprint(self._store.salt)[:32]
 
     def _attempt(self, group: t.Sequence[outbox.Message], seconds: float) -> Verdict:
         self.report.attempts += 1
-        dialect, event = self._dialect, group[0].event
+        dialect, events = self._dialect, [message.event for message in group]
+        self.channel.room = self._rooms.get(group[0].id, 1.0)
         try:
-            if dialect.write is not None:
-                return dialect.write(self.channel, event)
+            if self._way is not None:
+                return self._way.send(events, seconds)
             if dialect.request is None or dialect.judge is None:
                 return Verdict(DEAD, "dialect", "the dialect cannot send")
-            if len(group) > 1 and dialect.digest is not None:
-                request = dialect.digest(self.channel, [message.event for message in group])
-            else:
-                request = dialect.request(self.channel, event)
-            return dialect.judge(self._transport.send(request, seconds))
+            return dialect.judge(self.channel, self._transport.send(dialect.request(self.channel, events), seconds))
         except NetError as exc:
             # a certificate that is refused is not a matter of time, but of somebody's hand; it is kept until that is done
             return Verdict(RETRY, exc.reason, exc.sentence)
@@ -177,6 +204,8 @@ class Courier:
                     outbox.mark_dead(unit, message.id, verdict.code, text)
                 else:
                     outbox.mark_failed(unit, message.id, unit.now + pause, verdict.code, text, verdict.kind == THROTTLED)
+            if verdict.kind == THROTTLED and self._dialect.rates:
+                budget.rest(unit, self._robot(), verdict.wait)
         self.report.sent += len(group) if verdict.kind == SENT else 0
         self.report.dead += len(group) if verdict.kind == DEAD else 0
 

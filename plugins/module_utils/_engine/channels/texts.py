@@ -2,10 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What people read in a chat, in English and Chinese."""
+"""What people read in a chat, in English and Chinese, in the form and within the size that a dialect asks for.
+
+Text of users is escaped piece by piece and shortened before that, so that nothing is ever cut within a character, a tag or an escape.
+"""
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import rank
@@ -14,7 +18,10 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
 
 _LEAST_MESSAGE = 80
-_LEAST_LINE = 240  # bytes of one event in a digest
+_LEAST_LINE = 240  # of one event in a digest
+# How long a name or a value may be where all of them together leave no room for the message.
+_FACTS = (2000, 400, 160, 60, 24)
+_TITLE = 200
 
 WORDS = {
     "en": {
@@ -36,6 +43,8 @@ WORDS = {
         "alerts": "{count} alerts",
         "hosts": "{count} alerts, {hosts} hosts",
         "others": "… and {count} more",
+        "total": "In all",
+        "acknowledged": "Acknowledged",
     },
     "zh": {
         "critical": "严重",
@@ -56,23 +65,72 @@ WORDS = {
         "alerts": "{count} 条告警",
         "hosts": "{count} 条告警,涉及 {hosts} 台主机",
         "others": "…另有 {count} 条",
+        "total": "合计",
+        "acknowledged": "已确认",
     },
 }
 
 
+def size(text: str) -> int:
+    """Bytes of UTF-8."""
+    return len(text.encode("utf-8", "replace"))
+
+
+def json_size(text: str) -> int:
+    """Bytes of a text as it stands in JSON."""
+    return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace")) - 2
+
+
+def units(text: str) -> int:
+    """Units of UTF-16, which is what JavaScript counts, and never less than characters."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+class Style(t.NamedTuple):
+    """How a dialect writes.
+
+    :ivar escape: a text of users, so that nothing in it has a meaning
+    :ivar head: an escaped headline, made to stand out
+    :ivar fact: an escaped name and value
+    :ivar size: what the vendor counts
+    :ivar end: between two lines
+    """
+
+    escape: t.Callable[[str], str]
+    head: t.Callable[[str, Event], str] = lambda text, _event: f"**{text}**"
+    fact: t.Callable[[str, str], str] = lambda name, value: f"> {name}: {value}"
+    size: t.Callable[[str], int] = size
+    end: str = "\n"
+
+
+class Letter(t.NamedTuple):
+    """What is to be told, of one event or several.
+
+    :ivar title: one line without any markup
+    :ivar text: all else, in the dialect
+    :ivar event: the event, or the worst of them
+    :ivar events: those it tells of, the worst first
+    """
+
+    title: str
+    text: str
+    event: Event
+    events: list[Event]
+
+
 def headline(event: Event, language: str) -> str:
     """``[Critical] shop front page``."""
-    return f"[{_state(event, WORDS[language])}] {event['check'] or event['service']}"
+    return inline(f"[{_state(event, WORDS[language])}] {event['check'] or event['service']}")
 
 
 def _state(event: Event, words: t.Mapping[str, str]) -> str:
-    return words["resolved"] if event["status"] == "resolved" else words.get(event["severity"], event["severity"])
+    return words[event["status"]] if event["status"] != "firing" else words.get(event["severity"], event["severity"])
 
 
-def markdown(event: Event, language: str, paint: t.Callable[[str, Event], str]) -> str:
-    """The event as lines of Markdown; ``paint`` colours the headline. What is not known makes no line."""
+def facts(event: Event, language: str) -> list[tuple[str, str]]:
+    """(name, value) of what is known beside the message, annotations last."""
     words = WORDS[language]
-    facts = [
+    found = [
         (words["service"], event["service"] if event["check"] else ""),
         (words["instance"], event["instance"]),
         (words["since"], event["starts_at"] or ""),
@@ -81,14 +139,13 @@ def markdown(event: Event, language: str, paint: t.Callable[[str, Event], str]) 
         (words["count"], f"{event['count']} {words['times']}" if event["count"] > 1 else ""),
         (words["cause"], event["context"].get("caused_by") or ""),
         (words["labels"], ", ".join(f"{name}={value}" for name, value in event["labels"].items())),
+        *event["annotations"].items(),
     ]
-    lines = [f"**{paint(_inline(headline(event, language)), event)}**", event["message"]]
-    lines += [f"> {name}: {_inline(str(value))}" for name, value in facts if value]
-    lines += [f"> {_inline(name)}: {_inline(value)}" for name, value in event["annotations"].items()]
-    return "\n".join(lines)
+    return [(inline(str(name)), inline(str(value))) for name, value in found if value]
 
 
-def _inline(text: str) -> str:
+def inline(text: str) -> str:
+    """In one line."""
     return " ".join(text.split())
 
 
@@ -96,80 +153,120 @@ def lasted(seconds: float) -> str:
     """``1h 12m``, ``45s``: the two largest units."""
     left = int(seconds)
     parts: list[str] = []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        if left >= size or (unit == "s" and not parts):
-            parts.append(f"{left // size}{unit}")
-            left %= size
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        if left >= length or (unit == "s" and not parts):
+            parts.append(f"{left // length}{unit}")
+            left %= length
     return " ".join(parts[:2])
 
 
-def fitted(event: Event, language: str, paint: t.Callable[[str, Event], str], limit: int) -> str:
-    """The event as Markdown in at most ``limit`` bytes of UTF-8; what has to go goes from the end of the message first."""
-    text = markdown(event, language, paint)
-    more = "\n" + WORDS[language]["more"]
-    over = size(text) - limit
-    if over <= 0:
-        return text
-    room = size(event["message"]) - over - size(more)
-    if room >= _LEAST_MESSAGE:
-        return markdown(dict(event, message=cut(event["message"], room) + more), language, paint)
-    return cut(text, limit - size(more)) + more
+def letter(events: t.Sequence[Event], language: str, style: Style, limit: int) -> Letter:
+    """What is to be told, the text in at most ``limit`` of what the style counts.
 
-
-def digest(events: t.Sequence[Event], language: str, paint: t.Callable[[str, Event], str], limit: int) -> str:
-    """Several events as Markdown in at most ``limit`` bytes of UTF-8, the worst first.
-
-    How many there are of what, then all of them in full where they fit, else a line each; the last line tells how many are left out.
-    An alert that has ended since is told by its end alone.
+    Of several events: how many there are of what, then all of them in full where they fit, else a line each, the worst first; the last line
+    tells how many are left out. An alert that has ended since is told by its end alone.
     """
     over = {event["alert_id"] for event in events if event["status"] == "resolved"}
     shown = sorted((event for event in events if event["status"] == "resolved" or event["alert_id"] not in over), key=_worst_first)
     if len(shown) == 1:
-        return fitted(shown[0], language, paint, limit)
-    head = _summary(shown, language, paint)
-    full = "\n\n".join([head, *(markdown(event, language, paint) for event in shown)])
-    text = full if size(full) <= limit else _listed(head, shown, language, limit)
-    return text if size(text) <= limit else cut(text, limit)
+        return Letter(clipped(headline(shown[0], language), _TITLE), body(shown[0], language, style, limit), shown[0], shown)
+    title, (name, value) = _summary(shown, language)
+    counts = style.fact(style.escape(name), style.escape(value))
+    full = (style.end * 2).join([counts, *(_full(event, language, style) for event in shown)])
+    text = full if style.size(full) <= limit else _listed(counts, shown, language, style, limit)
+    return Letter(clipped(title, _TITLE), text, shown[0], shown)
+
+
+def whole(events: t.Sequence[Event], language: str, style: Style, limit: int) -> str:
+    """The same with the headline in the text."""
+    told = letter(events, language, style, limit)
+    head = style.head(style.escape(clipped(told.title, limit // 8)), told.event) + style.end
+    told = letter(events, language, style, limit - style.size(head))
+    return head + told.text
+
+
+def _full(event: Event, language: str, style: Style) -> str:
+    lines = [style.head(style.escape(headline(event, language)), event), _lines(event["message"], style)]
+    return style.end.join([*lines, *(style.fact(style.escape(name), style.escape(value)) for name, value in facts(event, language))])
+
+
+def _lines(text: str, style: Style) -> str:
+    return style.end.join(style.escape(line) for line in text.splitlines())
+
+
+def body(event: Event, language: str, style: Style, limit: int) -> str:
+    """Message and facts; what has to go goes from the end of the message first, then of long values, then the last facts."""
+    more = style.escape(WORDS[language]["more"])
+    found = facts(event, language)
+    for longest, number in [
+        *((longest, len(found)) for longest in _FACTS),
+        *((_FACTS[-1], number) for number in range(len(found) - 1, -1, -1)),
+    ]:
+        shown = [(clipped(name, longest), clipped(value, longest)) for name, value in found[:number]]
+        tail = "".join(style.end + style.fact(style.escape(name), style.escape(value)) for name, value in shown)
+        text = fitted(event["message"], style, limit - style.size(tail), more)
+        if text is not None:
+            return text + tail
+    return ""
+
+
+def fitted(text: str, style: Style, room: int, more: str, least: int = _LEAST_MESSAGE) -> str | None:
+    """Text of users in the dialect: all of it, or as much as fits, up to the end of a line where one is near; None where that is too little."""
+    every = _lines(text, style)
+    if style.size(every) <= room:
+        return every
+    if room < least:
+        return None
+    good, bad = 0, len(text)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        fits = style.size(_lines(text[:middle], style) + style.end + more) <= room
+        good, bad = (middle, bad) if fits else (good, middle)
+    line = text.rfind("\n", 0, good)
+    kept = text[: line if line > good // 2 else good]
+    return _lines(kept, style) + style.end + more
+
+
+def clipped(text: str, most: int) -> str:
+    """At most so many characters (of UTF-16, as some vendors count), the last one a sign that it was shortened."""
+    if units(text) <= most:
+        return text
+    kept = text[: max(most - 1, 0)]
+    while units(kept) > most - 1 and kept:
+        kept = kept[:-1]
+    return kept + "…"
 
 
 def _worst_first(event: Event) -> tuple[int, str, str]:
     return 1 if event["status"] == "resolved" else -rank(event["severity"]), event["instance"], event["check"]
 
 
-def _summary(events: t.Sequence[Event], language: str, paint: t.Callable[[str, Event], str]) -> str:
-    """``[Critical] 12 alerts, 3 hosts`` and, in a second line, how many there are of what."""
+def _summary(events: t.Sequence[Event], language: str) -> tuple[str, tuple[str, str]]:
+    """``[Critical] 12 alerts, 3 hosts`` and, as a fact, how many there are of what."""
     words = WORDS[language]
     hosts = sorted({event["instance"] for event in events})
     of = "" if len(hosts) > 1 or not hosts[0] else f"{hosts[0]}: "
     title = of + words["hosts" if len(hosts) > 1 else "alerts"].format(count=len(events), hosts=len(hosts))
     states = [_state(event, words) for event in events]
     counts = ", ".join(f"{state} {states.count(state)}" for state in dict.fromkeys(states))
-    return f"**{paint(_inline(f'[{states[0]}] {title}'), events[0])}**\n> {counts}"
+    return inline(f"[{states[0]}] {title}"), (words["total"], counts)
 
 
-def _listed(head: str, events: t.Sequence[Event], language: str, limit: int) -> str:
+def _listed(counts: str, events: t.Sequence[Event], language: str, style: Style, limit: int) -> str:
     words, one_host = WORDS[language], len({event["instance"] for event in events}) == 1
-    lines, room = [head], limit - size(head)
+    lines, room = [counts], limit - style.size(counts)
+    gap = style.size(style.end)
     longest = max(_LEAST_LINE, room // len(events) - 8)
     for number, event in enumerate(events):
         place = "" if one_host or not event["instance"] else f" ({event['instance']})"
-        line = _inline(f"{headline(event, language)}{place}: {event['message']}")
-        line = line if size(line) <= longest else cut(line, longest) + "…"
-        others = words["others"].format(count=len(events) - number)
-        if (number + 1 < len(events) and room - size(line) - 1 < size(others) + 1) or room < size(line) + 1:
-            return "\n".join([*lines, others])
-        lines.append(line)
-        room -= size(line) + 1
-    return "\n".join(lines)
-
-
-def size(text: str) -> int:
-    """Bytes of UTF-8."""
-    return len(text.encode("utf-8", "replace"))
-
-
-def cut(text: str, room: int) -> str:
-    """The beginning of a text that fits in ``room`` bytes, up to the end of a line where one is near, never inside a character."""
-    kept = text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore")
-    line = kept.rfind("\n")
-    return kept[:line] if line > len(kept) // 2 else kept
+        line = inline(f"{headline(event, language)}{place}: {event['message']}")
+        written = style.escape(line)
+        while style.size(written) > longest:
+            line = clipped(line, max(len(line) * longest // (style.size(written) + 1), 1))
+            written = style.escape(line)
+        others = style.escape(words["others"].format(count=len(events) - number))
+        if (number + 1 < len(events) and room - style.size(written) - gap < style.size(others) + gap) or room < style.size(written) + gap:
+            return style.end.join([*lines, others])
+        lines.append(written)
+        room -= style.size(written) + gap
+    return style.end.join(lines)

@@ -38,7 +38,7 @@ class Names(t.Protocol):
         """[(family, socket address)]; raises TimeoutError when there is no answer in time, OSError when there is no address."""
 
 
-class _Stream(_net.Stream):
+class Stream(_net.Stream):
     """A stream that never blocks inside the gate."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline, gate: Gate) -> None:
@@ -92,12 +92,15 @@ class _Stream(_net.Stream):
 class Transport:
     """The way to one channel's receiver. Not for several threads at once."""
 
-    def __init__(self, channel: Channel, gate: Gate | None = None, names: Names | None = None) -> None:
+    def __init__(
+        self, channel: Channel, gate: Gate | None = None, names: Names | None = None, origin: tuple[str, str, int] | None = None
+    ) -> None:
         self._channel = channel
+        self._place = origin or channel.origin
         self._names = names
         self._gated = gate is not None
         self._gate: Gate = gate if gate is not None else contextlib.nullcontext()
-        self._stream: _Stream | None = None
+        self._stream: Stream | None = None
 
     def send(self, request: Request, seconds: float) -> Answer:
         """Send and read the answer within ``seconds``.
@@ -128,9 +131,9 @@ class Transport:
         if stream is not None:
             stream.close()
 
-    def _exchange(self, stream: _Stream, request: Request) -> Answer:
+    def _exchange(self, stream: Stream, request: Request) -> Answer:
         scheme, host, port = self._origin()
-        path = self._channel.path
+        path = request.path or self._channel.path
         headers = {"Host": _netloc(host, port, scheme), "User-Agent": AGENT, "Accept": "*/*"}
         proxy = self._proxy()
         if proxy is not None and scheme == "http":
@@ -148,28 +151,37 @@ class Transport:
         return Answer(reply.status, reply.headers, reply.body)
 
     def _origin(self) -> tuple[str, str, int]:
-        if self._channel.origin is None:
+        if self._place is None:
             raise NetError("protocol", "the channel has no host", "connect")
-        return self._channel.origin
+        return self._place
 
-    def _open(self, deadline: Deadline) -> _Stream:
+    def _open(self, deadline: Deadline) -> Stream:
         scheme, host, port = self._origin()
         proxy = self._proxy()
         place = (host, port) if proxy is None else (proxy.hostname or "", proxy.port or 8080)
-        stream = _Stream(alone(_net.connect(self._resolve(*place, deadline), deadline)), deadline, self._gate)
+        stream = Stream(alone(_net.connect(self._resolve(*place, deadline), deadline)), deadline, self._gate)
         try:
             if scheme == "https":
                 if proxy is not None:
                     alone(self._tunnel(stream, proxy, _http_host(host, port)))
-                with self._gate:
-                    settings = _tls.context(ca=self._channel.ca, client_cert=self._channel.client_cert)
-                alone(stream.secure(settings, _net.ascii_host(host)))
+                self.secure(stream)
             return stream
         except BaseException:
             stream.close()
             raise
 
-    async def _tunnel(self, stream: _Stream, proxy: urllib.parse.SplitResult, place: str) -> None:
+    def dial(self, deadline: Deadline) -> Stream:
+        """A plain connection to the channel's host for a protocol of its own; no proxy."""
+        _scheme, host, port = self._origin()
+        return Stream(alone(_net.connect(self._resolve(host, port, deadline), deadline)), deadline, self._gate)
+
+    def secure(self, stream: Stream) -> None:
+        """TLS on it, as the channel trusts and shows itself."""
+        with self._gate:
+            settings = _tls.context(ca=self._channel.ca, client_cert=self._channel.client_cert)
+        alone(stream.secure(settings, _net.ascii_host(self._origin()[1])))
+
+    async def _tunnel(self, stream: Stream, proxy: urllib.parse.SplitResult, place: str) -> None:
         """RFC 9110, 9.3.6; an answer to CONNECT has no body when it is good."""
         headers = {"Host": place, "User-Agent": AGENT, **_proxy_authorization(proxy)}
         await stream.send(_http.request("CONNECT", place, headers, None))

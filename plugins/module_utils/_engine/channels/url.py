@@ -15,14 +15,32 @@ import urllib.parse
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel, ChannelError, masked_url
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import SHORTEST_SECRET, looks_secret, read_options
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import COMMON, SHORTEST_SECRET, looks_secret, read_options
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES
 
-KEYS = ("name", "url", "ca", "client_cert", "min_severity", "language", "group", "timeout", "headers")
+KEYS = ("name", "url", "headers", "template", *COMMON)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
 # Parameters whose values are no secrets, whoever reads them.
-_HARMLESS = ("channel", "endpoint", "format", "group", "lang", "language", "min_severity", "name", "timeout", "type", "v", "version")
+_HARMLESS = (
+    *("channel", "endpoint", "format", "group", "lang", "language", "min_severity", "name", "timeout", "type", "v", "version"),
+    *(
+        "mention",
+        "mention_from",
+        "ca",
+        "client_cert",
+        "exchange",
+        "routing_key",
+        "queue",
+        "topic",
+        "to",
+        "cc",
+        "from",
+        "region",
+        "url",
+        "facility",
+    ),
+)
 # Words that an event is made of: a value that is one of them hides nothing.
 _ORDINARY = ("critical", "warning", "unknown", "firing", "resolved", "default", "enabled", "disabled")
 
@@ -46,7 +64,16 @@ def parse(given: t.Any) -> Channel:
         raise ChannelError("A channel needs a url, such as https://hooks.example.com/alerts.")
     channel = _read_url(str(url).strip())
     read_options(channel, options)
+    _check_type(channel)
     return channel
+
+
+def _check_type(channel: Channel) -> None:
+    types = registry.load(channel.scheme).types
+    if channel.type and channel.type not in types:
+        known = f"{nearest(channel.type, types)}" if types else "; it has no kinds of messages"
+        raise ChannelError(f'type of the channel {channel.masked} is "{channel.type}"{known}.')
+    channel.type = channel.type or (types[0] if types else "")
 
 
 def parse_all(given: t.Iterable[t.Any]) -> tuple[list[Channel], list[str]]:
@@ -77,16 +104,14 @@ def _read_url(url: str) -> Channel:
     scheme = scheme.lower()
     if not found or not _SCHEME.match(scheme):
         raise ChannelError("A channel is not a URL; write it like https://hooks.example.com/alerts or wecom://KEY.")
-    if scheme in registry.PLANNED or scheme.startswith("apprise+"):
-        raise ChannelError(f"The channel {masked_url(scheme, '', True)} is of a kind that this version does not speak; {_spoken()}.")
-    if scheme not in registry.SCHEMES:
+    if not registry.knows(scheme):
         hint = nearest(scheme, registry.SCHEMES)
         raise ChannelError(f'The channel {masked_url(scheme, "", True)} has the unknown scheme "{scheme}"{hint}.')
     if any(ord(char) <= 32 or ord(char) == 127 for char in url):
         raise ChannelError(f"The channel {masked_url(scheme, '', True)} holds white space or a control character; quote it as %20.")
     try:
         parts = urllib.parse.urlsplit(url)
-        _port = parts.port
+        _port = None if "," in parts.netloc else parts.port
     except ValueError as exc:
         raise ChannelError(f"The channel {masked_url(scheme, '', True)} cannot be read: its host or port is not valid.") from exc
     channel = Channel(scheme, masked_url(scheme, "", True))
@@ -94,10 +119,6 @@ def _read_url(url: str) -> Channel:
     channel.secrets = secrets_of(parts)
     registry.load(scheme).read(channel, parts)
     return channel
-
-
-def _spoken() -> str:
-    return "it speaks " + ", ".join(f"{scheme}://" for scheme in registry.SCHEMES)
 
 
 def secrets_of(parts: urllib.parse.SplitResult) -> set[str]:

@@ -4,45 +4,35 @@
 
 """Dialect ``wecom://KEY``: a group robot of WeCom (https://developer.work.weixin.qq.com/document/path/99110).
 
-The key is the only secret. Success is errcode 0 in the body, whatever HTTP says; 20 messages a minute and robot.
+The key is the only secret. Success is errcode 0 in the body, whatever HTTP says; 20 messages a minute and robot; bytes are counted.
 """
 
 from __future__ import annotations
 
-import json
 import typing as t
 import urllib.parse
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import texts, webhook
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import (
-    DEAD,
-    RETRY,
-    SENT,
-    THROTTLED,
-    Answer,
-    Channel,
-    ChannelError,
-    Dialect,
-    Request,
-    Verdict,
-    masked_url,
-)
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import read_endpoint, take_query
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, texts, verdicts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel, ChannelError, Dialect, Request, masked_url
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import as_json, read_endpoint, take_query
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
 
-LIMIT = 4096  # bytes of UTF-8 in markdown.content
+LIMITS = {"markdown": 4096, "markdown_v2": 4096, "text": 2048}  # bytes of UTF-8
+# Characters that a card shows; it has no documented limit in bytes.
+_CARD = {"title": 26, "desc": 112, "name": 5, "value": 26, "facts": 6}
 _HOST = ("https", "qyapi.weixin.qq.com", 443)
 _COLORS = {"critical": "warning", "error": "warning", "warning": "comment", "info": "info"}
-# Codes that do not mean "never": -1 busy, 45009 and 45033 too often.
-_AGAIN = {-1: (RETRY, 0.0), 45009: (THROTTLED, 60.0), 45033: (THROTTLED, 10.0)}
-_BAD_TEXT = 40058
-_MEANING = {
-    40008: "the message type is not known",
-    _BAD_TEXT: "the content is too long or not valid",
-    93000: "the robot's key is not valid",
-}
+_CARD_COLORS = {"critical": 2, "error": 2, "warning": 1, "info": 0}  # of the source line: grey, black, red, green
+BOOK = verdicts.Book(
+    "WeCom",
+    ("errcode",),
+    busy=(-1,),
+    throttled={45009: (60.0, 60.0), 45033: (10.0, 60.0)},
+    refused={40008: "the message type is not known", 93000: "the robot's key is not valid"},
+    too_long={40058: "the content is too long or not valid"},
+)
 
 
 def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
@@ -51,45 +41,83 @@ def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
     if not key or parts.path.strip("/"):
         raise ChannelError("The channel wecom://… needs the robot's key and nothing else; write it like wecom://KEY.")
     channel.secrets = {key, parts.netloc}
-    given = take_query(channel, parts.query)
-    channel.origin = read_endpoint(channel, given["endpoint"]) if "endpoint" in given else _HOST
+    given = take_query(channel, parts.query, ("url",))
+    channel.origin = read_endpoint(channel, given, _HOST)
+    channel.own["url"] = given.get("url", "")
     channel.path = "/cgi-bin/webhook/send?key=" + urllib.parse.quote(key, safe="")
 
 
-def request(channel: Channel, event: Event) -> Request:
-    """A markdown message, shortened at a line to what the robot takes."""
-    return _message(texts.fitted(event, channel.language, _colored, LIMIT))
-
-
-def digest(channel: Channel, events: t.Sequence[Event]) -> Request:
-    """Several events as one message: the worst first, as many as the robot takes."""
-    return _message(texts.digest(events, channel.language, _colored, LIMIT))
-
-
-def _message(content: str) -> Request:
-    body = {"msgtype": "markdown", "markdown": {"content": content}}
-    return Request(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), {"Content-Type": "application/json"})
-
-
-def _colored(text: str, event: Event) -> str:
+def _painted(text: str, event: Event) -> str:
     color = "info" if event["status"] == "resolved" else _COLORS.get(event["severity"], "warning")
-    return f'<font color="{color}">{text}</font>'
+    return f'**<font color="{color}">{text}</font>**'
 
 
-def judge(answer: Answer) -> Verdict:
-    if answer.status != 200:
-        return webhook.judge(answer) if not 200 <= answer.status < 300 else Verdict(RETRY, str(answer.status), "the answer is not WeCom's")
-    try:
-        code = json.loads(answer.body.decode("utf-8"))["errcode"]
-    except (ValueError, KeyError, TypeError):
-        return Verdict(RETRY, "no_json", "the answer is not WeCom's: no errcode in it (a portal or a proxy answered?)")
-    if code == 0 and not isinstance(code, bool):
-        return Verdict(SENT, "0")
-    if code in _AGAIN:
-        kind, wait = _AGAIN[code]
-        return Verdict(kind, str(code), "WeCom is busy" if kind == RETRY else "the robot is told too often", wait)
-    message = f"WeCom refuses it: {_MEANING.get(code, 'its documents say why')} (errcode {code})"
-    return Verdict(DEAD, str(code), message, of_text=code == _BAD_TEXT)
+MARKDOWN = texts.Style(escapes.robot, _painted)
+_MARKDOWN_2 = texts.Style(escapes.robot)
+_TEXT = texts.Style(escapes.plain, lambda text, _event: text, "{}: {}".format)
 
 
-DIALECT = Dialect("wecom", read, request, judge, rate=(20, 60.0), digest=digest)
+def request(channel: Channel, events: t.Sequence[Event]) -> Request:
+    """One message, shortened at a line to what the robot takes."""
+    called = mentions.of(channel, events)
+    kind = _kind(channel.type, called)
+    return as_json(dict(_WRITE[kind](channel, events, called), msgtype=kind))
+
+
+def _kind(wanted: str, called: t.Sequence[str]) -> str:
+    """Markdown can call people by their id alone, a text everybody and phone numbers as well, and the other kinds nobody."""
+    if not called or wanted == "text":
+        return wanted
+    return "text" if wanted == "template_card" or any(mentions.is_all(name) or mentions.is_phone(name) for name in called) else "markdown"
+
+
+def _markdown(channel: Channel, events: t.Sequence[Event], called: t.Sequence[str]) -> dict[str, t.Any]:
+    tail = "".join(f"\n<@{name}>" for name in called)
+    return {"markdown": {"content": _fitted(channel, events, "markdown", MARKDOWN, texts.size(tail)) + tail}}
+
+
+def _markdown_v2(channel: Channel, events: t.Sequence[Event], _called: t.Sequence[str]) -> dict[str, t.Any]:
+    return {"markdown_v2": {"content": _fitted(channel, events, "markdown_v2", _MARKDOWN_2)}}
+
+
+def _text(channel: Channel, events: t.Sequence[Event], called: t.Sequence[str]) -> dict[str, t.Any]:
+    names = ["@all" if mentions.is_all(name) else name for name in called]
+    phones = [name for name in names if mentions.is_phone(name)]
+    people = [name for name in names if name not in phones]
+    return {"text": {"content": _fitted(channel, events, "text", _TEXT), "mentioned_list": people, "mentioned_mobile_list": phones}}
+
+
+def _fitted(channel: Channel, events: t.Sequence[Event], kind: str, style: texts.Style, taken: int = 0) -> str:
+    return texts.whole(events, channel.language, style, int(LIMITS[kind] * channel.room) - taken)
+
+
+def _cut(text: str, what: str) -> str:
+    return texts.clipped(text, _CARD[what])
+
+
+def _card(channel: Channel, events: t.Sequence[Event], _called: t.Sequence[str]) -> dict[str, t.Any]:
+    """A card cannot be without somewhere to go: the first link among the annotations, or the one of the channel."""
+    told = texts.letter(events, channel.language, _TEXT, int(LIMITS["text"] * channel.room))
+    links = [value for event in told.events for value in event["annotations"].values() if value.startswith(("http://", "https://"))]
+    color = 3 if told.event["status"] == "resolved" else _CARD_COLORS.get(told.event["severity"], 2)
+    card: dict[str, t.Any] = {
+        "card_type": "text_notice",
+        "source": {"desc": "vigil", "desc_color": color},
+        "main_title": {"title": _cut(told.title, "title"), "desc": _cut(told.event["message"], "desc") if len(told.events) == 1 else ""},
+        "card_action": {"type": 1, "url": (links or [channel.own["url"] or "https://work.weixin.qq.com"])[0]},
+    }
+    if len(told.events) == 1:
+        shown = texts.facts(told.event, channel.language)[: _CARD["facts"]]
+        card["horizontal_content_list"] = [{"keyname": _cut(name, "name"), "value": _cut(value, "value")} for name, value in shown]
+    else:
+        card["sub_title_text"] = told.text
+    return {"template_card": card}
+
+
+_WRITE: dict[str, t.Callable[[Channel, t.Sequence[Event], t.Sequence[str]], dict[str, t.Any]]] = {
+    "markdown": _markdown,
+    "markdown_v2": _markdown_v2,
+    "text": _text,
+    "template_card": _card,
+}
+DIALECT = Dialect("wecom", read, request, verdicts.by(BOOK), rates=((20, 60.0),), digest=True, types=tuple(_WRITE))

@@ -29,13 +29,14 @@ _OLDER_NOT_DUE = _OLDER[:-1] + " AND (p.next_at > ? OR p.lease > ?))"
 
 
 class Message(t.NamedTuple):
-    """One row that this process may send now."""
+    """One row that this process may send now. ``code``: what the receiver said the last time."""
 
     id: int
     event_id: str
     channel: str
     attempts: int
     event: dict[str, t.Any]
+    code: str = ""
 
 
 class Telling(t.NamedTuple):
@@ -84,12 +85,12 @@ def claim(unit: Unit, channel: str, owner: str, limit: int = 20, lease: float = 
     """
     older, values = (_OLDER_NOT_DUE, (unit.now, unit.now)) if together else (_OLDER, ())
     rows = unit.all(
-        "SELECT o.id, o.event, o.attempts, e.body FROM outbox o JOIN events e ON e.id = o.event"
+        "SELECT o.id, o.event, o.attempts, e.body, o.code FROM outbox o JOIN events e ON e.id = o.event"
         " WHERE o.state = 'queued' AND o.channel = ? AND o.next_at <= ? AND o.lease <= ? AND NOT EXISTS" + older + " ORDER BY o.id LIMIT ?",
         (channel, unit.now, unit.now, *values, limit),
     )
     unit.many("UPDATE outbox SET owner = ?, lease = ? WHERE id = ?", [(owner, unit.now + lease, row[0]) for row in rows])
-    return [Message(row[0], row[1], channel, row[2], load(row[3], {})) for row in rows]
+    return [Message(row[0], row[1], channel, row[2], load(row[3], {}), row[4] or "") for row in rows]
 
 
 def next_due(unit: Unit, channel: str) -> float | None:

@@ -21,7 +21,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import delivery, texts, transport, wecom
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Answer, Request
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.webhook import retry_after
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.verdicts import retry_after
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import entries, outbox
 
 KEY = "KEY-693axxx6-7aoc-4bc4-97a0-0ec2sifa5aaa"
@@ -342,7 +342,7 @@ def test_digest_of_a_play(store, listen, receivers):
     assert (report.sent, report.attempts) == (5, 1)
     assert states(store) == {"sent": 5}
     lines = robot.contents[0].splitlines()
-    assert lines[:2] == ['**<font color="warning">[Critical] 4 alerts, 2 hosts</font>**', "> Critical 1, Error 1, Resolved 2"]
+    assert lines[:2] == ['**<font color="warning">[Critical] 4 alerts, 2 hosts</font>**', "> In all: Critical 1, Error 1, Resolved 2"]
     heads = re.findall(r"\[(\w+)\] (\w+)</font>", robot.contents[0])
     # an alert that ended since is told by its end alone
     assert heads == [("Critical", "page"), ("Error", "page"), ("Resolved", "disk"), ("Resolved", "load")]
@@ -354,7 +354,7 @@ def test_digest_of_each_host(store, listen, receivers):
     queue_alerts(store, channel, *MIXED)
     report = delivery.deliver(store, [channel], 5)[0]
     assert (report.sent, report.attempts) == (5, 2)
-    assert robot.contents[0].startswith('**<font color="warning">[严重] web1: 2 条告警</font>**\n> 严重 1, 已恢复 1\n')
+    assert robot.contents[0].startswith('**<font color="warning">[严重] web1: 2 条告警</font>**\n> 合计: 严重 1, 已恢复 1\n')
     assert robot.contents[1].startswith('**<font color="warning">[错误] web2: 2 条告警</font>**')
 
 
@@ -403,6 +403,7 @@ def test_digest_that_cannot_be_sent_leaves_all_queued(store, listen, receivers, 
     assert states(store) == {"queued": 30}
     with store.unit() as unit:
         unit.execute("UPDATE outbox SET throttled = 0, next_at = 0")
+        unit.execute("DELETE FROM marks WHERE space = 'rest'")
     robot.force = None
     before = len(receiver.requests)
     assert delivery.deliver(store, [channel], 5)[0].sent == 30
@@ -456,7 +457,7 @@ def test_digest_fits(limit):
     ]
     for language in texts.WORDS:
         for count in (2, 5, 32):
-            text = texts.digest(events[:count], language, wecom._colored, limit)
+            text = texts.whole(events[:count], language, wecom.MARKDOWN, limit)
             assert len(text.encode()) <= limit
             assert "\ufffd" not in text
 
@@ -465,7 +466,7 @@ def test_digest_fits(limit):
 def test_shortening_never_cuts_a_character(limit):
     event = new_event("服务", "主机", "检查" * 10, 0.0, message="内容😀\n" * 300, labels={"标签": "值" * 200})
     for language in texts.WORDS:
-        text = texts.fitted(event, language, wecom._colored, limit)
+        text = texts.whole([event], language, wecom.MARKDOWN, limit)
         assert len(text.encode()) <= limit
         assert "\ufffd" not in text
 

@@ -1,0 +1,37 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How many messages a robot takes, whichever processes on one store send them, and how long it asked all of them to wait."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit
+
+
+def take(unit: Unit, key: str, rates: t.Sequence[tuple[int, float]]) -> float:
+    """Take one message of the budget: 0.0 when it may be sent, else how many seconds to wait.
+
+    :arg rates: (messages, seconds); no stretch of so many seconds sees more
+    """
+    rest = marks.get(unit, "rest", key, 0.0)
+    if isinstance(rest, (int, float)) and unit.now < rest < unit.now + 7200:
+        return float(rest - unit.now)
+    longest = max(seconds for _allowed, seconds in rates)
+    used = [at for at in marks.get(unit, "budget", key, []) if unit.now - longest < at <= unit.now]
+    wait = 0.0
+    for allowed, seconds in rates:
+        recent = [at for at in used if at > unit.now - seconds]
+        if len(recent) >= allowed:
+            wait = max(wait, recent[-allowed] + seconds - unit.now, 0.05)
+    if not wait:
+        marks.put(unit, "budget", key, [*used, unit.now])
+    return wait
+
+
+def rest(unit: Unit, key: str, seconds: float) -> None:
+    """The robot asked to wait: nobody on this store tells it anything for so long."""
+    marks.put(unit, "rest", key, unit.now + seconds)
