@@ -23,7 +23,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import re
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, Store, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _checks_from, _light
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, plain, validated
 
 display = Display()
 _MOST_WARNINGS = 10
@@ -66,7 +66,9 @@ class ActionModule(ActionBase):
 
     def _configure_module(self, module_name: str, module_args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> t.Any:
         built = super()._configure_module(module_name=module_name, module_args=module_args, task_vars=task_vars)
-        return _light.lightened(built, "inspect", module_args) if module_name == "vigil.ops.inspect" else built
+        lighter = _light.lightened(built, "inspect", module_args) if module_name == "vigil.ops.inspect" else built
+        hide(module_args)
+        return lighter
 
     def _look(
         self, args: dict[str, t.Any], task_vars: dict[str, t.Any], store: Store | None, host: str, checks: list[Check]

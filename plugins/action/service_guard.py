@@ -17,7 +17,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.guard_even
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
 from ansible_collections.vigil.ops.plugins.modules.service_guard import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _announce, _brake
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, validated
 from ansible_collections.vigil.ops.plugins.plugin_utils._receipts import Receipts, source
 
 # This class is loaded in the main process before workers are forked, so this is the place for what they share with it.
@@ -62,6 +62,11 @@ class ActionModule(ActionBase):
         secrets = flow.secrets_of(guards)
         result.update(outcome, **{key: mask(outcome[key], secrets) for key in _TEXTS if key in outcome})
         return result
+
+    def _configure_module(self, module_name: str, module_args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> t.Any:
+        built = super()._configure_module(module_name=module_name, module_args=module_args, task_vars=task_vars)
+        hide(module_args)
+        return built
 
     def _look(self, args: dict[str, t.Any], task_vars: dict[str, t.Any], host: str) -> dict[str, t.Any]:
         """Run the module; with ``stop_when_worse`` only to look, once the brake is pulled."""

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import typing as t
 
@@ -31,6 +32,10 @@ def plain(value: t.Any) -> t.Any:
     for kind in (str, int, float):
         if isinstance(value, kind):
             return kind(value)
+    if isinstance(value, datetime.date):  # YAML reads 2026-01-31 as one, and with a time as a datetime, which is a date as well
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     # inline vault values of ansible-core below and from 2.19 on: text in all but type
     return str(value) if type(value).__name__ in ("AnsibleVaultEncryptedUnicode", "EncryptedString") else value
 
@@ -62,3 +67,12 @@ def validated(
         value = args.get(key)
         found[key] = argument_spec[key].get("default") if value is None else plain(value)
     return found
+
+
+def hide(args: t.Any) -> None:
+    """Take the values out of the options of a module that has been built with them.
+
+    All that core does with them from then on is to write them into its debug log (``ANSIBLE_DEBUG``), secrets included.
+    """
+    if isinstance(args, dict):
+        args.update({name: "(not shown)" for name, value in args.items() if not name.startswith("_ansible_") and value})

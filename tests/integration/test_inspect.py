@@ -303,11 +303,24 @@ def test_secrets_of_checks_do_not_come_out(run_playbook, inventory, site, tmp_pa
             {"name": "b", "http": {"url": f"http://127.0.0.1:{closed_port()}/x?token=T0KEN-Z"}},
         ]
     }
-    found = run_playbook(task(tmp_path, options), "-vvvv", inventory=inventory(["here"]))
+    found = run_playbook(task(tmp_path, options), "-vvvv", inventory=inventory(["here"]), env={"ANSIBLE_DEBUG": "1"})
     assert found.rc == 0
     shown = found.stdout + found.stderr + json.dumps(seen(tmp_path))
     for secret in ("PASSW0RD-X", "T0KEN-Y", "T0KEN-Z"):
         assert secret not in shown
+
+
+def test_dates_and_other_things_that_yaml_knows_are_text(run_playbook, inventory, tmp_path):
+    check = "{name: a, load: {}, expect: {}, labels: {since: 2026-01-31}, annotations: {at: 2026-01-31T05:06:07Z, raw: !!binary aGVsbG8=}}"
+    play = [{"hosts": "all", "gather_facts": False, "tasks": []}]
+    text = json.dumps(play)[:-3] + "{vigil.ops.inspect: {checks: [" + check + "]}, register: seen}, "
+    text += json.dumps({"ansible.builtin.copy": {"dest": str(tmp_path / "seen.json"), "content": "{{ seen | to_json }}"}}) + "]}]"
+    (tmp_path / "play.yml").write_text(text)
+    found = run_playbook(tmp_path / "play.yml", inventory=inventory(["here"]))
+    assert found.rc == 0, found.stdout
+    (result,) = seen(tmp_path)["results"]
+    assert result["labels"] == {"since": "2026-01-31"}
+    assert (result["annotations"]["at"][:19], result["annotations"]["raw"]) == ("2026-01-31T05:06:07", "hello")
 
 
 def test_checks_from_a_file(run_playbook, inventory, tmp_path):

@@ -6,36 +6,27 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration, parse_size
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.meant import (
+    NUMBERS_ALONE,
+    RANGE_LIKE,
+    RANGES,
+    check_range,
+    mistaken,
+    mistaken_value,
+    quoted,
+)
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import NUMBER, as_number, parse_duration, parse_size
 
 _OPERATOR = re.compile(r"(<=|>=|==|!=|!~|<|>|~)\s*(.*)", re.DOTALL)
 _WORD = re.compile(r"(in|contains|between)\s+(.*)|(exists|absent)", re.DOTALL)
 _ITEM = re.compile(r"\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^,]*?)\s*(?:,|$)")
-_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-_LONGEST_NUMBER = 100
 # Thresholds of the Nagios plugins' guidelines: [@]start:end, start: alone, end alone, ~ for minus infinity.
 _RANGE = re.compile(r"(@?)(?:(~|[^:@~\s][^:@\s]*)?:)?([^:@~\s][^:@\s]*)?")
-_RANGE_LIKE = re.compile(r"@[-+~.0-9:]\S*|(?:~|[-+]?[0-9.]+[%a-zA-Z]*)?:[-+0-9.]*[%a-zA-Z]*")
-# What only somebody has written who meant a matcher: another language's operators, a list or a number behind a word in another case.
-_NEARLY = re.compile(
-    r"=|[≤≥≠＜＞＝]|&[lg]t;|!(?=[<>=])|(?:not\s+)?in\s*[\[({]|between\s*[\[(]|between\s*[-+]?[0-9]|not\s+(?:in|contains|between)\s"
-    r"|(?:less|greater|more)\s+than\s+[-+]?[0-9]|at\s+(?:least|most)\s+[-+]?[0-9]",
-    re.IGNORECASE,
-)
-_POSTFIX = re.compile(r"[-+]?[0-9.]+\s*[%a-zA-Z]*\s*(?:[<>]=?|[=!]=)")  # 90% >
-# Observed as numbers whatever the host, so that a text can never be equal to them.
-_NUMBERS_ALONE = (
-    "latency_ms", "used_percent", "free_bytes", "free", "days_left", "tls.days_left", "body_bytes", "count", "rss_bytes", "cpu_percent",
-    "oldest_seconds", "memory_bytes", "restarts", "per_core1", "per_core5", "per_core15", "size", "age_seconds", "rc", "offset_ms",
-    "phases.dns", "phases.connect", "phases.tls", "phases.first_byte",
-)  # fmt: skip
-FORMS = "<, <=, >, >=, ==, !=, ~ regex, !~ regex, in [a, b], contains x, between a b, exists, absent, @10:20 or nagios 10:20, or a literal value"
 Bounds = t.Mapping[str, t.Any]
 
 
@@ -58,7 +49,7 @@ class Matcher:
         if not self.dynamic:
             return _TESTS[self.kind](value, self.operand)
         if not baseline:
-            return _as_number(value) is not None
+            return as_number(value) is not None
         return _ORDER[self.kind](value, baseline["high" if self.kind.startswith("<") else "low"])
 
     def shown(self, baseline: Bounds | None = None) -> str:
@@ -76,8 +67,13 @@ def parse_matcher(value: t.Any, path: str = "") -> Matcher:
     if path == "mode":
         value = _octal(value)
     if not isinstance(value, str):
+        meant = mistaken_value(value, path)
+        if meant is not None:
+            raise ValueError(f"{_show(value)[:60]} is not a matcher; {meant}")
         return Matcher("literal", value, _show(value))
     text = value.strip()
+    if path in NUMBERS_ALONE:
+        check_range(text)
     threshold = _threshold(text, path)
     if threshold:
         return Matcher("range", _range(threshold, text, path), text)
@@ -87,9 +83,9 @@ def parse_matcher(value: t.Any, path: str = "") -> Matcher:
     match = _WORD.fullmatch(text)
     if match:
         return _word(match, text, path)
-    meant = _mistaken(text, path)
+    meant = mistaken(text, path)
     if meant is not None:
-        raise ValueError(f"{value!r} is not a matcher; {meant} (to compare with this very text: {_quoted(text)})")
+        raise ValueError(f"{value!r} is not a matcher; {meant} (to compare with this very text: {quoted(text)})")
     return Matcher("literal", value, _show(value))
 
 
@@ -97,7 +93,7 @@ def _threshold(text: str, path: str) -> str | None:
     """The range in a text that is one: ``@10:20`` and ``nagios ...`` everywhere, the other forms where a text can never be observed."""
     if text.startswith("nagios "):
         return text[len("nagios ") :].strip()
-    if _RANGE_LIKE.fullmatch(text) and (text[0] == "@" or path in _NUMBERS_ALONE):
+    if RANGE_LIKE.fullmatch(text) and (text[0] == "@" or path in NUMBERS_ALONE):
         return text
     return None
 
@@ -109,33 +105,14 @@ def _range(text: str, whole: str, path: str) -> tuple[float, float, bool]:
     """
     match = _RANGE.fullmatch(text)
     if match is None or not (match.group(2) or match.group(3)):
-        raise ValueError(f"{whole!r} is not a range; write one of 10, 10:, ~:10, 10:20 or @10:20")
+        raise ValueError(f"{whole!r} is not a range; write one of {RANGES}")
     inverted, start, end = match.groups()
     low = -math.inf if start == "~" else _number(start, whole, path) if start else 0.0
     high = _number(end, whole, path) if end else math.inf
     if low > high:
-        raise ValueError(f"{whole!r} is not a range: its start is above its end")
+        meant = f"{inverted}{end}:{start or 0}"
+        raise ValueError(f"{whole!r} is not a range: its start is above its end; did you mean {meant!r}?")
     return low, high, bool(inverted)
-
-
-def _mistaken(text: str, path: str) -> str | None:
-    """What to write in place of a text that was clearly meant as a matcher; None for a literal."""
-    if text in ("in", "contains", "between", "nagios") or _NEARLY.match(text) or _POSTFIX.fullmatch(text):
-        return f"write one of {FORMS}"
-    negated = re.fullmatch(r"(not|is|!)\s*(exists?|absent)", text, re.IGNORECASE)
-    if negated:
-        holds = (negated.group(2).lower() != "absent") == (negated.group(1).lower() == "is")
-        return f"did you mean {'exists' if holds else 'absent'!r}?"
-    near = difflib.get_close_matches(text.lower(), ("exists", "absent"), 1, 0.85)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    if text and _as_number(text) is None and path in _NUMBERS_ALONE:
-        return f"{path} is a number, so write for example '< 90'"
-    return None
-
-
-def _quoted(text: str) -> str:
-    return "== " + (f"'{text}'" if '"' in text else f'"{text}"')
 
 
 def _octal(value: t.Any) -> t.Any:
@@ -153,8 +130,8 @@ def _operator(kind: str, rest: str, text: str, path: str) -> Matcher:
             raise ValueError(f"{text!r} is not a matcher; did you mean {f'{kind} {rest[1:].strip()}'!r}?")
         return Matcher(kind, _regex(rest), text)
     if kind in _ORDER:
-        if rest == "baseline":
-            return Matcher(kind, rest, text)
+        if rest.lower() == "baseline":
+            return Matcher(kind, "baseline", f"{kind} baseline")
         if rest[0] in "<>=":
             other = {"<=": "<=", ">=": ">=", "<>": "!="}.get(kind[0] + rest[0], kind)
             raise ValueError(f"{text!r} is not a matcher; did you mean {f'{other} {rest[1:].strip()}'!r}?")
@@ -212,7 +189,7 @@ def _scalar(text: str) -> t.Any:
         return text in ("true", "True")
     if text in ("null", "None"):
         return None
-    number = _as_number(text)
+    number = as_number(text)
     return text if number is None else number
 
 
@@ -226,7 +203,7 @@ def _unquote(text: str) -> str:
 
 
 def _number(text: str, whole: str, path: str) -> float:
-    number = _as_number(text[:-1] if text.endswith("%") else text)
+    number = as_number(text[:-1] if text.endswith("%") else text)
     if number is not None:
         return number
     key = re.split(r"[.\[]", path)[-1].strip('"')
@@ -240,20 +217,7 @@ def _number(text: str, whole: str, path: str) -> float:
             return seconds * 1000 if key.endswith("_ms") else seconds / 86400 if key.endswith("days_left") else seconds
     except ValueError as exc:
         raise ValueError(f"{whole!r} has a number that cannot be read: {exc}") from exc
-    raise ValueError(f"{whole!r} needs a number after the comparison" + (f" ({path} has no unit)" if _NUMBER.match(text) else ""))
-
-
-def _as_number(value: t.Any) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value.strip()):
-        text = value.strip()
-        return float(text) if re.search(r"[.eE]", text) else int(text)
-    return None
+    raise ValueError(f"{whole!r} needs a number after the comparison" + (f" ({path} has no unit)" if NUMBER.match(text) else ""))
 
 
 def _show(value: t.Any) -> str:
@@ -265,7 +229,7 @@ def _equal(value: t.Any, operand: t.Any) -> bool:
     if isinstance(value, bool) or isinstance(operand, bool):
         return _as_bool(value) is not None and _as_bool(value) == _as_bool(operand)
     if isinstance(value, (int, float)) or isinstance(operand, (int, float)):
-        left, right = _as_number(value), _as_number(operand)
+        left, right = as_number(value), as_number(operand)
         return left is not None and left == right
     return bool(value == operand)
 
@@ -292,13 +256,13 @@ def _search(value: t.Any, operand: re.Pattern[str]) -> bool:
 
 def _within(value: t.Any, operand: tuple[float, float, bool]) -> bool:
     """Whether a threshold does not alert; what is no number cannot be well."""
-    number = _as_number(value)
+    number = as_number(value)
     return number is not None and (operand[0] <= number <= operand[1]) != operand[2]
 
 
 def _ordered(compare: t.Callable[[float, float], bool]) -> t.Callable[[t.Any, t.Any], bool]:
     def test(value: t.Any, operand: t.Any) -> bool:
-        number = _as_number(value)
+        number = as_number(value)
         return number is not None and compare(number, operand)
 
     return test

@@ -27,6 +27,8 @@ _BYTES = {
     "TB": 1000**4,
     "TIB": 1024**4,
 }
+NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_LONGEST_NUMBER = 100
 _NUMBER_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)")
 
 
@@ -79,3 +81,17 @@ def format_duration(seconds: float) -> str:
             parts.append(f"{left // size}{unit}")
             left %= size
     return "".join(parts[:2])
+
+
+def as_number(value: t.Any) -> float | None:
+    """A number, also one written as text; None for everything else, infinite ones included."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and NUMBER.fullmatch(value.strip()):
+        text = value.strip()
+        return float(text) if re.search(r"[.eE]", text) else int(text)
+    return None

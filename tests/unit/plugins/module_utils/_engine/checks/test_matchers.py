@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.matchers import parse_matcher
 
@@ -230,3 +232,41 @@ def test_thresholds_carry_the_unit_of_the_key():
 def test_a_wrong_threshold_is_refused(matcher, words):
     with pytest.raises(ValueError, match=words):
         parse_matcher(matcher, "used_percent")
+
+
+@pytest.mark.parametrize(
+    ("matcher", "meant"),
+    [
+        ("10-20", "'10:20'"),
+        ("10..20", "'10:20'"),
+        ("10 : 20", "'10:20'"),
+        ("@ 10:20", "'@10:20'"),
+        ("@20-10", "'@10:20'"),
+        ("20:10", "'10:20'"),
+        ("@20:10", "'@10:20'"),
+        ("10:20:30", "write one of 10, 10:, ~:10, 10:20 or @10:20"),
+        ("@", "write one of 10, 10:, ~:10, 10:20 or @10:20"),
+        ("@:", "write one of 10, 10:, ~:10, 10:20 or @10:20"),
+        ("~:~", "write one of 10, 10:, ~:10, 10:20 or @10:20"),
+        (float("nan"), "nothing is ever equal to it"),
+        (float("inf"), "nothing is ever equal to it"),
+        ({"lt": 5}, "'< 5'"),
+        ({"max": 5}, "'<= 5'"),
+        ([1], "is a number"),
+        ({}, "is a number"),
+        (True, "is a number"),
+    ],
+)
+def test_what_is_nearly_a_threshold_is_refused_with_the_right_form(matcher, meant):
+    with pytest.raises(ValueError, match=re.escape(meant)):
+        parse_matcher(matcher, "used_percent")
+
+
+def test_mappings_and_lists_may_be_seen_elsewhere():
+    assert parse_matcher({"lt": 5}, "json.a").test({"lt": 5}) and parse_matcher([1], "json.a").test([1])
+    with pytest.raises(ValueError, match="contains a"):
+        parse_matcher({"contain-element": "a"}, "addresses")
+
+
+def test_the_word_baseline_in_capitals():
+    assert parse_matcher("<Baseline", "used_percent").dynamic
