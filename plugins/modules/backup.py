@@ -17,12 +17,17 @@ description:
   - A snapshot is there whole or not at all, whenever the process ends. Content that the repository holds is not stored again.
   - A file that is being written while it is read is tried three times; then the version of before stays, and the file is named in RV(torn).
   - What cannot be read is named in RV(problems), and what is known of it stays.
+  - Runs on the host with the files. On the controller its action part remembers which snapshots were received, so that none is left out
+    of what channels are told.
 author:
   - vigil.ops contributors (@vigil-ops)
 extends_documentation_fragment:
   - vigil.ops._attributes
+  - vigil.ops._attributes.action
   - vigil.ops._attributes.actiongroup_all
 attributes:
+  async:
+    support: full
   check_mode:
     support: full
   diff_mode:
@@ -32,10 +37,10 @@ attributes:
         read is named alone. Passwords and the like are masked, see also O(mask).
 options:
   paths:
-    description: What to keep, as absolute paths.
+    description: What to keep, as absolute paths. It may be left out where there is O(stdin_from).
     type: list
     elements: path
-    required: true
+    default: []
   repository:
     description: The directory of the repository on the same host. It is made when it is missing, for its owner alone.
     type: path
@@ -87,6 +92,72 @@ options:
     description: How long to wait for another process that works on the repository.
     type: str
     default: 1m
+  before:
+    description:
+      - Programs that run before anything is read, each as a list of the program and its arguments, or as a mapping of C(argv), C(timeout) (V(10m))
+        and C(environment). When one fails the following do not run, and no snapshot is taken.
+      - They do not run in check mode.
+    type: list
+    elements: raw
+    default: []
+  after:
+    description: Programs as O(before) that run after everything is read, also where that failed. When one fails so does the task, with its snapshot.
+    type: list
+    elements: raw
+    default: []
+  stdin_from:
+    description:
+      - Programs whose output becomes a file of the snapshot, such as dumps of databases.
+      - The output goes to a file in the repository first, so it may be larger than memory. When the program fails, the
+        output is thrown away, the version of before stays, and the path is in RV(torn).
+      - They do not run in check mode.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the file. It is C(/.streams/NAME) in the snapshot.
+        type: str
+        required: true
+      argv:
+        description: The program and its arguments.
+        type: list
+        elements: str
+        required: true
+      timeout:
+        description: When to end it.
+        type: str
+        default: 1h
+      environment:
+        description: Variables that it has besides the others. Their values are not shown.
+        type: dict
+        default: {}
+  remote:
+    description:
+      - A remote of rclone (U(https://rclone.org)) to which the repository is copied, as V(s3store:bucket/host), or a mapping of what is below.
+        Each repository needs a place of its own. C(rclone) must be installed on the host.
+      - A snapshot is there whole or not at all. What could not be uploaded fails nothing; it is in RV(remote) and RV(events), and the next
+        run makes up for it. What O(retention) removed is removed there, too, and nothing else ever is.
+      - C(path) is the remote. Settings in a connection string (V(:s3,provider=Minio,...:bucket)) are handed on in the environment.
+      - C(config) is the file with rclone's configuration. The default is that of the user.
+      - C(environment) holds variables for rclone, such as C(RCLONE_CONFIG_S3STORE_SECRET_ACCESS_KEY). Their values are not shown.
+      - "C(options) are flags of rclone without hyphens before them, such as V({bwlimit: 2M, s3-no-check-bucket: true})."
+      - C(verify) is how an upload is compared, V(hash) (where the remote has none, sizes), V(size), or V(download), which reads all back.
+      - C(attempts) (3) is how often something is tried in a run, with growing pauses, and C(timeout) (V(1h)) the time for one run of rclone.
+      - C(recheck) (V(1d)) is how often the remote is looked at although nothing is new. With O(verify) all that is there is compared in each run.
+    type: raw
+  history_url:
+    description: The store on the controller in which it is kept which snapshots were received. The default is that of E(VIGIL_STATE_URL), or the default store.
+    type: str
+  acknowledge:
+    description:
+      - When a snapshot counts as received, as soon as the result is here (V(received)), or when M(vigil.ops.notify) has got the result (V(told)).
+    type: str
+    choices: [received, told]
+    default: received
+  batch:
+    description: Set by the action part, the last RV(batch) that was received.
+    type: str
 seealso:
   - module: vigil.ops.backup_info
   - module: vigil.ops.restore
@@ -106,9 +177,34 @@ EXAMPLES = r"""
     paths: [/srv/configs]
     repository: /srv/backups
     ignore_lines: ['^! Last configuration change']
+
+- name: Keep a database and its settings, here and in a bucket
+  vigil.ops.backup:
+    paths: [/etc/postgresql]
+    repository: /var/backups/vigil
+    name: shop
+    stdin_from:
+      - name: shop.sql
+        argv: [runuser, -u, postgres, --, pg_dump, --restrict-key=backup, shop]
+    remote:
+      path: "s3store:backups/{{ inventory_hostname }}"
+      environment:
+        RCLONE_CONFIG_S3STORE_TYPE: s3
+        RCLONE_CONFIG_S3STORE_PROVIDER: Minio
+        RCLONE_CONFIG_S3STORE_ENDPOINT: https://minio.example.com
+        RCLONE_CONFIG_S3STORE_ACCESS_KEY_ID: "{{ minio_key }}"
+        RCLONE_CONFIG_S3STORE_SECRET_ACCESS_KEY: "{{ minio_secret }}"
+
+- name: Keep what a service must not write to meanwhile
+  vigil.ops.backup:
+    paths: [/var/lib/shop]
+    repository: /var/backups/vigil
+    before: [[systemctl, stop, shop]]
+    after: [[systemctl, start, shop]]
 """
 
 RETURN = r"""
+job: {description: The O(name)., returned: success, type: str, sample: etc}
 snapshot:
   description: Id of the snapshot; null where nothing changed, and in check mode.
   returned: success
@@ -132,17 +228,52 @@ stats:
   returned: success
   type: dict
   sample: {"paths": 812, "bytes": 5242880, "read_bytes": 2048, "new_bytes": 2048, "stored_bytes": 1100, "added": 0, "modified": 1, "removed": 0}
+streams:
+  description: What came of O(stdin_from), each with C(name), C(path), C(status) (V(ok), V(torn), V(skipped)), C(bytes) and C(message).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"name": "shop.sql", "path": "/.streams/shop.sql", "status": "ok", "bytes": 81920, "message": ""}]
+remote:
+  description:
+    - What came of O(remote), null without it. C(status) is V(ok), V(failed), V(busy) (another process uploads), or V(skipped) (check mode).
+      There are also C(path), the number of files C(uploaded), their C(bytes), and how many were C(removed) there.
+    - C(pending) is how many files wait to be uploaded, since the time C(since), and C(message) says why.
+  returned: success
+  type: dict
+  sample: {"path": "s3store:bucket/host", "status": "ok", "uploaded": 4, "bytes": 2103, "removed": 0, "pending": 0, "since": null, "message": ""}
+events:
+  description:
+    - What is to be told, each with C(kind), C(status) (V(firing), V(resolved)), C(severity), C(message), C(snapshot) and C(at).
+    - C(changed) is what a snapshot changed, also of those that were not received in earlier runs. C(remote), C(streams), C(paths) and C(repository)
+      say what is not well, and that it is.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"kind": "changed", "status": "firing", "severity": "info", "snapshot": "20261121T164723Z-28061da5", "at": 1795279643.0,
+            "message": "1 modified:\n~ /etc/main.conf"}]
+batch: {description: The newest snapshot., returned: success, type: str, sample: 20261121T164723Z-28061da5}
+receipt: {description: Where the controller keeps RV(batch)., returned: success, type: str, sample: "web1:6bf4faf0aa82d7b2"}
 """
 
 import platform
 import time
+import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as flow
+from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
+from ansible_collections.vigil.ops.plugins.module_utils._runner import run
+from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
 
+STREAM = {
+    "name": {"type": "str", "required": True},
+    "argv": {"type": "list", "elements": "str", "required": True},
+    "timeout": {"type": "str", "default": "1h"},
+    "environment": {"type": "dict", "default": {}},
+}
 ARGUMENT_SPEC = {
-    "paths": {"type": "list", "elements": "path", "required": True},
+    "paths": {"type": "list", "elements": "path", "default": []},
     "repository": {"type": "path", "required": True},
     "name": {"type": "str", "default": "default"},
     "exclude": {"type": "list", "elements": "str"},
@@ -155,29 +286,50 @@ ARGUMENT_SPEC = {
     "mask": {"type": "list", "elements": "str"},
     "verify": {"type": "bool", "default": False},
     "wait": {"type": "str", "default": "1m"},
+    "before": {"type": "list", "elements": "raw", "default": []},
+    "after": {"type": "list", "elements": "raw", "default": []},
+    "stdin_from": {"type": "list", "elements": "dict", "default": [], "options": STREAM},
+    "remote": {"type": "raw"},
+    "history_url": {"type": "str"},
+    "acknowledge": {"type": "str", "choices": ["received", "told"], "default": "received"},
+    "batch": {"type": "str"},
 }
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         job = flow.read_job(module.params, platform.node())
     except ValueError as exc:
         module.fail_json(msg=f"The options cannot be used: {exc}.")
+    tools = flow.Tools(run, stream, time.sleep)
     try:
-        result = flow.backup(job, time.time(), module.check_mode, module._diff)
+        result = flow.backup(job, tools, time.time(), module.check_mode, module._diff)
     except BackupError as exc:
-        module.fail_json(msg=f"Nothing was backed up: {exc}.")
+        finish(module, {"failed": True, "changed": False, "msg": f"Nothing was backed up: {exc}."}, job.secrets())
     text = result.pop("text")
     if module._diff:
         result["diff"] = {"prepared": text}
-    for problem in result["problems"][:10]:
-        module.warn(problem)
-    if len(result["problems"]) > 10:
-        module.warn(f"{len(result['problems']) - 10} more paths could not be read, see problems in the result")
-    if result["damaged"]:
-        module.fail_json(msg=f"The repository is damaged: {result['damaged'][0]['message']}.", **result)
-    module.exit_json(**result)
+    for warning in warnings_of(result):
+        module.warn(warning)
+    finish(module, result, job.secrets())
+
+
+def warnings_of(result: dict[str, t.Any]) -> list[str]:
+    """What somebody who looks at the screen must see."""
+    problems = result["problems"]
+    found = problems[:10]
+    if len(problems) > 10:
+        found.append(f"{len(problems) - 10} more paths could not be read, see problems in the result")
+    found += [
+        f"{each['name']} is not whole, the version of before stays: {each['message']}"
+        for each in result["streams"]
+        if each["status"] == "torn"
+    ]
+    remote = result["remote"]
+    if remote and remote["status"] == "failed":
+        found.append(f"{remote['pending']} files wait to be uploaded to {remote['path']}: {remote['message']}")
+    return found
 
 
 if __name__ == "__main__":

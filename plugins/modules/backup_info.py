@@ -19,9 +19,13 @@ extends_documentation_fragment:
   - vigil.ops._attributes.actiongroup_all
 options:
   repository:
-    description: The directory of the repository on the same host.
+    description: The directory of the repository on the same host. Give this or O(remote).
     type: path
-    required: true
+  remote:
+    description:
+      - A copy of a repository at a remote of rclone, as in M(vigil.ops.backup). Only what is needed is brought to the host, below C(/var/tmp),
+        and removed afterwards.
+    type: raw
   name:
     description: Name of a job. The default is all of them.
     type: str
@@ -62,29 +66,41 @@ problems:
   sample: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
+import typing as t
+
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository, check_name
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import check_name
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore as flow
+from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
+from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 
 ARGUMENT_SPEC = {
-    "repository": {"type": "path", "required": True},
+    "repository": {"type": "path"},
+    "remote": {"type": "raw"},
     "name": {"type": "str"},
     "verify": {"type": "str", "choices": ["none", "quick", "full"], "default": "none"},
 }
 
 
+ALTERNATIVES: dict[str, t.Any] = {
+    "mutually_exclusive": [("repository", "remote")],
+    "required_one_of": [("repository", "remote")],
+}
+
+
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ALTERNATIVES)
     name = module.params["name"]
     try:
-        repository = Repository(flow.read_repository(module.params["repository"]))
-        result = flow.info(repository, name if name is None else check_name(name), module.params["verify"])
+        source = flow.read_source(module.params)
+        name = name if name is None else check_name(name)
     except ValueError as exc:
         module.fail_json(msg=f"The options cannot be used: {exc}.")
+    try:
+        result = flow.info(source, name, module.params["verify"], run)
     except BackupError as exc:
-        module.fail_json(msg=f"The repository cannot be read: {exc}.")
-    module.exit_json(changed=False, **result)
+        result = {"failed": True, "msg": f"The repository cannot be read: {exc}."}
+    finish(module, {"changed": False, **result}, source.secrets())
 
 
 if __name__ == "__main__":

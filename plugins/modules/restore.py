@@ -25,9 +25,13 @@ attributes:
     support: none
 options:
   repository:
-    description: The directory of the repository on the same host.
+    description: The directory of the repository on the same host. Give this or O(remote).
     type: path
-    required: true
+  remote:
+    description:
+      - A copy of a repository at a remote of rclone, as in M(vigil.ops.backup). Only what is needed is brought to the host, below C(/var/tmp),
+        and removed afterwards.
+    type: raw
   name:
     description: Name of the job.
     type: str
@@ -81,12 +85,16 @@ kept: {description: Where O(backup) has put what was replaced., returned: succes
 stats: {description: How many paths were C(restored)., returned: success, type: dict, sample: {"restored": 1}}
 """
 
-from ansible.module_utils.basic import AnsibleModule
+import typing as t
+
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore as flow
+from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
+from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 
 ARGUMENT_SPEC = {
-    "repository": {"type": "path", "required": True},
+    "repository": {"type": "path"},
+    "remote": {"type": "raw"},
     "name": {"type": "str", "default": "default"},
     "snapshot": {"type": "str"},
     "at": {"type": "str"},
@@ -97,19 +105,25 @@ ARGUMENT_SPEC = {
 }
 
 
+ALTERNATIVES: dict[str, t.Any] = {
+    "mutually_exclusive": [("repository", "remote"), ("snapshot", "at")],
+    "required_one_of": [("repository", "remote")],
+}
+
+
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, mutually_exclusive=[("snapshot", "at")])
+    module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ALTERNATIVES)
     try:
         request = flow.read_request(module.params)
     except ValueError as exc:
         module.fail_json(msg=f"The options cannot be used: {exc}.")
     try:
-        result = flow.restore(request, module.check_mode)
+        result = flow.restore(request, run, module.check_mode)
     except BackupError as exc:
-        module.fail_json(msg=f"Not everything was restored: {exc}.")
+        result = {"failed": True, "msg": f"Not everything was restored: {exc}.", "warnings": []}
     for warning in result.pop("warnings"):
         module.warn(warning)
-    module.exit_json(**result)
+    finish(module, result, request.source.secrets())
 
 
 if __name__ == "__main__":

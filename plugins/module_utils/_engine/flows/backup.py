@@ -2,33 +2,50 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The use cases behind the modules backup, backup_info and restore."""
+"""The use case behind the module backup."""
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 import os
-import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import retention
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import shown
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Damaged
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.outcome import Options, Outcome
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.rclone import Place, read_place
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.remote import Copy
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.remote_state import note_forgotten
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository, check_name
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.restore import Restore, Wish
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Snapshot
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.textdiff import Differ, read_patterns
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.verify import verify
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Selection
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration, parse_size
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup_news, backup_programs
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup_programs import FOLDER, Programs
 
-_MOST = 1000  # paths of a kind that a result names
+MOST = 1000  # paths of a kind that a result names
+
+
+class Tools(t.NamedTuple):
+    """What the engine has no hands for.
+
+    :ivar run: run(argv, timeout, env) -> (code, output, error output); :ivar stream: stream(argv, file, timeout, env) -> (code, error output)
+    :ivar pause: waits for so many seconds
+    """
+
+    run: backup_programs.Run
+    stream: backup_programs.Stream
+    pause: t.Callable[[float], None]
 
 
 class Job(t.NamedTuple):
-    """What a backup is asked to do, read and checked."""
+    """What a backup is asked to do, read and checked.
+
+    :ivar batch: the last snapshot that the controller has received
+    """
 
     repository: Repository
     selection: Selection
@@ -38,6 +55,13 @@ class Job(t.NamedTuple):
     hidden: list[t.Pattern[str]]
     patience: float
     verify: bool
+    programs: Programs
+    remote: Place | None
+    batch: str
+
+    def secrets(self) -> set[str]:
+        """What must not be shown."""
+        return self.programs.secrets() | (self.remote.secrets() if self.remote else set())
 
 
 def read_job(params: t.Mapping[str, t.Any], host: str) -> Job:
@@ -45,16 +69,19 @@ def read_job(params: t.Mapping[str, t.Any], host: str) -> Job:
 
     :raises ValueError: one sentence; nothing was done
     """
-    if not params["paths"]:
+    programs = backup_programs.read_programs(params)
+    if not params["paths"] and not programs.streams:
         raise ValueError("paths is empty; name what is to be kept")
     size = params["max_size"]
     selection = Selection(
-        params["paths"],
+        params["paths"] or (),
         params["exclude"] or (),
         params["include"] or (),
         None if size is None else parse_size(size),
         params["one_file_system"],
     )
+    if programs.streams and any(path == FOLDER or path.startswith(FOLDER + "/") for path in selection.paths):
+        raise ValueError(f"paths: {FOLDER} is where the streams of a snapshot lie")
     return Job(
         Repository(read_repository(params["repository"])),
         selection,
@@ -64,6 +91,9 @@ def read_job(params: t.Mapping[str, t.Any], host: str) -> Job:
         read_patterns("mask", params["mask"] or ()),
         parse_duration(params["wait"]),
         params["verify"],
+        programs,
+        None if params["remote"] is None else read_place(params["remote"], parse_duration),
+        params["batch"] or "",
     )
 
 
@@ -77,12 +107,12 @@ def read_repository(path: str) -> str:
     return os.path.normpath(path)
 
 
-def backup(job: Job, now: float, check_mode: bool = False, show: bool = False) -> dict[str, t.Any]:
-    """Take a snapshot if something is new, then let go of those that the policy does not keep.
+def backup(job: Job, tools: Tools, now: float, check_mode: bool = False, show: bool = False) -> dict[str, t.Any]:
+    """Take a snapshot if something is new, let go of those that the policy does not keep, and bring the copy at the remote up to date.
 
     :arg show: collect the differences
-    :return: see the module backup
-    :raises BackupError: one sentence
+    :return: see the module backup; with ``failed`` and ``msg`` where it was not all done
+    :raises BackupError: one sentence; there is no snapshot
     """
     repository, name = job.repository, job.options.name
     there = repository.exists()
@@ -90,151 +120,94 @@ def backup(job: Job, now: float, check_mode: bool = False, show: bool = False) -
     if not check_mode:
         repository.create()
     with _locked(repository, job.patience, not check_mode):
-        outcome = Snapshot(repository, job.selection, job.options, check_mode, differ).take(now)
+        outcome, streams, complaints = _look(job, tools, differ, now, check_mode)
         for path in outcome.removed:
             differ.gone(path)
         ids = repository.ids(name) if there or not check_mode else []
-        # in check mode the snapshot that would be taken counts as well
-        after = [*ids, repository.new_id(now)] if check_mode and outcome.changed else ids
-        stay = retention.kept(after, job.policy, now)
-        forgotten = [each for each in ids if each not in stay]
-        if not check_mode:
-            for each in forgotten:
-                repository.forget(name, each)
-            if forgotten:
-                repository.sweep()
-        problems = [_problem(each) for each in verify(repository, [name])] if job.verify and not check_mode else []
-    return {
+        events = [] if check_mode else backup_news.snapshots(repository, name, ids if job.batch or outcome.snapshot else [], job.batch)
+        forgotten = _forget(job, ids, outcome.changed, now, check_mode)
+        problems = [problem_of(each) for each in verify(repository, [name])] if job.verify and not check_mode else []
+    result = {
+        "job": name,
         **_outcome(outcome),
+        "streams": streams,
         "forgotten": forgotten,
         "damaged": problems,
+        "remote": _uploaded(job, tools, now, check_mode) if job.remote else None,
         "changed": outcome.changed or bool(forgotten),
         "text": differ.text(),
     }
+    result["torn"] += [each["path"] for each in streams if each["status"] == "torn"]
+    result.update(events=events + ([] if check_mode else backup_news.conditions(result, job.verify)), batch=ids[-1] if ids else "")
+    if complaints or problems:
+        said = [*complaints, *(f"the repository is damaged: {each['message']}" for each in problems[:1])]
+        taken = f"The snapshot {outcome.snapshot} was taken, but " if outcome.snapshot else "Nothing had changed, but "
+        result.update(failed=True, msg=f"{taken}{'; '.join(said)}.")
+    return result
 
 
-def info(repository: Repository, name: str | None, check: str) -> dict[str, t.Any]:
-    """The snapshots of a repository, and what is wrong with it.
-
-    :arg check: none, quick or full
-    :raises BackupError: there is none
-    """
-    if not repository.exists():
-        raise BackupError(f"there is no repository at {repository.path}")
-    names = [name] if name is not None else repository.names()
-    snapshots, problems = [], []
-    for each in names:
-        for record_id in repository.ids(each):
-            try:
-                snapshots.append(_described(repository.record(each, record_id)))
-            except Damaged as exc:
-                if check == "none":
-                    problems.append({"message": str(exc), "snapshots": [record_id], "paths": []})
-    if check != "none":
-        problems += [_problem(each) for each in verify(repository, names, check == "full")]
-    return {"snapshots": snapshots, "problems": problems}
-
-
-class Request(t.NamedTuple):
-    """What a restore is asked to do, read and checked."""
-
-    repository: Repository
-    name: str
-    snapshot: str | None
-    at: float | None
-    wish: Wish
+def _look(
+    job: Job, tools: Tools, differ: Differ, now: float, check_mode: bool
+) -> tuple[Outcome, list[dict[str, t.Any]], list[str]]:  # fmt: skip
+    """The snapshot between its hooks: (what came of it, its streams, what went wrong after it)."""
+    programs, selection = job.programs, job.selection
+    if check_mode:
+        selection.streams, streams = backup_programs.skipped(programs.streams)
+        return Snapshot(job.repository, selection, job.options, True, differ).take(now), streams, []
+    problem, complaints = None, []
+    try:
+        backup_programs.run_before(programs.before, tools.run)
+        selection.streams, streams = backup_programs.spool(programs.streams, job.repository.scratch(), tools.stream)
+        outcome = Snapshot(job.repository, selection, job.options, False, differ).take(now)
+    except BackupError as exc:
+        problem = exc
+    finally:
+        complaints = backup_programs.run_after(programs.after, tools.run)
+    if problem is not None:
+        raise BackupError("; ".join([str(problem), *complaints])) from problem
+    for place in selection.streams.values():
+        if place is not None:
+            os.unlink(place)
+    return outcome, streams, complaints
 
 
-def read_request(params: t.Mapping[str, t.Any]) -> Request:
-    """The options of the module restore.
-
-    :raises ValueError: one sentence; nothing was done
-    """
-    for key in ("paths", "dest"):
-        for path in (params[key] or ()) if key == "paths" else filter(None, (params[key],)):
-            if not path.startswith("/"):
-                raise ValueError(f"{key}: {path!r} is no absolute path")
-    return Request(
-        Repository(read_repository(params["repository"])),
-        check_name(params["name"]),
-        params["snapshot"],
-        None if params["at"] is None else read_moment(params["at"]),
-        Wish(tuple(os.path.normpath(path) for path in params["paths"] or ()), params["dest"], params["backup"], params["devices"]),
-    )
+def _forget(job: Job, ids: list[str], changed: bool, now: float, check_mode: bool) -> list[str]:
+    """Remove the snapshots that the policy does not keep; in check mode the one that would be taken counts as well."""
+    repository, name = job.repository, job.options.name
+    stay = retention.kept([*ids, repository.new_id(now)] if check_mode and changed else ids, job.policy, now)
+    forgotten = [each for each in ids if each not in stay]
+    if forgotten and not check_mode:
+        note_forgotten(repository, name, forgotten)
+        for each in forgotten:
+            repository.forget(name, each)
+        repository.sweep()
+    return forgotten
 
 
-def read_moment(text: str) -> float:
-    """Seconds since 1970 of ``2026-11-20 12:00``, ``2026-11-20T12:00:00Z`` or ``2026-11-20``; local time without a zone, a date means its end.
-
-    :raises ValueError: it is none of these
-    """
-    plain = text.strip().replace("T", " ")
-    zone = plain.endswith("Z")
-    for form, rest in (("%Y-%m-%d %H:%M:%S", 0), ("%Y-%m-%d %H:%M", 59), ("%Y-%m-%d", 86399)):
-        try:
-            found = time.strptime(plain.rstrip("Z"), form)
-        except ValueError:
-            continue
-        return float(calendar.timegm(found) if zone else time.mktime(found)) + rest
-    raise ValueError(f"at: {text!r} is no moment; write one such as 2026-11-20 12:00")
-
-
-def restore(request: Request, check_mode: bool = False) -> dict[str, t.Any]:
-    """Put back what differs from a snapshot.
-
-    :return: see the module restore
-    :raises BackupError: one sentence
-    """
-    repository = request.repository
-    if not repository.exists():
-        raise BackupError(f"there is no repository at {repository.path}")
-    record = repository.record(request.name, _chosen(request))
-    work = Restore(repository, record, request.wish)
-    steps = work.plan()
-    if steps and not check_mode:
-        work.run()
-    paths = [shown(os.path.join(request.wish.dest, entry.path.lstrip("/")) if request.wish.dest else entry.path) for entry in steps]
-    return {
-        "changed": bool(steps),
-        "snapshot": record["id"],
-        "restored": paths[:_MOST],
-        "kept": [shown(path) for path in work.kept],
-        "warnings": work.warnings,
-        "stats": {"restored": len(paths)},
-    }
+def _uploaded(job: Job, tools: Tools, now: float, check_mode: bool) -> dict[str, t.Any]:
+    """The copy at the remote, after the repository is free for others again. What goes wrong with it is told, and harms nothing here."""
+    place = t.cast("Place", job.remote)
+    nothing = {"status": "skipped", "uploaded": 0, "bytes": 0, "removed": 0, "pending": 0, "since": None, "message": ""}
+    if check_mode and not job.repository.exists():
+        return {"path": place.path, **nothing}
+    copy = Copy(job.repository, place, tools.run, tools.pause)
+    if check_mode:
+        return {"path": place.path, **nothing, "pending": copy.waiting()}
+    try:
+        return {"path": place.path, **copy.update(now, job.verify)}
+    except BackupError as exc:
+        return {"path": place.path, **nothing, "status": "failed", "message": str(exc)}
 
 
-def _chosen(request: Request) -> str:
-    ids = request.repository.ids(request.name)
-    if not ids:
-        names = ", ".join(request.repository.names()) or "none"
-        raise BackupError(f"{request.repository.path} has no snapshot of {request.name!r}; there are: {names}")
-    if request.snapshot is not None:
-        found = [each for each in ids if each == request.snapshot]
-        if not found:
-            raise BackupError(f"there is no snapshot {request.snapshot!r} of {request.name}; the newest is {ids[-1]}")
-        return found[0]
-    if request.at is None:
-        return ids[-1]
-    before = [each for each in ids if retention.moment(each) <= request.at]
-    if not before:
-        raise BackupError(f"the oldest snapshot of {request.name}, {ids[0]}, is younger than that")
-    return before[-1]
-
-
-def _described(record: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    keys = ("id", "name", "time", "host", "parent", "added", "modified", "removed", "stats")
-    return {**{key: record.get(key) for key in keys}, "torn": [shown(path) for path in record.get("torn") or []]}
+def problem_of(problem: t.Any) -> dict[str, t.Any]:
+    """Something that is damaged, for results."""
+    return {"message": problem.what, "snapshots": list(problem.snapshots), "paths": [shown(path) for path in problem.paths]}
 
 
 def _outcome(outcome: Outcome) -> dict[str, t.Any]:
     counts = {"added": len(outcome.added), "modified": len(outcome.modified), "removed": len(outcome.removed)}
-    lists = {key: [shown(path) for path in getattr(outcome, key)[:_MOST]] for key in ("added", "modified", "removed", "torn", "left_out")}
-    return {"snapshot": outcome.snapshot, **lists, "problems": outcome.problems[:_MOST], "stats": {**outcome.stats, **counts}}
-
-
-def _problem(problem: t.Any) -> dict[str, t.Any]:
-    return {"message": problem.what, "snapshots": list(problem.snapshots), "paths": [shown(path) for path in problem.paths]}
+    lists = {key: [shown(path) for path in getattr(outcome, key)[:MOST]] for key in ("added", "modified", "removed", "torn", "left_out")}
+    return {"snapshot": outcome.snapshot, **lists, "problems": outcome.problems[:MOST], "stats": {**outcome.stats, **counts}}
 
 
 @contextlib.contextmanager

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Results whose events depend on what is known in the store: those of dns_diff and of service_guard, told by their shape."""
+"""Results whose events depend on what is known in the store: those of dns_diff, service_guard and backup, told by their shape."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_events, guard_events
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup_events, dns_events, guard_events
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
@@ -21,7 +21,7 @@ Given = t.Tuple[str, Outcome, str, float]
 
 def is_outcome(outcome: t.Any) -> bool:
     """Whether this is such a result."""
-    return dns_events.is_outcome(outcome) or guard_events.is_outcome(outcome)
+    return any(room.is_outcome(outcome) for room in (dns_events, guard_events, backup_events))
 
 
 def unfolded(given: t.Any) -> t.List[t.Any]:
@@ -36,16 +36,19 @@ def unfolded(given: t.Any) -> t.List[t.Any]:
 
 def commit(unit: Unit, given: Given, routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool) -> t.List[Step]:
     """Keep what a result (host, outcome, service, now) is to tell, and that it was received."""
-    room = guard_events if guard_events.is_outcome(given[1]) else dns_events
-    return room.commit(unit, given, routes, hide, dry)
+    return _room(given[1]).commit(unit, given, routes, hide, dry)
 
 
 def every(host: str, outcome: Outcome, service: str, now: float) -> t.List[Event]:
     """All events of a result, for a store that does not exist yet."""
-    room = guard_events if guard_events.is_outcome(outcome) else dns_events
-    return room.every(host, outcome, service, now)
+    return _room(outcome).every(host, outcome, service, now)
 
 
 def count(outcome: Outcome) -> int:
     """How many events are lost with it."""
-    return len(outcome["events"] if guard_events.is_outcome(outcome) else outcome["changes"])
+    return len(outcome["changes"] if dns_events.is_outcome(outcome) else outcome["events"])
+
+
+def _room(outcome: Outcome) -> t.Any:
+    """Who knows what such a result is."""
+    return next(room for room in (dns_events, guard_events, backup_events) if room.is_outcome(outcome))

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a backup has to tell: what a snapshot changed, once; what is not well, until it is.
+
+The snapshots of a repository are the memory of what was to be told: the controller hands back the last one that it has, and all after it
+are returned. What is not well is seen anew by every run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import retention
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.compare import differences
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import shown
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import Damaged
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import ID, Repository
+
+_PATHS = 20  # that an event names
+_MOST = 50  # snapshots that a run tells
+_SIGNS = {"added": "+ ", "modified": "~ ", "removed": "- "}
+
+
+def snapshots(repository: Repository, name: str, ids: t.Sequence[str], batch: str) -> list[dict[str, t.Any]]:
+    """The events of snapshots, oldest first.
+
+    :arg ids: of those that are to be told
+    :arg batch: the last one that was received; without one only the newest is told
+    """
+    wanted = [each for each in ids if each > batch] if batch else list(ids[-1:])
+    found = []
+    for each in wanted[-_MOST:]:
+        try:
+            record = repository.record(name, each)
+            parent = record.get("parent")
+            before = repository.record(name, str(parent)) if parent in ids else None
+            paths = [f"{_SIGNS[kind]}{shown(path)}" for kind, path in itertools.islice(differences(repository, record, before), _PATHS)]
+        except Damaged:
+            continue  # what is damaged is said elsewhere
+        found.append(snapshot_event(each, {key: int(record.get(key) or 0) for key in _SIGNS}, [] if parent and before is None else paths))
+    return found
+
+
+def snapshot_event(snapshot: str, counts: t.Mapping[str, int], paths: t.Sequence[str]) -> dict[str, t.Any]:
+    """What a snapshot changed.
+
+    :arg paths: each with a sign before it
+    """
+    words = ", ".join(f"{counts[key]} {key}" for key in _SIGNS if counts[key]) or "nothing"
+    more = sum(counts.values()) - len(paths)
+    listed = "\n".join(paths) + (f"\n... and {more} more" if more > 0 and paths else "")
+    at = retention.moment(snapshot) if ID.fullmatch(snapshot) else 0.0
+    message = words + (f":\n{listed}" if listed else "")
+    return {"kind": "changed", "status": "firing", "severity": "info", "snapshot": snapshot, "at": at, "message": message}
+
+
+def conditions(result: t.Mapping[str, t.Any], verified: bool) -> list[dict[str, t.Any]]:
+    """The events of what is well or not in the result of a backup."""
+    found = []
+    remote = result.get("remote")
+    if remote and remote["status"] in ("ok", "failed"):
+        words = (
+            f"{remote['pending']} files wait for {remote['path']}: {remote['message']}"
+            if remote["status"] == "failed"
+            else "all is uploaded"
+        )
+        found.append(_condition("remote", remote["status"] == "failed", "error", words))
+    streams = [each for each in result["streams"] if each["status"] != "skipped"]
+    torn = [f"{each['name']}: {each['message']}" for each in streams if each["status"] == "torn"]
+    if streams:
+        found.append(_condition("streams", bool(torn), "error", "; ".join(torn) or "all streams are whole"))
+    problems = result["problems"]
+    words = "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
+    found.append(_condition("paths", bool(problems), "warning", words or "everything can be read"))
+    if verified:
+        damaged = result["damaged"]
+        found.append(_condition("repository", bool(damaged), "critical", damaged[0]["message"] if damaged else "the repository is whole"))
+    return found
+
+
+def _condition(kind: str, bad: bool, severity: str, message: str) -> dict[str, t.Any]:
+    return {"kind": kind, "status": "firing" if bad else "resolved", "severity": severity, "snapshot": None, "at": None, "message": message}
