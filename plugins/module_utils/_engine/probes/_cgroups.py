@@ -9,6 +9,10 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import mount_table
+
+_SHARED = "<cgroups>"
 # Where version 1 has no limit it shows the largest number of pages that it can count.
 _NO_LIMIT = 1 << 60
 
@@ -24,13 +28,14 @@ class Groups:
     """The control groups of this host as they are mounted here.
 
     :arg top: put in front of every path that is read
+    :arg table: the table of mounts, where it was read already
     """
 
-    def __init__(self, top: str = "") -> None:
+    def __init__(self, top: str = "", table: str | None = None) -> None:
         self._top = top
         self.unified: Mounted | None = None
         self.single: dict[str, Mounted] = {}
-        for line in self.text("/proc/self/mountinfo").splitlines():
+        for line in (self.text("/proc/self/mountinfo") if table is None else table).split("\n"):
             before, _dash, after = line.partition(" - ")
             left, right = before.split(" "), after.split(" ")
             if len(left) < 5 or len(right) < 3:
@@ -100,3 +105,8 @@ class Groups:
             cache = self.table(f"{folder}/memory.stat").get("inactive_file" if new else "total_inactive_file", 0)
             current = max(0, current - cache)
         return current, limit
+
+
+def groups_of(ctx: Context) -> Groups:
+    """The control groups as the whole run sees them."""
+    return t.cast("Groups", ctx.shared.get(_SHARED) or ctx.shared.setdefault(_SHARED, Groups(table=mount_table(ctx))))

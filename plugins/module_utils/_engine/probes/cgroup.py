@@ -6,25 +6,20 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeFailure, ProbeSpec
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._cgroups import Groups
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import run_program
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._cgroups import Groups, groups_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._procfs import read_memory
-
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}")
-_KINDS = (".service", ".slice", ".scope", ".socket", ".mount", ".swap")
-_TIMEOUT = 10.0
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._units import is_name, properties, unit_name, want
 
 
 def _complete(options: dict[str, t.Any]) -> None:
-    unit, path = options["unit"], options["path"]
-    if unit is not None and path is not None:
+    name, path = options["unit"], options["path"]
+    if name is not None and path is not None:
         raise ValueError("cgroup takes unit or path, not both")
-    if unit is not None and not _UNIT.fullmatch(unit):
-        raise ValueError(f"cgroup.unit: {unit!r} is not the name of a unit; write one such as nginx or user.slice")
+    if name is not None and not is_name(name):
+        raise ValueError(f"cgroup.unit: {name!r} is not the name of a unit; write one such as nginx or user.slice")
     if path is not None and ".." in path.split("/"):
         raise ValueError(f"cgroup.path: {path!r} must not hold ..; write one such as /system.slice/nginx.service")
 
@@ -55,13 +50,19 @@ SPEC = ProbeSpec(
 )
 
 
+def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
+    """Say which units are looked at, so that systemd is asked for all of them at once, and find where groups are mounted."""
+    want(ctx, [unit_name(options["unit"]) for options in all_options if options["unit"]])
+    groups_of(ctx)
+
+
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
     :raises ProbeFailure: not_found
     :raises CannotSee: there are no control groups here, or the group counts nothing
     """
-    return look(options, ctx, Groups())
+    return look(options, ctx, groups_of(ctx))
 
 
 def look(options: dict[str, t.Any], ctx: Context, groups: Groups) -> dict[str, t.Any]:
@@ -86,19 +87,16 @@ def _of(groups: Groups, controller: str, name: str | None) -> str:
     return name or groups.of_process(controller, "1") or "/"
 
 
-def _of_unit(unit: str, ctx: Context) -> str:
-    unit = unit if unit.endswith(_KINDS) else unit + ".service"
+def _of_unit(written: str, ctx: Context) -> str:
+    name = unit_name(written)
     try:
-        _rc, out, _err = run_program(ctx, ["systemctl", "show", "--property=ControlGroup,LoadState", "--", unit], _TIMEOUT)
+        found = properties(ctx, name)
     except CannotSee as exc:
-        raise CannotSee(f"the control group of {unit} cannot be found: {exc.sentence}; write its path instead", exc.reason) from exc
-    found = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+        raise CannotSee(f"the control group of {name} cannot be found: {exc.sentence}; write its path instead", exc.reason) from exc
     if found.get("LoadState") == "not-found":
-        raise ProbeFailure("not_found", f"systemd knows no unit {unit}")
-    if not found:
-        raise CannotSee(f"the control group of {unit} cannot be found: systemd does not answer; write its path instead", "unsupported")
+        raise ProbeFailure("not_found", f"systemd knows no unit {name}")
     if not found.get("ControlGroup"):
-        raise ProbeFailure("inactive", f"{unit} does not run, so it has no control group")
+        raise ProbeFailure("inactive", f"{name} does not run, so it has no control group")
     return found["ControlGroup"]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, ProbeSpec
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._cgroups import Groups
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._cgroups import Groups, groups_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._procfs import read_memory
 
 SPEC = ProbeSpec(
@@ -26,13 +26,18 @@ SPEC = ProbeSpec(
 )
 
 
+def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
+    """Find where control groups are mounted."""
+    groups_of(ctx)
+
+
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """Look once.
 
     :raises CannotSee: there is no /proc and no psutil
     """
     found = read_memory()
-    return judge_total(found["total"], min(found["available"], found["total"]), Groups())
+    return judge_total(found["total"], min(found["available"], found["total"]), groups_of(ctx))
 
 
 def judge_total(total: int, available: int, groups: Groups) -> dict[str, t.Any]:

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeFailure, ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import mount_table
 
 MOUNTS = "/proc/self/mountinfo"
 _ESCAPE = re.compile(r"\\([0-7]{3})")
@@ -43,7 +44,7 @@ def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
 
     :raises CannotSee: there is none
     """
-    ctx.shared[SPEC.name] = read_mounts()
+    ctx.shared[SPEC.name] = parse(mount_table(ctx)) or read_mounts()
 
 
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
@@ -75,11 +76,16 @@ def read_mounts(table: str = MOUNTS) -> list[Mount]:
     """
     try:
         with open(table, "rb") as source:
-            lines = source.read().decode("utf-8", "surrogateescape").splitlines()
+            text = source.read().decode("utf-8", "surrogateescape")
     except OSError as exc:
         raise CannotSee(f"mounts cannot be seen: {table} cannot be read ({(exc.strerror or 'error').lower()})", "unsupported") from exc
+    return parse(text)
+
+
+def parse(text: str) -> list[Mount]:
+    """The mounts in a table (proc(5))."""
     mounts = []
-    for line in lines:
+    for line in text.split("\n"):  # and nowhere else: names of mount points may hold what other readers take for an end of line
         before, _dash, after = line.partition(" - ")
         left, right = before.split(" "), after.split(" ")
         if len(left) >= 6 and len(right) >= 3:

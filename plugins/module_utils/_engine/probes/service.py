@@ -6,24 +6,18 @@
 
 from __future__ import annotations
 
-import re
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeFailure, ProbeSpec
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import run_program
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, Option, ProbeFailure, ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._units import is_name, properties, unit_name, want
 
-_KINDS = ("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
-_PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,MemoryCurrent,ExecMainStatus,ActiveEnterTimestampMonotonic"
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}")
-_TIMEOUT = 15.0
-_AT_ONCE = 200
 _LOOP_RESTARTS, _LOOP_SECONDS = 3, 10.0
 _ENABLED = {"enabled": True, "enabled-runtime": True, "alias": True, "disabled": False, "masked": False, "masked-runtime": False}
 
 
 def _complete(options: dict[str, t.Any]) -> None:
-    if not _UNIT.fullmatch(options["name"]):
+    if not is_name(options["name"]):
         raise ValueError(f"service.name: {options['name']!r} is not the name of a unit; write one such as ssh or backup.timer")
 
 
@@ -51,20 +45,9 @@ SPEC = ProbeSpec(
 )
 
 
-def _unit(name: str) -> str:
-    return name if name.rpartition(".")[2] in _KINDS and "." in name else name + ".service"
-
-
 def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
-    """Ask for all units.
-
-    :raises CannotSee: there is no systemd, or it does not answer
-    """
-    units = list(dict.fromkeys(_unit(options["name"]) for options in all_options))
-    found: dict[str, dict[str, str]] = {}
-    for begin in range(0, len(units), _AT_ONCE):
-        found.update(_ask(units[begin : begin + _AT_ONCE], ctx))
-    ctx.shared[SPEC.name] = found
+    """Say which units are looked at, so that systemd is asked for all of them at once."""
+    want(ctx, [unit_name(options["name"]) for options in all_options])
 
 
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
@@ -73,13 +56,8 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     :raises ProbeFailure: not_found, failed, inactive or another state, with everything observed
     :raises CannotSee: there is no systemd, or it does not answer
     """
-    unit = _unit(options["name"])
-    known = ctx.shared.get(SPEC.name) or {}
-    found = known.get(unit) if ctx.attempt == 1 else None
-    if found is None:
-        found = _ask([unit], ctx).get(unit)
-    if found is None:
-        raise CannotSee(f"systemd said nothing about {unit}", "unseen")
+    unit = unit_name(options["name"])
+    found = properties(ctx, unit)
     seen = _read(found)
     if not seen["active"] or seen["looping"]:
         raise _failure(unit, seen)
@@ -91,6 +69,8 @@ def _failure(unit: str, seen: dict[str, t.Any]) -> ProbeFailure:
         return ProbeFailure("not_found", f"systemd knows no unit {unit}", seen)
     if seen["load"] == "masked":
         return ProbeFailure("masked", f"{unit} is masked", seen)
+    if seen["load"] in ("bad-setting", "error") and not seen["active"]:
+        return ProbeFailure("unreadable", f"systemd cannot read {unit}; systemctl status {unit} says why", seen)
     details = [seen["sub"]] if seen["sub"] not in (None, seen["state"]) else []
     if seen["result"] not in (None, "", "success"):
         details.append(f"result {seen['result']}{_ending(seen)}")
@@ -118,27 +98,6 @@ def _ending(seen: dict[str, t.Any]) -> str:
     if seen["result"] in ("signal", "core-dump") and status in {int(one) for one in signal.Signals}:
         return f" {signal.Signals(status).name}"
     return ""
-
-
-def _ask(units: list[str], ctx: Context) -> dict[str, dict[str, str]]:
-    argv = ["systemctl", "show", "--no-pager", f"--property={_PROPERTIES}", "--", *units]
-    try:
-        rc, out, err = run_program(ctx, argv, _TIMEOUT)
-    except CannotSee as exc:
-        raise CannotSee(f"services cannot be seen: {exc.sentence} (systemd is needed)", exc.reason) from exc
-    blocks = [_block(text) for text in re.split(r"\n\s*\n", out.strip()) if text.strip()]
-    if not blocks:
-        said = " ".join(err.split())[:200] or f"systemctl ended with {rc}"
-        if "not been booted with systemd" in said or "connect to bus" in said.lower():
-            raise CannotSee(f"services cannot be seen: systemd does not run this node ({said})", "unsupported")
-        raise CannotSee(f"services cannot be seen: {said}", "unseen")
-    if len(blocks) == len(units):
-        return dict(zip(units, blocks))
-    return {unit: block for unit in units for block in blocks if unit == block.get("Id") or unit in block.get("Names", "").split()}
-
-
-def _block(text: str) -> dict[str, str]:
-    return {name: value for name, _equals, value in (line.partition("=") for line in text.splitlines())}
 
 
 def _read(found: dict[str, str]) -> dict[str, t.Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import read_options
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, ProbeFailure
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import inspect, read_checks
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _cgroups, cgroup, memory
 
 GIB = 1 << 30
@@ -137,7 +138,7 @@ def test_units_without_a_group(tmp_path, answer, reason):
 def test_what_cannot_be_seen(tmp_path):
     with pytest.raises(CannotSee, match="write its path instead"):
         look(docker_v2(tmp_path), unit="web")
-    with pytest.raises(CannotSee, match="systemd does not answer"):
+    with pytest.raises(CannotSee, match="services cannot be seen: no bus"):
         look(docker_v2(tmp_path), unit="web", run=lambda argv, timeout: (1, "", "no bus"))
     (tmp_path / "sys/fs/cgroup/bare.slice").mkdir()
     with pytest.raises(CannotSee, match="turn on MemoryAccounting"):
@@ -207,3 +208,21 @@ def test_a_system_inside_of_a_container(tmp_path):
 
 def test_a_name_from_outside_of_the_namespace(tmp_path):
     assert memory.judge_total(64 * GIB, 60 * GIB, docker_v2(tmp_path, **{"proc/1/cgroup": "0::/../../init.scope"}))["limit_bytes"] == GIB
+
+
+def test_systemd_is_asked_once_for_groups_and_services():
+    asked = []
+
+    def systemctl(argv, timeout):
+        asked.append(argv[argv.index("--") + 1 :])
+        block = "Id={0}\nLoadState=loaded\nActiveState=active\nSubState=running\nControlGroup=/no-such-group/{0}\n"
+        return 0, "\n".join(block.format(name) for name in asked[-1]), ""
+
+    raw = [{"name": f"group {number}", "cgroup": {"unit": f"app{number}"}} for number in range(5)]
+    raw += [{"name": f"service {number}", "service": {"name": f"app{number}"}} for number in range(8)]
+    results = inspect(read_checks(raw), systemctl)["results"]
+    assert [sorted(names) for names in asked] == [sorted(f"app{number}.service" for number in range(8))]
+    assert [result["status"] for result in results[5:]] == ["ok"] * 8
+    assert all(
+        f"app{number}.service" in result["summary"] or "none are mounted" in result["summary"] for number, result in enumerate(results[:5])
+    )

@@ -129,6 +129,12 @@ def put(root, path, text=""):
     place.write_text(text)
 
 
+def test_a_mount_point_whose_name_looks_like_an_end_of_line():
+    for char in ("\x0b", "\x0c", "\x1c", "\x85", "\u2028"):
+        (one,) = mount.parse(f"40 22 0:21 / /srv/a{char}b rw - tmpfs tmpfs rw\n")
+        assert one.point == f"/srv/a{char}b"
+
+
 def test_dpkg(tmp_path):
     put(tmp_path, "var/lib/dpkg/status", DPKG)
     manager, found = looked_up(tmp_path, "bash", "bash:amd64", "bash:i386", "gone", "kept", "half", "none", "not")

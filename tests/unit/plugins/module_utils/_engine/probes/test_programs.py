@@ -21,7 +21,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
     ProbeFailure,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import read_checks
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import command, service
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _units, command, service
 
 UNITS = {
     "ssh.service": "Id=ssh.service\nNames=ssh.service sshd.service\nLoadState=loaded\nActiveState=active\nSubState=running\n"
@@ -34,6 +34,7 @@ UNITS = {
     "shut.service": "Id=shut.service\nNames=shut.service\nLoadState=masked\nActiveState=inactive\nSubState=dead\nUnitFileState=masked\n",
     "loop.service": "Id=loop.service\nNames=loop.service\nLoadState=loaded\nActiveState=activating\nSubState=auto-restart\n"
     "Result=signal\nNRestarts=7\nExecMainStatus=9\n",
+    "odd.service": "Id=odd.service\nNames=odd.service\nLoadState=bad-setting\nActiveState=inactive\nSubState=dead\nResult=success\n",
     "spent.service": "Id=spent.service\nNames=spent.service\nLoadState=loaded\nActiveState=failed\nSubState=failed\n"
     "Result=exit-code\nNRestarts=5\nExecMainStatus=1\n",
     "backup.timer": "Id=backup.timer\nNames=backup.timer\nLoadState=loaded\nActiveState=active\nSubState=waiting\nUnitFileState=disabled\n",
@@ -90,6 +91,7 @@ def test_systemd_is_asked_once_for_all_units():
         ("job", "failed", "job.service is failed (result exit-code, exit status 203)"),
         ("gone", "not_found", "systemd knows no unit gone.service"),
         ("shut", "masked", "shut.service is masked"),
+        ("odd", "unreadable", "systemd cannot read odd.service; systemctl status odd.service says why"),
         (
             "loop",
             "restart_loop",
@@ -128,8 +130,9 @@ def test_what_runs_for_a_moment_after_many_restarts_is_in_a_loop(restarts, secon
 def test_without_systemd_it_is_unknown():
     said = "System has not been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus: Host is down"
     for ctx in (Context(run=lambda argv, timeout: (1, "", said)), Context()):
+        service.gather([service_options("ssh")], ctx)
         with pytest.raises(CannotSee, match="services cannot be seen") as caught:
-            service.gather([service_options("ssh")], ctx)
+            service.observe(service_options("ssh"), ctx)
         assert caught.value.reason == "unsupported"
 
 
@@ -140,7 +143,7 @@ def test_a_missing_or_hanging_systemctl_is_unknown():
             raise error
 
         with pytest.raises(CannotSee, match="systemctl") as caught:
-            service.gather([service_options("ssh")], Context(run=fail))
+            service.observe(service_options("ssh"), Context(run=fail))
         assert caught.value.reason == reason
 
 
@@ -152,7 +155,7 @@ def test_names_that_systemctl_would_take_otherwise_are_refused(name):
 
 @pytest.mark.parametrize(("name", "unit"), [("ssh", "ssh.service"), ("a.b", "a.b.service"), ("x.timer", "x.timer"), ("g@1", "g@1.service")])
 def test_unit_names(name, unit):
-    assert service._unit(name) == unit
+    assert _units.unit_name(name) == unit
 
 
 # --- command ---
