@@ -71,9 +71,9 @@ def check_range(text: str) -> None:
 
     :raises ValueError: with a sentence
     """
-    if RANGE_LIKE.fullmatch(text):
-        return
     match = _RANGE_MEANT.fullmatch(text)
+    if RANGE_LIKE.fullmatch(text) and not (match and ":" not in text):
+        return
     if match and as_number(match.group(2)) is not None and as_number(match.group(3)) is not None:
         low, high = sorted((match.group(2), match.group(3)), key=float)
         raise ValueError(f"{text!r} is not a range; did you mean {f'{match.group(1)}{low}:{high}'!r}?")
