@@ -70,11 +70,14 @@ def _address(text: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return ipaddress.ip_address(data)
 
 
-def owners(inodes: set[int], proc: str = PROC) -> dict[int, tuple[int, str]]:
-    """For each socket that this user may see the lowest process id and the program's name."""
+def owners(inodes: set[int], proc: str = PROC, pids: t.Iterable[int] | None = None) -> dict[int, tuple[int, str]]:
+    """For each socket that this user may see the lowest process id and the program's name.
+
+    :arg pids: all processes, where they are known
+    """
     found: dict[int, tuple[int, str]] = {}
     left = set(inodes)
-    for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
+    for pid in sorted((int(name) for name in os.listdir(proc) if name.isdigit()) if pids is None else pids):
         if not left:
             break
         held = _held(f"{proc}/{pid}/fd") & left

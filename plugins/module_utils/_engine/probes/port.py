@@ -54,13 +54,23 @@ class _Scan:
         self.sockets: list[Socket] | None = None
         self.owners: dict[int, tuple[int, str]] | None = None
 
-    def all(self, owned: bool) -> tuple[list[Socket], dict[int, tuple[int, str]]]:
+    def all(self, owned: bool, processes: t.Any = None) -> tuple[list[Socket], dict[int, tuple[int, str]]]:
         with self.lock:
             if self.sockets is None:
                 self.sockets = read_sockets()
             if owned and self.owners is None:
-                self.owners = owners({socket.inode for socket in self.sockets})
+                inodes = {socket.inode for socket in self.sockets}
+                self.owners = owners(inodes) if processes is None else owners(inodes, pids=_pids(processes))
             return self.sockets, self.owners or {}
+
+
+def _pids(processes: t.Any) -> list[int] | None:
+    """The processes that the probe process has read, or will read for both; None where they hide."""
+    try:
+        processes.reading(True)
+    except CannotSee:
+        return None
+    return [process.pid for process in processes.every]
 
 
 def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
@@ -76,7 +86,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     """
     scan = ctx.shared.get(SPEC.name) if ctx.attempt == 1 else None
     wanted = [key for key in _OWNER if key in ctx.wanted]
-    sockets, owned = (scan or _Scan()).all(bool(wanted))
+    sockets, owned = (scan or _Scan()).all(bool(wanted), ctx.shared.get("process") if scan else None)
     there = [socket for socket in sockets if socket.protocol == options["protocol"] and socket.port == options["port"]]
     found = [socket for socket in there if _serves(socket.address, options["address"])]
     if not found:

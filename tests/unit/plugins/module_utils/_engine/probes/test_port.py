@@ -119,7 +119,7 @@ def test_without_proc(tmp_path):
 
 
 def test_an_owner_that_may_not_be_seen_is_unknown_only_when_it_matters(look, listener, monkeypatch, tmp_path):
-    monkeypatch.setattr(port, "owners", lambda inodes: _sockets.owners(inodes, str(tmp_path)))
+    monkeypatch.setattr(port, "owners", lambda inodes, **more: _sockets.owners(inodes, str(tmp_path)))
     assert look("port", port=listener)["listening"]
     with pytest.raises(CannotSee, match="run with become") as caught:
         look("port", Context(wanted=["process"]), port=listener)
