@@ -85,11 +85,7 @@ class RunPlaybook(t.Protocol):
         """See the fixture run_playbook."""
 
 
-@pytest.fixture
-def ansible_env(tmp_path: Path) -> AnsibleEnv:
-    """Ansible and the collection, with HOME and store of this test alone."""
-    home = tmp_path / "home"
-    home.mkdir()
+def _new_env(home: Path) -> AnsibleEnv:
     places = Path(os.environ.get("VIGIL_TEST_BIN", Path(sys.executable).parent))
     collections = Path(os.environ.get("VIGIL_TEST_COLLECTIONS", os.environ.get("ANSIBLE_COLLECTIONS_PATH", ROOT.parent.parent.parent)))
     foreign = ("ANSIBLE_", "VIGIL_", "XDG_", "PYTEST_", "PYTHON")
@@ -108,13 +104,7 @@ def ansible_env(tmp_path: Path) -> AnsibleEnv:
     return AnsibleEnv(places, collections, home, env)
 
 
-@pytest.fixture
-def run_playbook(ansible_env: AnsibleEnv) -> RunPlaybook:
-    """Run `ansible-playbook`: a path, a name like vigil.ops.inspect, or a list of plays as data.
-
-    `inventory`: a path or pattern, or a mapping in the shape of a YAML inventory; default is localhost alone, without SSH.
-    """
-
+def _runner(ansible_env: AnsibleEnv) -> RunPlaybook:
     def run(
         playbook: t.Union[str, Path, t.List[t.Any]],
         *args: str,
@@ -135,3 +125,26 @@ def run_playbook(ansible_env: AnsibleEnv) -> RunPlaybook:
         return ansible_env.run("ansible-playbook", "-i", str(inventory), str(playbook), *args, env=env, timeout=timeout)
 
     return run
+
+
+@pytest.fixture
+def ansible_env(tmp_path: Path) -> AnsibleEnv:
+    """Ansible and the collection, with HOME and store of this test alone."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return _new_env(home)
+
+
+@pytest.fixture
+def run_playbook(ansible_env: AnsibleEnv) -> RunPlaybook:
+    """Run `ansible-playbook`: a path, a name like vigil.ops.inspect, or a list of plays as data.
+
+    `inventory`: a path or pattern, or a mapping in the shape of a YAML inventory; default is localhost alone, without SSH.
+    """
+    return _runner(ansible_env)
+
+
+@pytest.fixture(scope="module")
+def run_playbook_once(tmp_path_factory: pytest.TempPathFactory) -> RunPlaybook:
+    """The same for a look that all tests of a file share; they share its HOME and store, too."""
+    return _runner(_new_env(tmp_path_factory.mktemp("home")))

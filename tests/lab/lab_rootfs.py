@@ -17,7 +17,7 @@ from pathlib import Path
 from lab_node import LabError, run
 
 SUITE = "bookworm"
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "iproute2", "ca-certificates", "procps")
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "iproute2", "ca-certificates", "procps", "chrony")
 # program -> Debian package
 PROGRAMS = {
     "systemd-nspawn": "systemd-container",
