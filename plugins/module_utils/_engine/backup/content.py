@@ -13,6 +13,8 @@ import stat
 import time
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.reach import reached
+
 TRIES = 3
 SMALL = 4 << 20  # bytes up to which a file is held in memory
 _PIECE = 1 << 20
@@ -49,9 +51,8 @@ def read(path: str) -> Content:
 
 
 def _try(path: str) -> Content:
-    handle = _open(path)
+    handle, before = _open(path)
     try:
-        before = os.fstat(handle)
         fresh = 0 <= time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) < _GRAIN
         digest = hashlib.sha256()
         data: list[bytes] | None = [] if before.st_size <= SMALL else None
@@ -71,7 +72,7 @@ def pieces(path: str, content: Content) -> t.Iterator[bytes]:
     :raises OSError: it cannot be read
     """
     left = content.status.st_size
-    handle = _open(path)
+    handle, _status = _open(path)
     try:
         for piece in _read(handle, left):
             left -= len(piece)
@@ -88,28 +89,35 @@ def xattrs(path: str) -> dict[str, bytes]:
     """Extended attributes, with ACLs; none where the file system knows none, or where they may not be read."""
     if not hasattr(os, "listxattr"):
         return {}
-    found = {}
     try:
-        for name in os.listxattr(path, follow_symlinks=False):
-            found[name] = os.getxattr(path, name, follow_symlinks=False)
+        return reached(_xattrs, path)
     except OSError:
-        pass
-    return found
+        return {}
 
 
-def _open(path: str) -> int:
+def _xattrs(path: str) -> dict[str, bytes]:
+    return {name: os.getxattr(path, name, follow_symlinks=False) for name in os.listxattr(path, follow_symlinks=False)}
+
+
+def _open(path: str) -> tuple[int, os.stat_result]:
     try:
-        handle = os.open(path, _FLAGS)
-    except PermissionError:  # O_NOATIME is for the owner and root
-        handle = os.open(path, _FLAGS & ~getattr(os, "O_NOATIME", 0))
+        handle = reached(_quiet, path)
     except OSError as exc:
         if exc.errno in (errno.ELOOP, errno.ENXIO):  # a symlink or a fifo is there now
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from exc
         raise
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
         os.close(handle)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    return handle
+    return handle, status
+
+
+def _quiet(path: str) -> int:
+    try:
+        return os.open(path, _FLAGS)
+    except PermissionError:  # O_NOATIME is for the owner and root
+        return os.open(path, _FLAGS & ~getattr(os, "O_NOATIME", 0))
 
 
 def _read(handle: int, size: int) -> t.Iterator[bytes]:

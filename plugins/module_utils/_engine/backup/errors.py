@@ -17,6 +17,14 @@ class Damaged(BackupError):
     """A part of the repository is not what it was when it was written."""
 
 
+class Missing(BackupError):
+    """A library is not on this host; ``library`` names it."""
+
+    def __init__(self, library: str, where: str) -> None:
+        super().__init__(f"the library for {library} is missing on this host; install {where}, or choose another compression")
+        self.library = library
+
+
 class Busy(BackupError):
     """Another process works on the repository."""
 

@@ -6,16 +6,19 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import gzip
 import hashlib
 import os
 import typing as t
 import zlib
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import Entry, dump, read_row
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.codec import codec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import Entry, dump, read_rows
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import Damaged
 
-_LEVEL = 1  # hashes cannot be pressed, and time matters more than the rest
+_ROWS = 2048  # in a gzip member
+_PIECE = 1 << 18
 
 
 class Row(t.NamedTuple):
@@ -26,12 +29,14 @@ class Row(t.NamedTuple):
 
 
 class ManifestWriter:
-    """Writes rows in the order in which they come."""
+    """Writes rows in the order in which they come; another thread presses them."""
 
     def __init__(self, file: t.BinaryIO) -> None:
+        self._file = file
         self._digest = hashlib.sha256()
-        self._tee = _Tee(file, self._digest)
-        self._pressed = gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=t.cast("t.IO[bytes]", self._tee), mtime=0)
+        self._press = codec("gzip").press
+        self._pool = concurrent.futures.ThreadPoolExecutor(1)
+        self._jobs: list[concurrent.futures.Future[bytes]] = []
         self._lines: list[bytes] = []
         self.rows = 0
 
@@ -39,32 +44,32 @@ class ManifestWriter:
         """A row, or its line as it was read."""
         self._lines.append(row if isinstance(row, bytes) else dump(row))
         self.rows += 1
-        if len(self._lines) >= 512:
+        if len(self._lines) >= _ROWS:
             self._flush()
 
     def close(self) -> str:
         """Write the rest; the sha256 of the file."""
-        self._flush()
-        self._pressed.close()
+        if self._lines or not self.rows:
+            self._flush()
+        while self._jobs:
+            self._take()
+        self._pool.shutdown()
         return self._digest.hexdigest()
 
+    def abandon(self) -> None:
+        """Let go of the thread."""
+        self._pool.shutdown(wait=True)
+
     def _flush(self) -> None:
-        self._pressed.write(b"".join(self._lines))
+        self._jobs.append(self._pool.submit(self._press, b"".join(self._lines), True))
         self._lines = []
+        while len(self._jobs) > 2:
+            self._take()
 
-
-class _Tee:
-    """What gzip writes, with its hash."""
-
-    def __init__(self, file: t.BinaryIO, digest: t.Any) -> None:
-        self._file, self._digest = file, digest
-
-    def write(self, data: bytes) -> int:
-        self._digest.update(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
+    def _take(self) -> None:
+        pressed = self._jobs.pop(0).result()
+        self._digest.update(pressed)
+        self._file.write(pressed)
 
 
 def rows(path: str, count: int | None = None) -> t.Iterator[Row]:
@@ -76,9 +81,15 @@ def rows(path: str, count: int | None = None) -> t.Iterator[Row]:
     name, found = os.path.basename(path), 0
     try:
         with gzip.open(path, "rb") as source:
-            for line in source:
-                found += 1
-                yield Row(read_row(line), line)
+            rest = b""
+            while True:
+                piece = source.read(_PIECE)
+                lines = (rest + piece).splitlines(keepends=True)
+                rest = b"" if not piece or not lines or lines[-1].endswith(b"\n") else lines.pop()
+                found += len(lines)
+                yield from map(Row, read_rows(lines), lines)
+                if not piece:
+                    break
     except FileNotFoundError as exc:
         raise Damaged(f"the manifest {name} is missing") from exc
     except (OSError, EOFError, ValueError, TypeError, zlib.error) as exc:

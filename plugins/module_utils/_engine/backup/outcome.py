@@ -25,13 +25,14 @@ class Options(t.NamedTuple):
     """How a snapshot is taken.
 
     :ivar name: of the job; :ivar paranoid: read every file, whatever its times say; :ivar workers: threads that press
-    :ivar host: written into the record
+    :ivar host: written into the record; :ivar compression: of :data:`codec.SUFFIXES`
     """
 
     name: str
     paranoid: bool = False
     workers: int = 2
     host: str = ""
+    compression: str = "gzip"
 
 
 class Outcome:
@@ -55,14 +56,3 @@ class Outcome:
     @property
     def changed(self) -> bool:
         return bool(self.added or self.modified or self.removed)
-
-
-class Plan:
-    """What the next manifest is, in terms of the last one: rows that fall out, and entries that come before a row."""
-
-    def __init__(self) -> None:
-        self.dropped: set[int] = set()
-        self.entries: dict[int, list[Entry]] = {}
-
-    def put(self, at: int, entry: Entry) -> None:
-        self.entries.setdefault(at, []).append(entry)

@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import refusal
+
+_NUMBERS = itertools.count()
 
 
 class Pending:
@@ -22,7 +25,7 @@ class Pending:
 
     def __init__(self, scratch: str, place: str) -> None:
         self.place = place
-        self._path = os.path.join(scratch, f"{os.path.basename(place)}.{os.getpid()}")
+        self._path = os.path.join(scratch, f"{os.path.basename(place)}.{os.getpid()}.{next(_NUMBERS)}")
         try:
             self.file: t.BinaryIO = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
         except OSError as exc:

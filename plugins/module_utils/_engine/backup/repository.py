@@ -8,7 +8,7 @@ FORMAT                      which format it is, and how to restore without this 
 lock                        held with flock(2), which the kernel lets go of when a process dies
 snapshots/NAME/ID.json      the record of a snapshot; what has one is whole
 manifests/ID.jsonl.gz       all that the snapshot holds
-archives/ID.tar.gz          what was new in it
+archives/ID.tar.gz          what was new in it (.tar.zst or .tar, as it is pressed); ID.1.tar.gz is ID without what is not needed any more
 archives/ID.jsonl.gz        what lies where in that
 tmp/                        what is being written; swept by the next one who writes
 """
@@ -24,19 +24,20 @@ import secrets
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.archive import Stored, read_index
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Busy, Damaged, refusal
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.manifest import Row, rows
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.pending import Pending, sync_directory
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.places import Places
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.shelf import Shelf
 
 FORMAT = 1
 _TEXT = """vigil.ops backup repository, format 1
 
-Nothing but tar, gzip and a text editor is needed to restore:
+Nothing but tar, gzip (zstd, where an archive ends in .zst) and a text editor is needed to restore:
   snapshots/NAME/*.json   one record a snapshot: when, of what, and which manifest and archives belong to it ("archives", oldest first)
   manifests/*.jsonl.gz    every path of that snapshot, one line of JSON each (zless); "archive" names the archive that holds its content
-  archives/*.tar.gz       what was new in the snapshot of that id: ordinary tar files (tar tzf, tar xzf)
-To restore a whole snapshot, unpack its archives in the order of the record into an empty directory (tar --xattrs -xzpf), each over the one
+  archives/ID*.tar*       what was new in the snapshot of that id: ordinary tar files (tar tf, tar xf); ID.1.tar.gz took the place of ID.tar.gz
+To restore a whole snapshot, unpack its archives in the order of the record into an empty directory (tar --xattrs -xpf), each over the one
 before, then remove what the manifest does not name.
 """
 _DIRECTORIES = ("snapshots", "manifests", "archives", "tmp")
@@ -55,7 +56,7 @@ class Repository:
     def __init__(self, path: str) -> None:
         self.path = path
         self._lock = -1
-        self._indexes: dict[str, dict[str, Stored]] = {}
+        self.shelf = Shelf(self._place("archives"), self._place("tmp"))
 
     # --- begin and end ---
 
@@ -115,7 +116,7 @@ class Repository:
                     self.unlock()
                     raise Busy(f"another process works on the repository {self.path}") from exc
                 time.sleep(0.1)
-        self._indexes = {}
+        self.shelf.forget(writable=True)
         self.sweep()
 
     def unlock(self) -> None:
@@ -123,6 +124,7 @@ class Repository:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+            self.shelf.forget()
 
     def sweep(self) -> None:
         """Take away what a process that died left behind: unfinished files, and what no record speaks of.
@@ -140,10 +142,10 @@ class Repository:
                     used.update(self.record(name, record_id)["archives"])
         except (Damaged, KeyError, TypeError):
             return
-        for folder, kept in (("manifests", known), ("archives", used)):
-            for name in os.listdir(self._place(folder)):
-                if ID.fullmatch(name.split(".")[0]) and name.split(".")[0] not in kept:
-                    os.unlink(self._place(folder, name))
+        for name in os.listdir(self._place("manifests")):
+            if ID.fullmatch(name.split(".")[0]) and name.split(".")[0] not in known:
+                os.unlink(self._place("manifests", name))
+        self.shelf.sweep(used)
 
     # --- names ---
 
@@ -160,11 +162,11 @@ class Repository:
 
     def archive(self, archive_id: str) -> str:
         """Path of an archive."""
-        return self._place("archives", f"{archive_id}.tar.gz")
+        return self.shelf.path_of(archive_id)
 
     def archive_index(self, archive_id: str) -> str:
         """Path of the list of what lies where in an archive."""
-        return self._place("archives", f"{archive_id}.jsonl.gz")
+        return self.shelf.index_of(archive_id)
 
     def new_id(self, now: float) -> str:
         """An id that sorts behind all others, also where the clock went back or two snapshots are taken in one second."""
@@ -233,28 +235,16 @@ class Repository:
 
     # --- contents ---
 
-    def contents(self, archive_id: str) -> dict[str, Stored]:
+    def contents(self, archive_id: str) -> Places:
         """sha256 -> where it lies in an archive.
 
-        :raises Damaged: its index cannot be read
+        :raises Damaged: neither its index nor the archive can be read
         """
-        if archive_id not in self._indexes:
-            try:
-                with open(self.archive_index(archive_id), "rb") as source:
-                    data = source.read()
-            except OSError as exc:
-                raise Damaged(f"the index of the archive {archive_id} cannot be read: {os.strerror(exc.errno or 0).lower()}") from exc
-            self._indexes[archive_id] = read_index(data, archive_id)
-        return self._indexes[archive_id]
+        return self.shelf.places(archive_id)
 
     def archives(self) -> list[str]:
         """Ids of all archives, oldest first."""
-        try:
-            return sorted(name[:-7] for name in os.listdir(self._place("archives")) if name.endswith(".tar.gz"))
-        except FileNotFoundError:
-            return []
-        except OSError as exc:
-            raise refusal(exc, self._place("archives"), "read") from exc
+        return self.shelf.ids()
 
 
 def check_name(name: str) -> str:

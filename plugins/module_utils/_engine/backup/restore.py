@@ -6,22 +6,27 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import hashlib
 import os
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.archive import Reader, Stored
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.content import xattrs
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import KINDS, Entry, entry_of, shown
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Damaged, refusal
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.places import Stored
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.reach import reached
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.reader import Reader
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.target import Target
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.target import Parents, Replaced, Target
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Found, seen
 
 _PIECE = 1 << 20
+_TOGETHER = 2000  # paths that are sorted by where their contents lie, and put back together
 _DEVICES = ("character_device", "block_device")
+_EMPTY = hashlib.sha256().hexdigest()
 
 
 class Wish(t.NamedTuple):
@@ -31,54 +36,57 @@ class Wish(t.NamedTuple):
     :ivar dest: directory below which the original paths are made; None for their own places
     :ivar keep: rename what is replaced instead of losing it
     :ivar devices: device files, too
+    :ivar apart: a directory of what never was a file of this host; all of it is left out, unless it is named or there is a dest
     """
 
     paths: tuple[str, ...] = ()
     dest: str | None = None
     keep: bool = False
     devices: bool = False
+    apart: str | None = None
+
+
+class Step(t.NamedTuple):
+    """A path that is to be put back, and the archive that holds its content, if it has one."""
+
+    path: str
+    archive: str | None
 
 
 class Restore:
-    """One snapshot on its way back.
+    """One snapshot on its way back. Its manifest is read twice rather than held in memory.
 
+    :arg workers: threads that unpack and write
     :raises BackupError: nothing in the snapshot is below one of the paths
     """
 
-    def __init__(self, repository: Repository, record: t.Mapping[str, t.Any], wish: Wish) -> None:
+    def __init__(self, repository: Repository, record: t.Mapping[str, t.Any], wish: Wish, workers: int | None = None) -> None:
         self._repository = repository
         self._record = record
         self._wish = wish
+        self._workers = workers or os.cpu_count() or 1
         self._root = os.path.normpath(wish.dest) if wish.dest else "/"
         self.warnings: list[str] = []
         self.kept: list[str] = []
-        self._steps: list[Entry] = []
-        self._all: list[Entry] = []
-        self._paths: set[str] = set()
+        self._steps = bytearray()  # of each wanted path: whether it is to be put back
+        self._touched: set[str] = set()
+        self._linked: set[str] = set()  # wanted files with several names
 
-    def plan(self) -> list[Entry]:
-        """The entries that are not there as they should be, in the order of the manifest."""
+    def plan(self) -> list[Step]:
+        """The paths that are not there as they should be, in the order of the manifest."""
         missing = set(self._wish.paths)
-        for row in self._repository.rows(self._record):
-            path = row.row["path"]
-            found = [wanted for wanted in self._wish.paths if path == wanted or path.startswith(wanted.rstrip("/") + "/")]
-            if self._wish.paths and not found:
-                continue
-            missing.difference_update(found)
-            entry = entry_of(row.row)
-            _refuse_escape(entry)
-            if entry.kind == "socket":
-                continue
-            if entry.kind in _DEVICES and not self._wish.devices:
-                self.warnings.append(f"{shown(path)} is a device and left out; ask for devices to have it back")
-                continue
-            self._all.append(entry)
-            self._paths.add(path)
-            if not self._is_there(entry):
-                self._steps.append(entry)
+        found: list[Step] = []
+        for entry in self._wanted(missing, self.warnings):
+            if entry.links > 1 and entry.hardlink is None:
+                self._linked.add(entry.path)
+            there = self._is_there(entry)
+            self._steps.append(not there)
+            if not there:
+                found.append(Step(entry.path, entry.archive if entry.kind == "file" and entry.size else None))
+                self._touched.add(os.path.dirname(entry.path))
         if missing:
             raise BackupError(f"the snapshot {self._record['id']} holds no {shown(sorted(missing)[0])}")
-        return self._steps
+        return found
 
     def run(self) -> None:
         """Put back what :meth:`plan` found.
@@ -91,46 +99,150 @@ class Restore:
             except OSError as exc:
                 raise refusal(exc, self._root, "made") from exc
         target = Target(self._root)
-        places = self._places()
-        readers: dict[str, Reader] = {}
+        folders: list[Entry] = []
         try:
-            for entry in sorted(self._steps, key=lambda entry: _turn(entry, places)):
-                self._put(target, entry, places, readers)
-            for entry in self._directories():
-                with target.parent(_inside(entry.path), self._loose(entry.path)) as handle:
-                    target.finish(entry, _inside(entry.path), handle)
+            with concurrent.futures.ThreadPoolExecutor(self._workers) as pool:
+                steps: list[Entry] = []
+                for number, entry in enumerate(self._wanted(set(), [])):
+                    if entry.kind == "directory" and entry.path != "/" and (self._steps[number] or entry.path in self._touched):
+                        folders.append(entry)
+                    if self._steps[number]:
+                        steps.append(entry)
+                    if len(steps) >= _TOGETHER:
+                        self._together(target, pool, steps)
+                        steps = []
+                self._together(target, pool, steps)
+            with Parents(target) as parents:
+                for entry in reversed(folders):
+                    path = _inside(entry.path)
+                    target.finish(entry, path, parents.of(path, self._loose(entry.path)))
+            target.sync()
         except OSError as exc:
             raise refusal(exc, exc.filename if isinstance(exc.filename, str) else self._root, "restored") from exc
-        finally:
-            for reader in readers.values():
-                reader.close()
         self.warnings += target.warnings
 
-    def _put(self, target: Target, entry: Entry, places: dict[str, Stored], readers: dict[str, Reader]) -> None:
-        if entry.path == "/":
-            return
-        path = _inside(entry.path)
-        with target.parent(path, self._loose(entry.path)) as handle:
-            if self._wish.keep and entry.kind != "directory":
-                self._set_aside(path, handle)
-            first = entry.hardlink
-            if first is not None and first in self._paths:
-                target.put(entry, path, handle, link=_inside(first))
-                return
-            pieces: t.Iterable[bytes] = ()
-            if entry.kind == "file" and entry.size:
-                place = places.get(entry.sha256 or "")
-                if place is None:
-                    raise Damaged(f"no archive holds the content of {shown(entry.path)}")
-                if place.archive not in readers:
-                    readers[place.archive] = Reader(self._repository.archive(place.archive), place.archive)
-                pieces = checked(readers[place.archive].read(place), entry)
-            target.put(entry, path, handle, pieces)
+    # --- what is wanted ---
 
-    def _directories(self) -> list[Entry]:
-        """The directories that were put back or in which something was, the deepest first; others are left alone."""
-        touched = {place for entry in self._steps for place in (entry.path, os.path.dirname(entry.path))}
-        return [entry for entry in reversed(self._all) if entry.kind == "directory" and entry.path != "/" and entry.path in touched]
+    def _wanted(self, missing: set[str], warnings: list[str]) -> t.Iterator[Entry]:
+        """The entries that are wished for; warnings takes what is left out, and missing loses what is found."""
+        wishes = tuple((wish, wish.rstrip("/") + "/") for wish in self._wish.paths)
+        root: str | None = None
+        self._roots: list[str] = list(self._record.get("paths") or ())
+        derive = not self._roots
+        apart = None if self._wish.dest or wishes else self._wish.apart
+        for row in self._repository.rows(self._record):
+            path = row.row["path"]
+            if wishes:
+                found = [wish for wish, below in wishes if path == wish or path.startswith(below)]
+                if not found:
+                    continue
+                missing.difference_update(found)
+            if apart is not None and (path == apart or path.startswith(apart + "/")):
+                continue
+            if derive and (root is None or not path.startswith(root.rstrip("/") + "/")):
+                root = path  # a record that does not name them: what lies below nothing else
+                self._roots.append(path)
+            entry = entry_of(row.row)
+            _refuse_escape(entry)
+            if entry.kind == "socket":
+                continue
+            if entry.kind in _DEVICES and not self._wish.devices:
+                warnings.append(f"{shown(path)} is a device and left out; ask for devices to have it back")
+                continue
+            yield entry
+
+    def _loose(self, path: str) -> int:
+        """How many parts of a path may be symlinks: those above what was backed up, in their own places."""
+        if self._wish.dest:
+            return 0
+        roots = [root for root in self._roots if path == root or path.startswith(root.rstrip("/") + "/")]
+        return _inside(min(roots, key=len)).count("/") if roots else 0
+
+    def _place(self, path: str) -> str:
+        return os.path.join(self._root, _inside(path)) if self._wish.dest else path
+
+    def _is_there(self, entry: Entry) -> bool:
+        place = self._place(entry.path)
+        try:
+            status = reached(os.lstat, place)
+            if entry.hardlink in self._linked and reached(os.lstat, self._place(entry.hardlink or "")).st_ino != status.st_ino:
+                return False
+            if KINDS.get(status.st_mode & 0o170000) != entry.kind:
+                return False
+            now = seen(Found(place, entry.kind, status))
+            own = (now.mode, now.target, now.device) == (entry.mode, entry.target, entry.device)
+            if not own or (os.geteuid() == 0 and (now.uid, now.gid) != (entry.uid, entry.gid)) or xattrs(place) != entry.xattrs:
+                return False
+            if entry.kind != "file":
+                return True
+            return now.size == entry.size and reached(_hash, place) == (entry.sha256 or _EMPTY)
+        except OSError:
+            return False
+
+    # --- putting it back ---
+
+    def _together(self, target: Target, pool: concurrent.futures.ThreadPoolExecutor, steps: t.Sequence[Entry]) -> None:
+        """Put back some paths that follow each other: directories, then contents block by block on all cores, then other names of files."""
+        blocks: dict[tuple[str, int], list[tuple[int, Entry, Stored]]] = {}
+        links: list[Entry] = []
+        replaced: list[Replaced] = []
+        try:
+            with Parents(target) as parents:
+                for entry in steps:
+                    if entry.hardlink in self._linked:
+                        links.append(entry)
+                        continue
+                    place = self._stored(entry) if entry.kind == "file" and entry.size else None
+                    if place is not None:
+                        blocks.setdefault(place[:2], []).append((place.skip, entry, place))
+                    elif entry.path != "/":
+                        self._put(target, parents, entry, replaced)
+            jobs = [pool.submit(self._block, target, archive, items, replaced) for (archive, _at), items in sorted(blocks.items())]
+            for job in jobs:
+                job.result()
+            target.replace(replaced)
+            with Parents(target) as parents:
+                for entry in links:
+                    self._put(target, parents, entry, replaced, link=_inside(entry.hardlink or ""))
+                target.replace(replaced)
+        finally:
+            target.discard(replaced)
+
+    def _block(self, target: Target, archive: str, items: list[tuple[int, Entry, Stored]], replaced: list[Replaced]) -> None:
+        """Put back the contents that begin in one block of an archive."""
+        reader = Reader(self._repository.archive(archive), archive)
+        try:
+            with Parents(target) as parents:
+                for _skip, entry, place in sorted(items, key=lambda item: item[0]):
+                    self._put(target, parents, entry, replaced, checked(reader.read(place), entry))
+        finally:
+            reader.close()
+
+    def _put(
+        self,
+        target: Target,
+        parents: Parents,
+        entry: Entry,
+        replaced: list[Replaced],
+        pieces: t.Iterable[bytes] = (),
+        link: str | None = None,
+    ) -> None:
+        path = _inside(entry.path)
+        parent = parents.of(path, self._loose(entry.path))
+        if self._wish.keep and entry.kind != "directory":
+            self._set_aside(path, parent[0])
+        target.put(entry, path, parent, replaced, pieces, link)
+
+    def _stored(self, entry: Entry) -> Stored:
+        """Where its content lies.
+
+        :raises Damaged: nowhere
+        """
+        for archive in [entry.archive] if entry.archive else []:
+            place = self._repository.contents(archive).get(entry.sha256 or "")
+            if place is not None:
+                return place
+        raise Damaged(f"no archive holds the content of {shown(entry.path)}")
 
     def _set_aside(self, path: str, handle: int) -> None:
         """Rename what is there as Ansible names its backups."""
@@ -139,44 +251,6 @@ class Restore:
         with contextlib.suppress(FileNotFoundError):
             os.rename(name, other, src_dir_fd=handle, dst_dir_fd=handle)
             self.kept.append(os.path.join(self._root, os.path.dirname(path), other))
-
-    def _places(self) -> dict[str, Stored]:
-        """Where each content lies that is wanted."""
-        found: dict[str, Stored] = {}
-        for archive in sorted({entry.archive for entry in self._steps if entry.archive}):
-            found.update(self._repository.contents(archive))
-        return found
-
-    def _loose(self, path: str) -> int:
-        """How many parts of a path may be symlinks: those above all that the snapshot holds, in their own places."""
-        if self._wish.dest:
-            return 0
-        root = next((entry for entry in self._all if path == entry.path or path.startswith(entry.path.rstrip("/") + "/")), None)
-        return _inside(root.path).count("/") if root is not None and self._is_root(root.path) else 0
-
-    def _is_root(self, path: str) -> bool:
-        return any(path == root for root in self._record.get("paths") or (path,))
-
-    def _place(self, path: str) -> str:
-        return os.path.join(self._root, _inside(path)) if self._wish.dest else path
-
-    def _is_there(self, entry: Entry) -> bool:
-        place = self._place(entry.path)
-        try:
-            status = os.lstat(place)
-            if entry.hardlink in self._paths and os.lstat(self._place(entry.hardlink or "")).st_ino != status.st_ino:
-                return False
-            if status.st_mode >> 12 not in {mode >> 12 for mode, kind in KINDS.items() if kind == entry.kind}:
-                return False
-            now = seen(Found(place, entry.kind, status))
-            own = (now.mode, now.target, now.device) == (entry.mode, entry.target, entry.device)
-            if not own or (os.geteuid() == 0 and (now.uid, now.gid) != (entry.uid, entry.gid)) or xattrs(place) != entry.xattrs:
-                return False
-            if entry.kind != "file":
-                return True
-            return now.size == entry.size and _hash(place) == (entry.sha256 or hashlib.sha256().hexdigest())
-        except OSError:
-            return False
 
 
 def checked(pieces: t.Iterable[bytes], entry: Entry) -> t.Iterator[bytes]:
@@ -190,12 +264,6 @@ def checked(pieces: t.Iterable[bytes], entry: Entry) -> t.Iterator[bytes]:
         yield piece
     if digest.hexdigest() != entry.sha256:
         raise Damaged(f"the content of {shown(entry.path)} in the archive {entry.archive} is not what was backed up")
-
-
-def _turn(entry: Entry, places: t.Mapping[str, Stored]) -> tuple[t.Any, ...]:
-    """Directories first, then contents as they lie in the archives, then other names of files."""
-    place = places.get(entry.sha256 or "") if entry.kind == "file" else None
-    return (entry.kind != "directory", entry.hardlink is not None, *(place[:3] if place else ("", 0, 0)))
 
 
 def _inside(path: str) -> str:

@@ -12,9 +12,9 @@ import re
 import stat
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.archive import Reader
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import Entry, shown
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import Damaged
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.reader import Reader
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import MASK, mask, secrets_of
 

@@ -10,9 +10,10 @@ import hashlib
 import os
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.archive import Reader, Stored
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import shown
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import Damaged
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.places import Stored
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.reader import Reader
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
 
 _PIECE = 1 << 20
@@ -45,6 +46,8 @@ def verify(repository: Repository, names: t.Sequence[str], full: bool = True) ->
                 problems.append(Problem(str(exc), (record_id,), ()))
     for archive in sorted(wanted):
         problems += _archive(repository, archive, wanted[archive], full)
+    problems += [Problem(each, (), ()) for each in repository.shelf.mended]
+    repository.shelf.mended.clear()
     return problems
 
 
@@ -69,12 +72,13 @@ def _archive(repository: Repository, archive: str, contents: dict[str, list[tupl
         what = str(exc) if isinstance(exc, Damaged) else f"the archive {archive} is missing"
         return [_problem(what, [user for users in contents.values() for user in users])]
     problems = []
-    lost = [sha256 for sha256 in contents if sha256 not in places or places[sha256].at >= size]
+    found = {sha256: places.get(sha256) for sha256 in contents}
+    lost = [sha256 for sha256, place in found.items() if place is None or place.at >= size]
     if lost:
         problems.append(_problem(f"the archive {archive} lacks contents", [user for sha256 in lost for user in contents[sha256]]))
     if full:
-        found = _read_all(repository, archive, {sha256: places[sha256] for sha256 in contents if sha256 in places})
-        problems += [_problem(f"a content in the archive {archive} is not what was backed up", contents[sha256]) for sha256 in found]
+        bad = _read_all(repository, archive, {sha256: place for sha256, place in found.items() if place is not None})
+        problems += [_problem(f"a content in the archive {archive} is not what was backed up", contents[sha256]) for sha256 in bad]
     return problems
 
 

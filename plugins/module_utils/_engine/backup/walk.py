@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import KINDS, Entry, order, shown
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.patterns import Patterns
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.reach import reached
 
 
 class Selection:
@@ -112,21 +113,16 @@ class Walk:
                 todo.extend(reversed(self._inside(path)))
 
     def _inside(self, path: str) -> list[tuple[str, os.stat_result]]:
-        selection, found = self._selection, []
+        selection = self._selection
         picky = selection.exclude or selection.include or selection.max_size is not None
         try:
-            with os.scandir(path) as entries:
-                for item in entries:
-                    try:
-                        status = item.stat(follow_symlinks=False)
-                    except FileNotFoundError:  # it went meanwhile
-                        continue
-                    if not picky or self._wanted(item.path, item.name, status):
-                        found.append((item.path, status))
+            found = reached(_listed, path)
         except OSError as exc:
             self._problem(path, exc)
+            return []
         found.sort(key=_by_name)
-        return found
+        start = path.rstrip("/") + "/"
+        return [(start + name, status) for name, status in found if not picky or self._wanted(start + name, name, status)]
 
     def _wanted(self, path: str, name: str, status: os.stat_result) -> bool:
         selection, directory = self._selection, stat.S_ISDIR(status.st_mode)
@@ -166,10 +162,21 @@ def seen(found: Found) -> Entry:
     if kind == "file":
         entry.sparse = status.st_blocks * 512 < status.st_size
     elif kind == "symlink":
-        entry.target = os.readlink(path)
+        entry.target = reached(os.readlink, path)
     elif kind in ("character_device", "block_device"):
         entry.device = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
     return entry
+
+
+def _listed(path: str) -> list[tuple[str, os.stat_result]]:
+    found = []
+    with os.scandir(path) as entries:
+        for item in entries:
+            try:
+                found.append((item.name, item.stat(follow_symlinks=False)))
+            except FileNotFoundError:  # it went meanwhile
+                continue
+    return found
 
 
 def _by_name(pair: tuple[str, os.stat_result]) -> bytes:

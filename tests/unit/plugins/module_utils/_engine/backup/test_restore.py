@@ -182,7 +182,7 @@ def test_a_swapped_content_is_never_put_in_place(shop, tree, tmp_path):
     for row in rows:
         row["skip"] = rows[0]["skip"]
     index.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
-    shop.repository._indexes.clear()
+    shop.repository.shelf.forget()
     with pytest.raises(BackupError):
         shop.back(tmp_path / "other")
     assert all(path.read_bytes() in (b"listen 80\n", b"b 1\n", b"a 1\n") for path in (tmp_path / "other").rglob("*") if path.is_file())
