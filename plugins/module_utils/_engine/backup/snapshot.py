@@ -186,6 +186,7 @@ class Snapshot:
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
             "host": self._options.host,
             "paths": sorted({*self._selection.paths, *self._selection.streams}),
+            "selection": self._selection.described(),
             "parent": self._parent["id"] if self._parent else None,
             "scanned": began,
             "manifest": manifest,
