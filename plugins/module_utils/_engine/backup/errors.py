@@ -21,7 +21,7 @@ class Missing(BackupError):
     """A library is not on this host; ``library`` names it."""
 
     def __init__(self, library: str, where: str) -> None:
-        super().__init__(f"the library for {library} is missing on this host; install {where}, or choose another compression")
+        super().__init__(f"this host has no library for {library}; install {where}, or write another compression")
         self.library = library
 
 

@@ -85,7 +85,7 @@ def read_job(params: t.Mapping[str, t.Any], host: str) -> Job:
     return Job(
         Repository(read_repository(params["repository"])),
         selection,
-        Options(check_name(params["name"]), params["paranoid"], os.cpu_count() or 1, host),
+        Options(check_name(params["name"]), params["paranoid"], os.cpu_count() or 1, host, params["compression"]),
         retention.read_policy(params["retention"], parse_duration),
         read_patterns("ignore_lines", params["ignore_lines"] or ()),
         read_patterns("mask", params["mask"] or ()),
