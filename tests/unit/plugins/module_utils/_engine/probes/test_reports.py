@@ -113,6 +113,82 @@ def test_a_journal_that_cannot_be_seen(look, ctx, reason, sentence):
     assert caught.value.reason == reason
 
 
+class Journal:
+    """Understands the options that the probe gives to journalctl as that of systemd 252 does, and keeps what the probe leaves."""
+
+    def __init__(self):
+        self.messages, self.past, self.broken = [], {}, False
+
+    def add(self, *priorities):
+        for priority in priorities:
+            number = str(len(self.messages))
+            self.messages.append(
+                {"__CURSOR": f"s=1;i={number}", "PRIORITY": str(priority), "MESSAGE": number, "_SYSTEMD_UNIT": "a.service"}
+            )
+
+    def __call__(self, argv, timeout):
+        given = dict(word[2:].partition("=")[::2] for word in argv[1:])
+        fits = [one for one in self.messages if int(one["PRIORITY"]) <= {"err": 3, "info": 6}.get(given.get("priority"), 7)]
+        most = int(given["lines"])
+        if "cursor" in given:
+            if not given["cursor"].startswith("s=1;i="):
+                return 1, "", "Failed to seek to cursor: Invalid argument"
+            fits = [one for one in fits if int(one["MESSAGE"]) >= int(given["cursor"][6:])][:most]
+        else:
+            fits = fits[-most:][::-1] if "reverse" in given else fits[-most:]
+        return 0, "".join(json.dumps(one) + "\n" for one in fits), ""
+
+    def look(self, **options):
+        ctx = Context(run=self, past=json.loads(json.dumps(self.past)), left={})
+        seen = journal.observe(read_options(journal.SPEC, {"since_last": True, **options}), ctx)
+        self.past.update(ctx.left)
+        return seen["errors"], seen["last"], seen["since_last"]
+
+
+def test_errors_since_the_last_run():
+    log = Journal()
+    log.add(6, 3, 6, 3)
+    assert log.look() == (2, "3", False)
+    assert log.look() == log.look() == (0, None, True)
+    log.add(6)
+    assert log.look() == (0, None, True)  # the next one begins behind a message that the filter leaves out
+    log.add(3)
+    assert log.look() == (1, "5", True) and log.look() == (0, None, True)
+    log.add(6, 3, 3, 6)
+    assert log.look() == (2, "8", True)
+    assert log.look(priority="info") == (10, "9", False)
+    log.add(6)
+    assert log.look(priority="info") == (1, "10", True) and log.look() == (0, None, True)
+    log.add(*[3] * 2500)
+    assert log.look() == (1000, "1010", True)  # or more
+    assert log.look() == (0, None, True)
+
+
+@pytest.mark.parametrize("row", [7, None, {}, {"look": 7}, {"look": {"--priority=err": 7}}, {"look": {"--priority=err": "--help"}}])
+def test_a_position_that_was_damaged(row):
+    log = Journal()
+    log.add(3)
+    log.past["journal"] = row
+    assert log.look() == (1, "0", False) and log.look() == (0, None, True)
+    log.past["journal"]["look"] = {"--priority=err": "s=9;i=9"}
+    assert log.look() == (1, "0", False) and log.look() == (0, None, True)
+
+
+def test_without_a_place_to_keep_it_the_time_counts(look):
+    log = Journal()
+    log.add(3, 3)
+    assert look("journal", Context(run=log), since_last=True)["errors"] == 2
+
+
+def test_positions_of_checks_that_are_not_run_stay(look):
+    log = Journal()
+    log.add(3)
+    log.look(unit="a")
+    log.add(3)
+    log.look(unit="b")
+    assert log.look(unit="a") == (1, "1", True)
+
+
 @pytest.mark.skipif(shutil.which("journalctl") is None, reason="this node has no journalctl")
 def test_the_real_journalctl_understands_what_it_is_asked(look):
     try:
