@@ -551,6 +551,27 @@ def test_children_on_other_hosts_go_down_with_their_parent_in_one_notice(inspect
     assert found.rc != 0 and "begins with a host of the inventory; did you mean" in found.stdout and "db1:postgres" in found.stdout
 
 
+def test_a_parent_that_is_told_in_a_whisper_is_heard_when_its_children_would_be(inspect, inventory, site, tmp_path):
+    checks = [
+        {"name": "link", "file": {"path": str(tmp_path / "a")}, "severity": "info"},
+        {"name": "page", "file": {"path": str(tmp_path / "b")}, "severity": "critical", "depends_on": ["link"]},
+        {"name": "cpu", "cpu": {}, "expect": {"used_percent": "< baseline"}},
+        {"name": "job", "file": {"path": str(tmp_path / "c")}, "severity": "critical", "depends_on": ["cpu"]},
+    ]
+    channel = {"name": "pager", "url": f"http://127.0.0.1:{site.server_address[1]}/hook", "min_severity": "critical"}
+    told = ("-e", json.dumps({"vigil_channels": [channel]}))
+    place = inventory(["here"], checks)
+    inspect(place, *told)
+    assert sorted((post["status"], post["severity"], post["check"]) for post in site.posts) == [
+        ("firing", "critical", "job"),
+        ("firing", "critical", "link"),
+    ]
+    for name in "abc":
+        (tmp_path / name).touch()
+    inspect(place, *told)
+    assert sorted((post["status"], post["check"]) for post in site.posts[2:]) == [("resolved", "job"), ("resolved", "link")]
+
+
 def test_a_goss_file_with_includes_is_read_and_what_is_left_out_is_said(run_playbook, inventory, tmp_path):
     (tmp_path / "goss.d").mkdir()
     (tmp_path / "flag").write_text("hello\n")

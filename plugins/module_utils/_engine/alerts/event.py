@@ -145,6 +145,19 @@ def from_result(result: t.Mapping[str, t.Any], service: str, instance: str, now:
     )
 
 
+def with_children(events: list[Event], more: t.Mapping[str, tuple[str, str]]) -> list[Event]:
+    """Tell with a check what fails along with it: in its message, and as severe as the worst of these, else who wants only that hears nothing.
+
+    :arg more: check -> (what to add, severity)
+    """
+    for event in events:
+        if event["status"] == "firing" and event["check"] in more:
+            said, severity = more[event["check"]]
+            event["message"] += said
+            event["severity"] = max(event["severity"], severity, key=rank)
+    return events
+
+
 def print_of_result(result: t.Mapping[str, t.Any], service: str, instance: str) -> str:
     """The fingerprint of the alert that a check's Result is about, whatever its status."""
     labels, service = _identity(result, service)

@@ -13,7 +13,7 @@ import typing as t
 import uuid
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import lifecycle
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, from_result, new_event
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, from_result, new_event, with_children
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import looks_secret
@@ -58,18 +58,18 @@ def events_of_results(results: t.Mapping[str, t.Any], service: str, now: float, 
 def events_of_host(host: str, outcome: t.Mapping[str, t.Any], service: str, now: float) -> list[Event]:
     """The events of one host's outcome."""
     message = " ".join(str(outcome.get("msg") or "").split())
-    more = fleet.along(outcome)
     if outcome.get("unreachable"):
-        message = (message or "the host cannot be reached") + more.get(UNREACHABLE, "")
-        return [_of_host(host, service, UNREACHABLE, now, "firing", "critical", message)]
+        message = message or "the host cannot be reached"
+        return with_children([_of_host(host, service, UNREACHABLE, now, "firing", "critical", message)], fleet.along(outcome))
     results = outcome.get("results")
     if not isinstance(results, (list, tuple)):
         if not outcome.get("failed"):
             return []
-        return [
+        known = [
             _of_host(host, service, UNREACHABLE, now, "resolved", "critical", "the host is reached again"),
-            _of_host(host, service, FAILED, now, "firing", "error", (message or "the inspection failed") + more.get(FAILED, "")),
+            _of_host(host, service, FAILED, now, "firing", "error", message or "the inspection failed"),
         ]
+        return with_children(known, fleet.along(outcome))
     events = [
         _of_host(host, service, UNREACHABLE, now, "resolved", "critical", "the host is reached again"),
         _of_host(host, service, FAILED, now, "resolved", "error", "the inspection works again"),
@@ -77,9 +77,8 @@ def events_of_host(host: str, outcome: t.Mapping[str, t.Any], service: str, now:
     for result in results:
         event = from_result(result, service, host, now) if isinstance(result, t.Mapping) and result.get("name") else None
         if event is not None:
-            event["message"] += more.get(event["check"], "") if event["status"] == "firing" else ""
             events.append(event)
-    return events
+    return with_children(events, fleet.along(outcome))
 
 
 def prints_of_results(results: t.Mapping[str, t.Any], service: str) -> dict[str, set[str]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import Result, count, overall
-from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import BAD, rank, skip, topmost, why
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, SEVERITIES, Result, count, overall
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import BAD, explain, rank, skip, state_of, why, worst
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import coverage, score
 
 # The checks that stand for a host itself, as its alerts are named, too.
@@ -38,15 +38,17 @@ def split(parent: str, hosts: t.Container[str]) -> Node | None:
     return None
 
 
-def along(outcome: t.Mapping[str, t.Any]) -> dict[str, str]:
-    """What to add to the message about each suspect of a host, as the checks that fail along with it are not told."""
+def along(outcome: t.Mapping[str, t.Any]) -> dict[str, tuple[str, str]]:
+    """suspect of a host -> (what to add to the message about it, how severe it is at least), as the checks that fail along with it are not told."""
     causes = outcome.get("root_causes")
     found = {}
     for cause in causes if isinstance(causes, (list, tuple)) else ():
         names = cause.get("affects") if isinstance(cause, t.Mapping) else None
         if names and isinstance(names, (list, tuple)):
             shown = ", ".join(str(name) for name in names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
-            found[str(cause.get("name"))] = f"; {len(names)} check{'s fail' if len(names) > 1 else ' fails'} along with it ({shown})"
+            said = f"; {len(names)} check{'s fail' if len(names) > 1 else ' fails'} along with it ({shown})"
+            severity = cause.get("severity")
+            found[str(cause.get("name"))] = said, severity if severity in SEVERITIES else SEVERITIES[0]
     return found
 
 
@@ -79,7 +81,7 @@ def trace(outcomes: t.Mapping[str, t.Any], elsewhere: t.Collection[Node] = ()) -
             traced[host] = dict(
                 outcomes[host], results=after, summary=summary, status=overall(summary), score=score(after), coverage=coverage(after)
             )
-    causes = graph.causes()
+    causes = graph.suspects()
     for host in {*causes, *changed} & set(traced):
         traced[host] = dict(traced[host], root_causes=causes.get(host, []))
     return Fleet(traced, changed, graph.lost)
@@ -125,10 +127,11 @@ class _Graph:
         for host, (results, names) in found.items():
             for result in results:
                 self._link(host, result, names)
+        self._causes = explain(self.parents, self.statuses)
 
     def _add(self, node: Node, result: Result) -> None:
-        status = "critical" if result["status"] == "skipped" and result["caused_by"] else result["status"]
-        if status in BAD or node not in self.statuses:
+        status = state_of(result)
+        if status not in ("ok", "warning", "skipped") or node not in self.statuses:
             self.statuses[node] = status
             self._results[node] = result
 
@@ -167,9 +170,9 @@ class _Graph:
     def judged(self, host: str, result: Result) -> Result:
         """The result, as a skipped one where a check on another host explains it."""
         node = (host, result["name"])
-        if result["status"] not in BAD and not (result["status"] == "skipped" and result["caused_by"]):
+        if (result["status"] not in BAD or result["reason"] == LEARNING) and not (result["status"] == "skipped" and result["caused_by"]):
             return result
-        cause = topmost(self.parents.get(node, ()), self.parents, self.statuses)
+        cause = self._causes.get(node)
         if cause is None or self._said(cause, host) == result["caused_by"]:
             return result
         marked = dict(result)
@@ -179,10 +182,10 @@ class _Graph:
     def _said(self, node: Node, host: str) -> str:
         return node[1] if node[0] == host else f"{node[0]}:{node[1]}"
 
-    def causes(self) -> dict[str, list[dict[str, t.Any]]]:
+    def suspects(self) -> dict[str, list[dict[str, t.Any]]]:
         """The suspects by the host they are on."""
         found: dict[str, list[dict[str, t.Any]]] = {}
-        for one in rank(self.parents, self.statuses):
+        for one in rank(self.parents, self.statuses, self._causes):
             host, name = one.node
             known = self._results.get(one.node) or {"reason": "unreachable" if name == REACHABLE else "failed", "summary": ""}
             status = self.statuses[one.node]
@@ -194,6 +197,7 @@ class _Graph:
                     "summary": known["summary"],
                     "affects": [self._said(node, host) for node in one.affects],
                     "probability": one.probability,
+                    "severity": worst(self._results[node] for node in [one.node, *one.affects] if node in self._results),
                     "why": why(one, status, known["reason"], lambda node, host=host: self._said(node, host)),  # type: ignore[misc]
                 }
             )

@@ -95,9 +95,25 @@ def test_the_way_up_goes_over_hosts():
     assert verdicts(again) == seen and again.changed == set()
 
 
-def test_a_circle_over_hosts_hides_nothing():
-    found = trace({"a": outcome(bad("x", "b:y")), "b": outcome(bad("y", "a:x")), "c": outcome(bad("z", "a:x"))})
-    assert set(verdicts(found).values()) == {("critical", None)}
+def test_a_circle_over_hosts_is_told_once_and_explains_what_is_below():
+    children = {f"c{number}": outcome(bad("z", "a:x" if number % 2 else "b:y")) for number in range(4)}
+    found = trace({"a": outcome(bad("x", "b:y")), "b": outcome(bad("y", "a:x")), **children})
+    seen = verdicts(found)
+    assert seen.pop(("a", "x")) == ("critical", None)
+    assert set(seen.values()) == {("skipped", "a:x")}
+    (cause,) = found.outcomes["a"]["root_causes"]
+    assert (cause["name"], len(cause["affects"]), cause["probability"]) == ("x", 5, 0.99)
+
+
+def test_what_is_above_a_circle_explains_all_of_it():
+    found = trace({"a": outcome(bad("x", "b:y")), "b": outcome(bad("y", "a:x", "d:disk")), "d": outcome(bad("disk"))})
+    assert verdicts(found) == {("a", "x"): ("skipped", "d:disk"), ("b", "y"): ("skipped", "d:disk"), ("d", "disk"): ("critical", None)}
+
+
+def test_a_long_way_up_and_a_wide_one_down():
+    hosts = {f"h{number}": outcome(bad("x", *([f"h{number - 1}:x"] if number else []))) for number in range(3000)}
+    found = trace(hosts)
+    assert {seen for node, seen in verdicts(found).items() if node[0] != "h0"} == {("skipped", "h0:x")}
 
 
 def test_hosts_without_such_dependencies_are_left_alone():

@@ -45,6 +45,57 @@ def test_a_child_that_is_well_stays_well_and_unknown_parents_count():
     assert seen == {"db": ("unknown", None), "app": ("ok", None), "web": ("skipped", "db")}
 
 
+def see(edges, results):
+    checks = parse_checks(
+        [{"name": one["name"], "cpu": {}, "depends_on": edges.get(one["name"], [])} for one in results], lambda name: SPEC, ["cpu"]
+    )
+    causes = trace_causes(checks, results)
+    return causes, {one["name"]: (one["status"], one["caused_by"]) for one in results}
+
+
+def test_a_parent_that_still_learns_explains_nothing():
+    cpu = new_result("cpu", status="unknown", reason="learning", summary="s")
+    causes, seen = see({"page": ["cpu"]}, [cpu, new_result("page", status="critical", summary="s")])
+    assert causes == [] and seen["page"] == ("critical", None)
+    # and what still learns says nothing of its own about a parent
+    cpu = new_result("cpu", status="unknown", reason="learning", summary="s")
+    _causes, seen = see({"cpu": ["db"]}, [cpu, new_result("db", status="critical", summary="s")])
+    assert seen["cpu"] == ("unknown", None)
+
+
+def test_what_could_not_be_seen_does_not_explain_what_was_seen_to_fail():
+    for reason, expected in (("permission", None), ("missing_library", None), ("timeout", "db")):
+        db = new_result("db", status="unknown", reason=reason, summary="s")
+        results = [
+            db,
+            new_result("page", status="critical", summary="s"),
+            new_result("job", status="unknown", reason="permission", summary="s"),
+        ]
+        _causes, seen = see({"page": ["db"], "job": ["db"]}, results)
+        assert seen["page"][1] == expected and seen["job"] == ("skipped", "db")
+
+
+def test_the_second_parent_explains_where_the_first_does_not():
+    results = [
+        new_result("a", status="unknown", reason="permission", summary="s"),
+        new_result("b", status="critical", summary="s"),
+        new_result("c", status="critical", summary="s"),
+    ]
+    assert see({"c": ["a", "b"]}, results)[1]["c"] == ("skipped", "b")
+
+
+def test_a_suspect_is_as_severe_as_the_worst_that_fails_with_it():
+    results = [
+        new_result("p", status="critical", severity="info", summary="s"),
+        new_result("c", status="critical", severity="critical", summary="s"),
+        new_result("d", status="unknown", severity="critical", reason="permission", summary="s"),
+    ]
+    (cause,), _seen = see({"c": ["p"]}, results[:2])
+    assert cause["severity"] == "critical"
+    (cause,), _seen = see({"d": ["p"]}, [dict(results[0], status="critical"), results[2]])
+    assert cause["severity"] == "warning"
+
+
 def test_score_weighs_and_leaves_skipped_out():
     results = [
         new_result("a", status="ok", weight=3),
