@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import time
+import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import found_in
@@ -21,7 +22,15 @@ async def is_found(pattern: str, text: str, seconds: float) -> bool:
 
     :raises CannotSee: it took too long
     """
-    search = Errand(functools.partial(found_in, pattern, [text], seconds), "search")
+    return await first_found(pattern, [text], seconds) is not None
+
+
+async def first_found(pattern: str, texts: t.Sequence[str], seconds: float) -> int | None:
+    """The place of the first text in which it is found; the other conversations go on meanwhile.
+
+    :raises CannotSee: it took too long
+    """
+    search = Errand(functools.partial(found_in, pattern, texts, seconds), "search")
     if not await done(search, time.monotonic() + seconds + _GRACE):
         raise CannotSee(f"the regular expression {pattern!r} could not be applied within {seconds:g} s", "expression")
-    return bool(search.result()[0])
+    return next((place for place, found in enumerate(search.result()) if found), None)

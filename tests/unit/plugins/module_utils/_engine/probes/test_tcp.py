@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, ProbeFailure
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, ProbeFailure
 
 
 def failure_of(look, **options):
@@ -81,3 +81,63 @@ def test_bad_options_are_refused(look):
         look("tcp", port=1, expect="(")
     with pytest.raises(ValueError, match="port"):
         look("tcp", port=70000)
+
+
+def smtp(connection, server):
+    """Says several lines at once, some in pieces, and hangs up after QUIT."""
+    connection.sendall(b"220-hello\r\n220 mx.example\r\n")
+    server.heard.append(connection.recv(99))
+    connection.sendall(b"250-mx\r\n250-STARTT")
+    connection.sendall(b"LS\r\n250 HELP\r\n")
+    server.heard.append(connection.recv(99))
+    connection.sendall(b"221 bye\r\n")
+
+
+MAIL = [{"expect": "^220 "}, {"send": "EHLO x\r\n"}, {"expect": "STARTTLS"}, {"expect": "^250 "}, {"send": "QUIT\r\n"}, {"expect": "^221"}]
+
+
+def test_a_dialogue_goes_step_by_step(serve, look):
+    server = serve(smtp)
+    seen = look("tcp", port=server.port, dialogue=MAIL)
+    assert seen["connected"] and seen["banner"].endswith("250 HELP\r\n221 bye\r\n")
+    assert server.heard == [b"EHLO x\r\n", b"QUIT\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("talk", "steps", "reason", "words"),
+    [
+        (smtp, [{"expect": "^220 "}, {"expect": "^220-"}], "timeout", "step 2 of the dialogue"),
+        (lambda c, s: c.sendall(b"554 no\r\n"), MAIL, "mismatch", "did not say what step 1 of the dialogue expects"),
+        (lambda c, s: (c.sendall(b"x" * 99999), s.hang()), [{"expect": "y"}], "mismatch", "step 1"),
+        (lambda c, s: s.hang(), [{"send": "a"}, {"expect": "b"}], "timeout", "step 2"),
+    ],
+)
+def test_a_dialogue_that_fails_says_at_which_step(serve, look, talk, steps, reason, words):
+    failure = failure_of(look, port=serve(talk).port, dialogue=steps, timeout=0.5)
+    assert failure.reason == reason and words in failure.sentence
+    assert "connected" not in failure.observed and len(failure.observed["banner"]) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "words"),
+    [
+        ([{}], "step 1 must have one of the keys"),
+        ([{"send": "a"}, {"send": "a", "expect": "b"}], "step 2"),
+        ([{"say": "a"}], "step 1"),
+        ([{"expect": "("}], "step 1"),
+        ([{"send": ["a"]}], "step 1: text is needed"),
+        (["a"], "dialogue"),
+        ("a", "dialogue"),
+    ],
+)
+def test_dialogues_that_cannot_be(look, dialogue, words):
+    with pytest.raises(ValueError, match=words):
+        look("tcp", port=1, dialogue=dialogue)
+    with pytest.raises(ValueError, match="not both"):
+        look("tcp", port=1, dialogue=[{"send": "a"}], send="a")
+
+
+def test_a_step_whose_expression_never_ends(serve, look):
+    server = serve(lambda c, s: (c.sendall(b"a" * 40 + b"!\r\n"), s.hang()))
+    with pytest.raises((CannotSee, ProbeFailure)):
+        look("tcp", port=server.port, dialogue=[{"expect": "(a+)+$"}], timeout=1)
