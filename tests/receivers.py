@@ -36,7 +36,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             receiver.released.wait(60)
             self.close_connection = True
             return
-        status, headers, answer = receiver.answer(self.path, body)
+        status, headers, answer = receiver.answer(self.path, body, dict(self.headers))
         with receiver.lock:
             receiver.requests.append((self.path, dict(self.headers), body))
         self.send_response(status)
@@ -71,7 +71,7 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class Receiver:
-    """`mode`: an HTTP status, "silent", "drip", or a function (path, body) -> (status, headers, body)."""
+    """`mode`: an HTTP status, "silent", "drip", a function (path, body) -> (status, headers, body), or one of the vendors."""
 
     def __init__(self, mode: t.Any = 200, tls: tuple[str, str] | None = None, port: int = 0) -> None:
         self.mode = mode
@@ -102,7 +102,9 @@ class Receiver:
         with self.lock:
             return [json.loads(body) for _path, _headers, body in self.requests]
 
-    def answer(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        if hasattr(self.mode, "serve"):
+            return self.mode.serve(path, headers, body)
         if callable(self.mode):
             return self.mode(path, body)
         if self.mode == "drip":

@@ -11,6 +11,8 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit
 
+_SLACK = 0.25  # seconds by which one message may be quicker on its way than the one before
+
 
 def take(unit: Unit, key: str, rates: t.Sequence[tuple[int, float]]) -> float:
     """Take one message of the budget: 0.0 when it may be sent, else how many seconds to wait.
@@ -20,6 +22,7 @@ def take(unit: Unit, key: str, rates: t.Sequence[tuple[int, float]]) -> float:
     rest = marks.get(unit, "rest", key, 0.0)
     if isinstance(rest, (int, float)) and unit.now < rest < unit.now + 7200:
         return float(rest - unit.now)
+    rates = [(allowed, seconds + _SLACK) for allowed, seconds in rates]
     longest = max(seconds for _allowed, seconds in rates)
     used = [at for at in marks.get(unit, "budget", key, []) if unit.now - longest < at <= unit.now]
     wait = 0.0

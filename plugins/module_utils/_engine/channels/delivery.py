@@ -25,7 +25,7 @@ LEAST_TIME = 0.2  # seconds: with less left no request is begun
 _PAUSE = 0.25
 _BATCH = 10  # messages leased at once
 _MOST = 1000  # events leased at once where many go in one message
-_LEAST_ROOM = 0.2  # of the limit: a text that is found too long is halved down to this
+_LEAST_ROOM = 0.1  # of the limit: a text that is found too long is halved down to this
 
 
 class Report:

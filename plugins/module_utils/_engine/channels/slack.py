@@ -106,7 +106,7 @@ def judge(channel: Channel, answer: Answer) -> Verdict:
         return Verdict(THROTTLED, word or "429", "Slack asks to wait", verdicts.retry_after(answer, 30.0))
     if word in _BUSY:
         return Verdict(RETRY, word, f"Slack is in trouble ({word})")
-    if not word and answer.status != 200:
+    if answer.status >= 500 or (not word and answer.status != 200):
         return verdicts.http(answer)
     if not word:
         return Verdict(RETRY, "not_slack", "the answer is not Slack's (a portal or a proxy answered?)", tries=20)

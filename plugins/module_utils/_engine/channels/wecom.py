@@ -20,8 +20,8 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
 
 LIMITS = {"markdown": 4096, "markdown_v2": 4096, "text": 2048}  # bytes of UTF-8
-# Characters that a card shows; it has no documented limit in bytes.
-_CARD = {"title": 26, "desc": 112, "name": 5, "value": 26, "facts": 6}
+# Characters that a card has room for on a phone; it has no limit in bytes. At most 6 facts.
+_CARD = {"title": 40, "desc": 112, "name": 12, "value": 50, "facts": 6}
 _HOST = ("https", "qyapi.weixin.qq.com", 443)
 _COLORS = {"critical": "warning", "error": "warning", "warning": "comment", "info": "info"}
 _CARD_COLORS = {"critical": 2, "error": 2, "warning": 1, "info": 0}  # of the source line: grey, black, red, green
@@ -60,7 +60,7 @@ _TEXT = texts.Style(escapes.plain, lambda text, _event: text, "{}: {}".format)
 def request(channel: Channel, events: t.Sequence[Event]) -> Request:
     """One message, shortened at a line to what the robot takes."""
     called = mentions.of(channel, events)
-    kind = _kind(channel.type, called)
+    kind = _kind("markdown" if channel.type == "template_card" and len(events) > 1 else channel.type, called)
     return as_json(dict(_WRITE[kind](channel, events, called), msgtype=kind))
 
 
@@ -96,21 +96,18 @@ def _cut(text: str, what: str) -> str:
 
 
 def _card(channel: Channel, events: t.Sequence[Event], _called: t.Sequence[str]) -> dict[str, t.Any]:
-    """A card cannot be without somewhere to go: the first link among the annotations, or the one of the channel."""
+    """One alert. A card cannot be without somewhere to go: the first link among the annotations, or the one of the channel."""
     told = texts.letter(events, channel.language, _TEXT, int(LIMITS["text"] * channel.room))
     links = [value for event in told.events for value in event["annotations"].values() if value.startswith(("http://", "https://"))]
     color = 3 if told.event["status"] == "resolved" else _CARD_COLORS.get(told.event["severity"], 2)
+    shown = texts.facts(told.event, channel.language)[: _CARD["facts"]]
     card: dict[str, t.Any] = {
         "card_type": "text_notice",
         "source": {"desc": "vigil", "desc_color": color},
-        "main_title": {"title": _cut(told.title, "title"), "desc": _cut(told.event["message"], "desc") if len(told.events) == 1 else ""},
+        "main_title": {"title": _cut(told.title, "title"), "desc": _cut(told.event["message"], "desc")},
+        "horizontal_content_list": [{"keyname": _cut(name, "name"), "value": _cut(value, "value")} for name, value in shown],
         "card_action": {"type": 1, "url": (links or [channel.own["url"] or "https://work.weixin.qq.com"])[0]},
     }
-    if len(told.events) == 1:
-        shown = texts.facts(told.event, channel.language)[: _CARD["facts"]]
-        card["horizontal_content_list"] = [{"keyname": _cut(name, "name"), "value": _cut(value, "value")} for name, value in shown]
-    else:
-        card["sub_title_text"] = told.text
     return {"template_card": card}
 
 
