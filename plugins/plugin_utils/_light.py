@@ -106,9 +106,11 @@ def script(module: str, args: t.Mapping[str, t.Any], shebang: str) -> bytes:
 
 def _needs(args: t.Mapping[str, t.Any]) -> frozenset[str]:
     """What the options of a task ask for; what cannot be a check is refused on the host with what is there."""
-    checks = args.get("checks")
-    names = {key for check in checks if isinstance(check, dict) for key in check} if isinstance(checks, list) else set()
-    return frozenset(names & set(PROBES)) | ({_STORE} if args.get("state_url") else frozenset())
+    checks = [check for check in args["checks"] if isinstance(check, dict)] if isinstance(args.get("checks"), list) else []
+    names = {key for check in checks for key in check}
+    signs = (check.get("heartbeat") for check in checks)
+    stored = args.get("state_url") or any(isinstance(sign, dict) and sign.get("state") for sign in signs)
+    return frozenset(names & set(PROBES)) | ({_STORE} if stored else frozenset())
 
 
 @functools.cache

@@ -139,6 +139,13 @@ def _numbers(metrics: t.Any) -> dict[str, float]:
     return {str(name): value for name, value in (metrics or {}).items() if isinstance(value, (int, float)) and not isinstance(value, bool)}
 
 
+def last_run(unit: Unit, host: str | None = None) -> float | None:
+    """When a host, or any, was last looked at and could be (seconds since the epoch); None where it never was."""
+    sql = "SELECT MAX(at) FROM runs WHERE status NOT IN ('unreachable', 'failed')"
+    row = unit.one(sql) if host is None else unit.one(sql + " AND host = ?", (clean(str(host)),))
+    return None if row is None or row[0] is None else float(row[0])
+
+
 def series(unit: Unit, host: str, key: str, metric: str, limit: int) -> list[float]:
     """The last ``limit`` numbers of a metric from runs in which the check was ok or warning, oldest first."""
     rows = unit.all(

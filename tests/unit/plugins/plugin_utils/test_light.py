@@ -159,6 +159,10 @@ def test_only_what_the_checks_use_is_sent():
     assert probe + "http" in more
     assert probe + "load" in more
     assert any(name.endswith("state.store") for name in texts_of(LOAD, state_url="sqlite:///x"))
+    assert any(name.endswith("state.last_looks") for name in texts_of(LOAD, state_url="sqlite:///x"))
+    for sign, stored in (({"path": "/x", "every": "1h"}, False), ({"state": "default", "every": "1h"}, True)):
+        sent = texts_of({"name": "sign", "heartbeat": sign})
+        assert any(name.endswith("state.store") for name in sent) is stored
 
 
 @pytest.mark.parametrize("checks", [None, "text", [1, None, "x", {1: 2}], [{}]])

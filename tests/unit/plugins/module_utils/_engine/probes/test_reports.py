@@ -23,6 +23,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
     ProbeFailure,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import cert_file, heartbeat, journal, smart
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run as run_program
 
 
@@ -381,8 +383,40 @@ def test_no_sign_and_one_of_the_future(look, tmp_path):
     assert (failure.reason, failure.observed["late"]) == ("clock", None)
 
 
+def test_a_run_that_is_kept_is_a_sign(look, tmp_path):
+    url = f"sqlite:///{tmp_path}/state.db"
+    failure = refused(look, "heartbeat", state=url, every="1h")
+    assert (failure.reason, failure.observed["exists"]) == ("not_found", False)
+    assert not (tmp_path / "state.db").exists()
+    now = time.time()
+    with open_store(url) as store, store.unit() as unit:
+        results.record(unit, "a", {"status": "ok"}, now - 60)
+        results.record(unit, "b", {"status": "critical"}, now - 7000)
+        results.record(unit, "b", {"unreachable": True}, now)
+    assert 59 < look("heartbeat", state=url, every="1h")["age_seconds"] < 600
+    assert look("heartbeat", state=url, host="a", every="1h")["late"] is False
+    failure = refused(look, "heartbeat", state=url, host="b", every="1h")
+    assert (failure.reason, failure.observed["missed"]) == ("late", 1) and url in failure.sentence
+    assert "knows no run of c" in refused(look, "heartbeat", state=url, host="c", every="1h").sentence
+
+
+@pytest.mark.parametrize("url", ["mysql://x", "sqlite://relative", "sqlite:////proc/cpuinfo/x.db", "sqlite:////etc/passwd"])
+def test_a_store_that_is_none(look, url):
+    with pytest.raises(CannotSee):
+        look("heartbeat", state=url, every="1h")
+
+
 @pytest.mark.parametrize(
-    "options", [{"path": "/x"}, {"path": "/x", "every": 0}, {"path": "/x", "every": "4000d"}, {"path": "x", "every": "1h"}]
+    "options",
+    [
+        {"path": "/x"},
+        {"path": "/x", "every": 0},
+        {"path": "/x", "every": "4000d"},
+        {"path": "x", "every": "1h"},
+        {"every": "1h"},
+        {"path": "/x", "state": "default", "every": "1h"},
+        {"path": "/x", "host": "a", "every": "1h"},
+    ],
 )
 def test_heartbeats_that_cannot_be(options):
     with pytest.raises(ValueError, match="heartbeat"):
