@@ -14,6 +14,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.manifest 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.pending import Pending
 
 _MOST_WAITING = 20_000
+_Use = t.Tuple[t.Optional[str], int]  # archive, bytes of a content in it
 
 
 class Draft:
@@ -21,30 +22,30 @@ class Draft:
 
     :arg pending: opens the file
     :arg before: the rows of the last manifest, once more
-    :ivar used: archives that rows name
+    :ivar used: archives that rows name, and how many bytes they have there
     """
 
     def __init__(self, pending: t.Callable[[], Pending], before: t.Callable[[], t.Iterable[Row]]) -> None:
         self._pending, self._before = pending, before
         self._at = 0
-        self._waiting: dict[int, tuple[str | None, bytes]] = {}
+        self._waiting: dict[int, tuple[_Use, bytes]] = {}
         self._file: Pending | None = None
         self._writer: ManifestWriter | None = None
-        self.used: set[str] = set()
+        self.used: dict[str, int] = {}
 
     def keep(self, row: Row) -> None:
         """A path that is as it was."""
         self._at += 1
         if self._writer is not None:
-            self._add(row.row.get("archive"), row.line)
+            self._add(_use_of(row.row), row.line)
 
     def amend(self, entry: Entry) -> None:
         """A path of which nothing but times differ: that alone is no reason to write."""
         if self._writer is None and len(self._waiting) < _MOST_WAITING:
-            self._waiting[self._at] = (entry.archive, dump(entry))
+            self._waiting[self._at] = (_use(entry), dump(entry))
         else:
             self._begun()
-            self._add(entry.archive, dump(entry))
+            self._add(_use(entry), dump(entry))
         self._at += 1
 
     def replace(self, entry: Entry) -> None:
@@ -55,7 +56,7 @@ class Draft:
     def put(self, entry: Entry) -> None:
         """A path that was not there before."""
         self._begun()
-        self._add(entry.archive, dump(entry))
+        self._add(_use(entry), dump(entry))
 
     def drop(self) -> None:
         """A path that is not there any more."""
@@ -82,16 +83,26 @@ class Draft:
             self._file = self._pending()
             self._writer = ManifestWriter(self._file.file)
             for at, row in enumerate(itertools.islice(self._before(), self._at)):
-                archive, line = self._waiting.get(at) or (row.row.get("archive"), row.line)
-                self._add(archive, line)
+                use, line = self._waiting.get(at) or (_use_of(row.row), row.line)
+                self._add(use, line)
             self._waiting = {}
         return self._writer
 
-    def _add(self, archive: str | None, line: bytes) -> None:
+    def _add(self, use: _Use, line: bytes) -> None:
         if self._writer is not None:
             self._writer.add(line)
+        archive, size = use
         if archive:
-            self.used.add(archive)
+            self.used[archive] = self.used.get(archive, 0) + size
+
+
+def _use_of(row: t.Mapping[str, t.Any]) -> _Use:
+    get = row.get
+    return get("archive"), get("size", 0) if "sha256" in row and "hardlink" not in row else 0
+
+
+def _use(entry: Entry) -> _Use:
+    return entry.archive, entry.size if entry.sha256 and entry.hardlink is None else 0
 
 
 class NoDraft(Draft):

@@ -45,12 +45,24 @@ def read_policy(raw: t.Mapping[str, t.Any] | None, duration: t.Callable[[t.Any],
     return found
 
 
-def kept(ids: t.Sequence[str], policy: t.Mapping[str, float], now: float) -> dict[str, list[str]]:
+def moment_of(record: t.Mapping[str, t.Any]) -> float:
+    """When a snapshot was taken by the clock of that time, in seconds since 1970, of its record; ids only ever go up."""
+    try:
+        return float(calendar.timegm(time.strptime(record["time"], "%Y-%m-%dT%H:%M:%SZ")))
+    except (KeyError, TypeError, ValueError):
+        return moment(record["id"])
+
+
+def kept(
+    ids: t.Sequence[str], policy: t.Mapping[str, float], now: float, times: t.Mapping[str, float] | None = None
+) -> dict[str, list[str]]:
     """The snapshots that stay and the rules that want them.
 
-    Of each period the last snapshot counts. The newest snapshot always stays, and without a policy all do.
+    Of each period the last snapshot counts. The newest snapshot always stays, and without a policy all do. Periods are those of UTC, where no
+    hour comes twice. After the clock was wrong the last snapshots of a period are those that were taken last, whatever it said.
 
     :arg ids: oldest first
+    :arg times: of the ids, in seconds since 1970; an id that is not in it was taken when it says
     """
     if not policy:
         return {each: ["all"] for each in ids}
@@ -58,19 +70,24 @@ def kept(ids: t.Sequence[str], policy: t.Mapping[str, float], now: float) -> dic
     for rule in RULES:
         if not policy.get(rule):
             continue
-        for each in _by_rule(list(reversed(ids)), rule, policy[rule], now):
+        for each in _by_rule(list(reversed(ids)), rule, policy[rule], now, times or {}):
             found.setdefault(each, []).append(rule)
     return found
 
 
-def _by_rule(newest_first: list[str], rule: str, value: float, now: float) -> list[str]:
+def _by_rule(newest_first: list[str], rule: str, value: float, now: float, times: t.Mapping[str, float]) -> list[str]:
     if rule == "last":
         return newest_first[: int(value)]
     if rule == "within":
-        return [each for each in newest_first if moment(each) >= now - value]
+        return [each for each in newest_first if _time(each, times) >= now - value]
     found: dict[str, str] = {}
     for each in newest_first:
-        found.setdefault(time.strftime(_PERIODS[rule], time.gmtime(moment(each))), each)
+        found.setdefault(time.strftime(_PERIODS[rule], time.gmtime(_time(each, times))), each)
         if len(found) > value:
             break
     return list(found.values())[: int(value)]
+
+
+def _time(record_id: str, times: t.Mapping[str, float]) -> float:
+    found = times.get(record_id)
+    return moment(record_id) if found is None else found

@@ -61,8 +61,11 @@ class Shelf:
 
     def index_of(self, archive: str) -> str:
         """The file of its index."""
-        name = os.path.basename(self.path_of(archive))
-        return os.path.join(self.path, re.sub(r"\.tar(\.\w+)?$", _INDEX, name))
+        return self.index_for(self.path_of(archive))
+
+    def index_for(self, path: str) -> str:
+        """The index that belongs to the file of an archive."""
+        return re.sub(r"\.tar(\.\w+)?$", _INDEX, path)
 
     def mend(self) -> None:
         """Make the indexes anew that are not there."""
@@ -92,7 +95,7 @@ class Shelf:
         return found
 
     def sweep(self, used: t.Container[str]) -> None:
-        """Remove archives that are not used, and files of one that was written anew which do not count, with the sure one being whole."""
+        """Remove archives that are not used, and of one that was written anew all files but those that count, if these are whole."""
         for archive, numbers in self._all().items():
             best = self._best(archive)
             for kinds in numbers.values():

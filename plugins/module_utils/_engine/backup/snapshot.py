@@ -192,10 +192,12 @@ class Snapshot:
             "manifest": manifest,
             "archive": archive,
             "archives": sorted(self._draft.used if archive is None else {*self._draft.used, self._id}),
+            "uses": self._draft.used,
             "added": len(outcome.added),
             "modified": len(outcome.modified),
             "removed": len(outcome.removed),
             "torn": outcome.torn,
+            "left_out": outcome.left_out,
             "problems": outcome.problems,
             "stats": outcome.stats,
         }

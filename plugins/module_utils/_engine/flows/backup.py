@@ -10,9 +10,10 @@ import contextlib
 import os
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import retention
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import hygiene, retention
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.codec import codec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import shown
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Damaged
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.outcome import Options, Outcome
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.rclone import Place, read_place
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.remote import Copy
@@ -126,6 +127,8 @@ def backup(job: Job, tools: Tools, now: float, check_mode: bool = False, show: b
         ids = repository.ids(name) if there or not check_mode else []
         events = [] if check_mode else backup_news.snapshots(repository, name, ids if job.batch or outcome.snapshot else [], job.batch)
         forgotten = _forget(job, ids, outcome.changed, now, check_mode)
+        if forgotten and not check_mode:
+            outcome.problems += hygiene.slim(repository, codec(job.options.compression), job.options.workers)
         problems = [problem_of(each) for each in verify(repository, [name])] if job.verify and not check_mode else []
     result = {
         "job": name,
@@ -174,7 +177,7 @@ def _look(
 def _forget(job: Job, ids: list[str], changed: bool, now: float, check_mode: bool) -> list[str]:
     """Remove the snapshots that the policy does not keep; in check mode the one that would be taken counts as well."""
     repository, name = job.repository, job.options.name
-    stay = retention.kept([*ids, repository.new_id(now)] if check_mode and changed else ids, job.policy, now)
+    stay = retention.kept([*ids, repository.new_id(now)] if check_mode and changed else ids, job.policy, now, _times(job, ids))
     forgotten = [each for each in ids if each not in stay]
     if forgotten and not check_mode:
         note_forgotten(repository, name, forgotten)
@@ -182,6 +185,15 @@ def _forget(job: Job, ids: list[str], changed: bool, now: float, check_mode: boo
             repository.forget(name, each)
         repository.sweep()
     return forgotten
+
+
+def _times(job: Job, ids: list[str]) -> dict[str, float]:
+    """When the snapshots were taken, of their records; one that cannot be read was taken when its id says."""
+    found = {}
+    for each in ids if job.policy else ():
+        with contextlib.suppress(Damaged):
+            found[each] = retention.moment_of(job.repository.record(job.options.name, each))
+    return found
 
 
 def _uploaded(job: Job, tools: Tools, now: float, check_mode: bool) -> dict[str, t.Any]:

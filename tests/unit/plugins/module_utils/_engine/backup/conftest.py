@@ -99,13 +99,15 @@ class Shop:
         self.place = place
         self.repository = Repository(str(place))
 
-    def take(self, *paths, name="job", now=None, dry=False, comparer=None, paranoid=False, **selection):
+    def take(self, *paths, name="job", now=None, dry=False, comparer=None, paranoid=False, compression="gzip", **selection):
         repository = Repository(str(self.place))
         repository.create()
         repository.lock()
         try:
             wanted = Selection([str(path) for path in paths], **selection)
-            return Snapshot(repository, wanted, Options(name, paranoid), dry, comparer).take(time.time() if now is None else now)
+            return Snapshot(repository, wanted, Options(name, paranoid, compression=compression), dry, comparer).take(
+                time.time() if now is None else now
+            )
         finally:
             repository.unlock()
 
