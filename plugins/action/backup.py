@@ -13,11 +13,15 @@ from ansible.utils.display import Display
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as flow
 from ansible_collections.vigil.ops.plugins.modules.backup import ARGUMENT_SPEC
+from ansible_collections.vigil.ops.plugins.plugin_utils import _announce
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, validated
 from ansible_collections.vigil.ops.plugins.plugin_utils._receipts import Receipts, source
 
+# This class is loaded in the main process before workers are forked, so this is the place for what they share with it.
+_announce.prepare()
+
 display = Display()
-_OWN = ("history_url", "acknowledge")
+_OWN = ("history_url", "acknowledge", "show")
 _TEXTS = ("msg", "module_stdout", "module_stderr", "exception", "warnings")
 
 
@@ -52,5 +56,25 @@ class ActionModule(ActionBase):
             outcome.update(receipt=receipts.key)
             if outcome["batch"] and args["acknowledge"] == "received" and not self._task.check_mode:
                 receipts.receive(str(outcome["batch"]))
+        if args["show"]:
+            host = str(self._task.delegate_to or task_vars.get("inventory_hostname", "localhost"))
+            self._show(mask(line_of(outcome), secrets), host, args["name"])
         result.update(outcome, **{key: mask(outcome[key], secrets) for key in _TEXTS if key in outcome})
         return result
+
+    def _show(self, line: str, host: str, name: str) -> None:
+        title = "Backups" + (", nothing is written in check mode" if self._task.check_mode else "") + "\n"
+        text = "".join(char if char.isprintable() else "?" for char in f"  {host:<20}  {name:<16}  {line}") + "\n"
+        if not (_announce.leave(title) and _announce.leave(text)):
+            display.display(title + text)
+
+
+def line_of(outcome: t.Mapping[str, t.Any]) -> str:
+    """What came of a backup, in a line."""
+    if outcome.get("failed") or "stats" not in outcome:
+        return "failed     " + " ".join(str(outcome.get("msg") or "it did not end yet").split())
+    counts = [f"{outcome['stats'][key]} {key}" for key in ("added", "modified", "removed") if outcome["stats"][key]]
+    parts = [", ".join(counts)] if counts else []
+    parts += [f"{len(outcome['forgotten'])} snapshots forgotten"] if outcome["forgotten"] else []
+    parts += [str(one["message"]) for one in outcome["events"] if one["kind"] != "changed" and one["status"] == "firing"]
+    return ("changed    " if outcome["changed"] else "unchanged  ") + "; ".join(parts)

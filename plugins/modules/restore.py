@@ -10,7 +10,7 @@ module: restore
 short_description: Put back any point in time
 version_added: 1.0.0
 description:
-  - Puts back what differs from a snapshot of M(vigil.ops.backup), and nothing else. What is there besides stays.
+  - Puts back what differs from a snapshot of M(vigil.ops.backup), and nothing else. What is there besides stays, unless O(exact).
   - Each file is replaced whole or not at all. Nothing outside of the paths is touched, also where a symlink leads there.
   - The snapshot is O(snapshot), or the last one before O(at), or the newest.
 author:
@@ -22,7 +22,10 @@ attributes:
   check_mode:
     support: full
   diff_mode:
-    support: none
+    support: full
+    details:
+      - Texts of up to 64 KiB are shown as a unified diff, all else by size and hash. What not everybody on the host may
+        read is named alone. Passwords and the like are masked, see also O(mask).
 options:
   repository:
     description: The directory of the repository on the same host. Give this or O(remote).
@@ -40,7 +43,9 @@ options:
     description: Id of a snapshot, as M(vigil.ops.backup_info) lists them.
     type: str
   at:
-    description: A moment such as V(2026-11-20 12:00), in the host's time, or V(2026-11-20T12:00:00Z). A date alone means its end.
+    description:
+      - A moment such as V(2026-11-20 12:00) in the host's time, V(2026-11-20T12:00:00Z), V(2026-11-20 12:00 +02:00), or seconds since 1970.
+        The last snapshot until then is taken. A date alone means its end, and so does a minute.
     type: str
   paths:
     description: What to put back, with all below it. The default is everything.
@@ -53,6 +58,16 @@ options:
     description: Rename what is replaced, with its time in the name, instead of losing it.
     type: bool
     default: false
+  exact:
+    description:
+      - Remove what is below the paths of the backup and not in the snapshot, when all else is put back. A directory then makes way for a file.
+      - What the backup left out (O(vigil.ops.backup#module:exclude) and the like) or could not read stays, and so do sockets and other file systems.
+    type: bool
+    default: false
+  mask:
+    description: Regular expressions of what the diff must not show; the groups of an expression, or all of it where it has none.
+    type: list
+    elements: str
   devices:
     description: Put back device files, too.
     type: bool
@@ -81,8 +96,13 @@ EXAMPLES = r"""
 RETURN = r"""
 snapshot: {description: Id of the snapshot., returned: success, type: str, sample: 20261121T164723Z-28061da5}
 restored: {description: "Paths that were put back, at most 1000.", returned: success, type: list, elements: str, sample: [/etc/main.conf]}
+removed: {description: "With O(exact), paths that were removed, at most 1000.", returned: success, type: list, elements: str, sample: []}
 kept: {description: Where O(backup) has put what was replaced., returned: success, type: list, elements: str, sample: []}
-stats: {description: How many paths were C(restored)., returned: success, type: dict, sample: {"restored": 1}}
+stats:
+  description: How many paths were C(restored) and C(removed).
+  returned: success
+  type: dict
+  sample: {"restored": 1, "removed": 0}
 """
 
 import typing as t
@@ -101,6 +121,8 @@ ARGUMENT_SPEC = {
     "paths": {"type": "list", "elements": "path"},
     "dest": {"type": "path"},
     "backup": {"type": "bool", "default": False},
+    "exact": {"type": "bool", "default": False},
+    "mask": {"type": "list", "elements": "str"},
     "devices": {"type": "bool", "default": False},
 }
 
@@ -118,9 +140,12 @@ def main() -> None:
     except ValueError as exc:
         module.fail_json(msg=f"The options cannot be used: {exc}.")
     try:
-        result = flow.restore(request, run, module.check_mode)
+        result = flow.restore(request, run, module.check_mode, module._diff)
     except BackupError as exc:
-        result = {"failed": True, "msg": f"Not everything was restored: {exc}.", "warnings": []}
+        finish(module, {"failed": True, "msg": f"Not everything was restored: {exc}."}, request.source.secrets())
+    text = result.pop("text")
+    if module._diff:
+        result["diff"] = {"prepared": text}
     for warning in result.pop("warnings"):
         module.warn(warning)
     finish(module, result, request.source.secrets())

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -74,11 +73,10 @@ def postgres():
     shutil.rmtree(root)
 
 
-def test_dumps_of_postgresql(postgres, run_playbook, ansible_env, tmp_path):
+def test_dumps_of_postgresql(postgres, run_steps, tmp_path):
     postgres.sql(
         "create table item (id int primary key, name text); insert into item select n, repeat('x', 200) || n from generate_series(1, 50000) n"
     )
-    place = ansible_env.home / "results.json"
     backup = {"repository": str(tmp_path / "repository"), "name": "db", "stdin_from": [{"name": "shop.sql", "argv": postgres.dump()}]}
     # killed in the middle of its output, as the server goes away
     slow = " ".join(postgres.dump())
@@ -88,15 +86,8 @@ def test_dumps_of_postgresql(postgres, run_playbook, ansible_env, tmp_path):
         ("backup", backup), ("backup", backup), ("backup", half), ("backup", wrong),
         ("restore", {"repository": str(tmp_path / "repository"), "name": "db", "dest": str(tmp_path / "back")}),
     ]  # fmt: skip
-    tasks = [
-        {f"vigil.ops.{module}": options, "register": f"found{number}", "ignore_errors": True}
-        for number, (module, options) in enumerate(steps)
-    ]
-    every = "{{ [" + ", ".join(f"found{number}" for number in range(len(steps))) + "] | to_json }}"
-    tasks.append({"ansible.builtin.copy": {"content": every, "dest": str(place)}})
-    done = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
-    first, same, torn, missing, back = json.loads(place.read_text())
-    assert first["added"] == ["/.streams/shop.sql"] and first["streams"][0]["bytes"] > 10_000_000, done.output
+    (first, same, torn, missing, back), said = run_steps(steps)
+    assert first["added"] == ["/.streams/shop.sql"] and first["streams"][0]["bytes"] > 10_000_000, said
     assert not same["changed"], "a dump of the same data is the same"
     for bad in (torn, missing):
         assert not bad["changed"] and bad["torn"] == ["/.streams/shop.sql"] and bad["streams"][0]["status"] == "torn"

@@ -20,26 +20,6 @@ SECRET = "very-Secret-42"
 
 
 @pytest.fixture
-def play(run_playbook, ansible_env):
-    """play([(module, options), ...], *args) -> the results of the modules and all that was said."""
-
-    def run(steps, *args):
-        place = ansible_env.home / "results.json"
-        place.unlink(missing_ok=True)
-        tasks = [
-            {f"vigil.ops.{module}": options, "register": f"found{number}", "ignore_errors": True}
-            for number, (module, options) in enumerate(steps)
-        ]
-        every = "{{ [" + ", ".join(f"found{number}" for number in range(len(steps))) + "] | to_json }}"
-        tasks.append({"ansible.builtin.copy": {"content": every, "dest": str(place)}, "check_mode": False, "diff": False})
-        done = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], *args)
-        assert place.exists(), done.output
-        return json.loads(place.read_text()), done.output
-
-    return run
-
-
-@pytest.fixture
 def webdav():
     """webdav(root, port) -> (port, process) of rclone's server with a password."""
     running = []
@@ -69,7 +49,7 @@ def brief(events):
     return [(event["check"], event["status"], event["severity"]) for event in events]
 
 
-def test_a_copy_at_a_remote_and_what_is_told(play, webdav, listen, tmp_path):
+def test_a_copy_at_a_remote_and_what_is_told(run_steps, webdav, listen, tmp_path):
     """The remote works, dies for a snapshot, and comes back: nothing is lost, all is told once, no secret is shown, and all comes back from there."""
     tree, there = tmp_path / "tree", tmp_path / "there"
     tree.mkdir()
@@ -95,7 +75,7 @@ def test_a_copy_at_a_remote_and_what_is_told(play, webdav, listen, tmp_path):
     )
     tell = ("notify", {"channels": [receiver.url + "/hook"], "results": {"localhost": "{{ found0 }}"}})
 
-    (first, _told), said = play([backup, tell], "-vvv")
+    (first, _told), said = run_steps([backup, tell], "-vvv")
     assert first["changed"] and first["remote"]["status"] == "ok" and first["remote"]["uploaded"] == 5, first
     assert secret not in said and secret not in json.dumps(first)
     assert brief(receiver.bodies) == [("backup etc", "firing", "info")] and "main.conf" in receiver.bodies[0]["message"]
@@ -103,50 +83,50 @@ def test_a_copy_at_a_remote_and_what_is_told(play, webdav, listen, tmp_path):
     process.terminate()
     process.wait(10)
     (tree / "main.conf").write_text("listen 81\n")
-    (lost, _told), said = play([backup, tell], "-vvv")
+    (lost, _told), said = run_steps([backup, tell], "-vvv")
     assert lost["changed"] and lost["snapshot"] and not lost.get("failed") and lost["remote"]["status"] == "failed", lost
     assert lost["remote"]["pending"] == 4 and lost["remote"]["since"] and "wait to be uploaded" in said and secret not in said
     assert brief(receiver.bodies)[1:] == [("backup etc", "firing", "info"), ("backup etc remote", "firing", "error")]
 
     webdav(there, port)
-    (again, _told), said = play([backup, tell], "--check")
+    (again, _told), said = run_steps([backup, tell], "--check")
     assert not again["changed"] and again["remote"]["status"] == "skipped" and again["remote"]["pending"] == 4
-    (again, _told), said = play([backup, tell])
+    (again, _told), said = run_steps([backup, tell])
     assert not again["changed"] and again["snapshot"] is None and again["remote"]["status"] == "ok" and again["remote"]["uploaded"] == 4
     assert brief(receiver.bodies)[3:] == [("backup etc remote", "resolved", "error")]
 
     shutil.rmtree(tmp_path / "repository")
     shutil.rmtree(tree)
     of = {"name": "etc", "remote": remote}
-    (listed, _dry), said = play([("backup_info", {**of, "verify": "full"}), ("restore", of)], "--check")
+    (listed, _dry), said = run_steps([("backup_info", {**of, "verify": "full"}), ("restore", of)], "--check")
     assert [each["id"] for each in listed["snapshots"]] == [first["snapshot"], lost["snapshot"]] and listed["problems"] == []
     assert _dry["changed"] and not tree.exists()
     old = {**of, "snapshot": first["snapshot"], "dest": str(tmp_path / "old")}
-    (old, new, info), said = play([("restore", old), ("restore", of), ("backup_info", of)], "-vvv")
+    (old, new, info), said = run_steps([("restore", old), ("restore", of), ("backup_info", of)], "-vvv")
     assert old["changed"] and (tmp_path / f"old{tree}" / "main.conf").read_text() == "listen 80\n"
     assert new["changed"] and (tree / "main.conf").read_text() == "listen 81\n" and len(info["snapshots"]) == 2
     assert secret not in said and not [name for name in os.listdir("/var/tmp") if name.startswith("vigil-")]
 
     archive = next((there / "host1").glob("archives/*.tar.*"))
     archive.write_bytes(archive.read_bytes()[:-40] + bytes(40))
-    (damaged, back), said = play(
+    (damaged, back), said = run_steps(
         [("backup_info", {**of, "verify": "full"}), ("restore", {**of, "remote": {**remote, "path": "nowhere:x"}})]
     )
     assert damaged["problems"] and damaged["problems"][0]["paths"]
     assert back["failed"] and "nowhere" in back["msg"] and "section" in back["msg"] and secret not in said
 
 
-def test_what_was_taken_while_nobody_listened_is_told_later(play, listen, tmp_path):
+def test_what_was_taken_while_nobody_listened_is_told_later(run_steps, listen, tmp_path):
     """The controller dies after the module and before anything was told: the next run tells what that snapshot changed, too."""
     receiver = listen()
     (tmp_path / "a").write_text("1")
     options = {"paths": [str(tmp_path / "a"), str(tmp_path / "b")], "repository": str(tmp_path / "repository"), "acknowledge": "told"}
     tell = ("notify", {"channels": [receiver.url + "/hook"], "results": {"localhost": "{{ found0 }}"}})
-    play([("backup", options), tell])
+    run_steps([("backup", options), tell])
     (tmp_path / "b").write_text("2")
-    (lost,), _said = play([("backup", options)])
+    (lost,), _said = run_steps([("backup", options)])
     (tmp_path / "a").write_text("3")
-    (found, _told), _said = play([("backup", options), tell])
+    (found, _told), _said = run_steps([("backup", options), tell])
     told = [event for event in receiver.bodies if event["check"] == "backup default"]
     assert (
         len(told) == 3
@@ -155,11 +135,11 @@ def test_what_was_taken_while_nobody_listened_is_told_later(play, listen, tmp_pa
         and f"~ {tmp_path}/a" in told[2]["message"]
     )
     assert [event["snapshot"] for event in found["events"] if event["kind"] == "changed"] == [lost["snapshot"], found["snapshot"]]
-    (again, _told), _said = play([("backup", options), tell])
+    (again, _told), _said = run_steps([("backup", options), tell])
     assert not [event for event in again["events"] if event["kind"] == "changed"]
 
 
-def test_programs_around_a_backup(play, tmp_path):
+def test_programs_around_a_backup(run_steps, tmp_path):
     """Hooks in their order, after also when before failed; streams that are whole, and one that is not, of which the older version stays."""
     database, log = tmp_path / "shop.db", tmp_path / "log"
     with sqlite3.connect(database) as connection:
@@ -178,11 +158,11 @@ def test_programs_around_a_backup(play, tmp_path):
             "paths": [str(tmp_path / "etc")], "repository": str(tmp_path / "repository"), "stdin_from": [{"name": "db/shop.sql", "argv": argv}], **more,
         })  # fmt: skip
 
-    (first, same), _said = play([backup(dump, before=[note("one"), note("two")], after=[note("three")]), backup(dump)])
+    (first, same), _said = run_steps([backup(dump, before=[note("one"), note("two")], after=[note("three")]), backup(dump)])
     assert first["added"][0] == "/.streams/db/shop.sql" and first["streams"][0]["status"] == "ok" and not same["changed"]
     assert log.read_text().split() == ["one", "two", "three"]
     (tmp_path / "etc" / "a").write_text("b")
-    (torn, refused, late, back), said = play([
+    (torn, refused, late, back), said = run_steps([
         backup(half),
         backup(dump, before=[note("four", 7), note("never")], after=[note("five")]),
         backup(dump, after=[{"argv": ["sh", "-c", "exit 9"]}]),
@@ -200,15 +180,15 @@ def test_programs_around_a_backup(play, tmp_path):
     assert not list((tmp_path / "repository" / "tmp").iterdir())
 
 
-def test_check_mode_runs_no_program(play, tmp_path):
+def test_check_mode_runs_no_program(run_steps, tmp_path):
     options = {"repository": str(tmp_path / "repository"), "stdin_from": [{"name": "x", "argv": ["touch", str(tmp_path / "ran")]}]}
-    (found,), _said = play(
+    (found,), _said = run_steps(
         [("backup", {**options, "before": ["touch", str(tmp_path / "ran")], "after": [["touch", str(tmp_path / "ran")]]})], "--check"
     )
     assert not (tmp_path / "ran").exists() and found["streams"][0]["status"] == "skipped" and not (tmp_path / "repository").exists()
 
 
-def test_bad_input_is_one_sentence(play, tmp_path):
+def test_bad_input_is_one_sentence(run_steps, tmp_path):
     repository = {"repository": str(tmp_path / "repository"), "paths": ["/etc/hostname"]}
     cases = [
         ("backup", {**repository, "remote": "relative"}, "is no path of rclone"),
@@ -222,7 +202,7 @@ def test_bad_input_is_one_sentence(play, tmp_path):
         ("restore", {"at": "2026-02-30", "repository": "/x"}, "there is no such day"),
         ("restore", {}, "one of the following is required: repository, remote"),
     ]  # fmt: skip
-    found, said = play([(module, options) for module, options, _words in cases])
+    found, said = run_steps([(module, options) for module, options, _words in cases])
     for result, (_module, _options, words) in zip(found, cases):
         assert result["failed"] and words in result["msg"], result
     assert "Traceback" not in said and SECRET not in said

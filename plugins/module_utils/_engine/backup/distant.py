@@ -27,8 +27,8 @@ class Distant:
         self._root = scratch
         if "FORMAT" not in self._sizes:
             raise BackupError(f"there is no repository at {place.path}")
-        self._bring(["FORMAT", *(name for name in self._sizes if name.startswith("snapshots/"))])
         self.repository = Repository(scratch)
+        self._bring(["FORMAT", *(name for name in self._sizes if name.startswith("snapshots/"))])
 
     def manifests(self, ids: t.Collection[str]) -> None:
         """Bring the manifests of snapshots."""
@@ -50,6 +50,7 @@ class Distant:
                 os.makedirs(os.path.dirname(place), 0o700, exist_ok=True)
                 with open(place, "wb") as file:
                     file.truncate(size)
+        self.repository.shelf.forget()
 
     def _of(self, folder: str, ids: t.Collection[str]) -> list[str]:
         return [name for name in self._sizes if name.startswith(f"{folder}/") and _id(name) in ids]
@@ -61,6 +62,7 @@ class Distant:
         why = self._rclone.fetch(self._root, wanted)
         if why:
             raise RemoteError(f"{self._rclone.place.path} cannot be read: {why}")
+        self.repository.shelf.forget()
 
 
 def _id(name: str) -> str:

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import hashlib
+import os
 import re
 import stat
 import typing as t
@@ -73,6 +75,32 @@ class Differ:
             self._add(f"{name}: {_binary(before, data)}\n")
             return
         self._add(self._unified(old, new, name, before is not None))
+
+    def back(self, entry: Entry, place: str) -> None:
+        """Take up what putting a file back changes.
+
+        :arg place: where it is put
+        """
+        if not self._show:
+            return
+        name, mode, now = shown(place), 0o777, b""
+        try:
+            handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb") as file:
+                mode = os.fstat(handle).st_mode
+                now = file.read(LIMIT + 1) if stat.S_ISREG(mode) else b"\0"
+            known = True
+        except OSError as exc:
+            known = exc.errno != errno.ENOENT
+            now = b"\0" if known else b""
+        if not entry.mode & mode & stat.S_IROTH:
+            self._add(f"{name}: not shown as not everybody may read it\n")
+            return
+        old, new = _text(now), _text(self._old(entry) if entry.size else b"")
+        if old is None or new is None:
+            self._add(f"{name}: {entry.size} bytes, sha256 {(entry.sha256 or '')[:16]}\n")
+            return
+        self._add(self._unified(old, new, name, known))
 
     def gone(self, path: str) -> None:
         """Take up a file that is not there any more."""

@@ -14,11 +14,13 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import retention
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.distant import Distant
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import shown
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import entry_of, shown
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Damaged
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.extras import Extra, Extras, remove
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.rclone import Place, Run, read_place
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository, check_name
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.restore import Restore, Wish
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.restore import Restore, Step, Wish
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.textdiff import Differ, read_patterns
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.verify import verify
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import MOST, problem_of, read_repository
@@ -119,6 +121,8 @@ class Request(t.NamedTuple):
     snapshot: str | None
     at: float | None
     wish: Wish
+    exact: bool
+    hidden: list[t.Pattern[str]]
 
 
 def read_request(params: t.Mapping[str, t.Any]) -> Request:
@@ -130,39 +134,73 @@ def read_request(params: t.Mapping[str, t.Any]) -> Request:
         for path in (params[key] or ()) if key == "paths" else filter(None, (params[key],)):
             if not path.startswith("/"):
                 raise ValueError(f"{key}: {path!r} is no absolute path")
+            if key == "paths" and not params["dest"] and (path == FOLDER or path.startswith(FOLDER + "/")):
+                raise ValueError(f"paths: {path} is the output of a program and has no place of its own; name a dest to have it as a file")
     return Request(
         read_source(params),
         check_name(params["name"]),
         params["snapshot"],
         None if params["at"] is None else read_moment(params["at"]),
         Wish(tuple(os.path.normpath(path) for path in params["paths"] or ()), params["dest"], params["backup"], params["devices"], FOLDER),
+        params["exact"],
+        read_patterns("mask", params["mask"] or ()),
     )
 
 
-def restore(request: Request, run: Run, check_mode: bool = False) -> dict[str, t.Any]:
+def restore(request: Request, run: Run, check_mode: bool = False, show: bool = False) -> dict[str, t.Any]:
     """Put back what differs from a snapshot.
 
+    :arg show: collect the differences
     :return: see the module restore
     :raises BackupError: one sentence
     """
+    wish = request.wish
     with opened(request.source, run) as source:
         repository = source.repository
         record = repository.record(request.name, _chosen(repository, request))
         source.manifests([record["id"]])
-        work = Restore(repository, record, request.wish)
+        work = Restore(repository, record, wish)
         steps = work.plan()
-        if steps and not check_mode:
-            source.archives({entry.archive for entry in steps if entry.archive})
-            work.run()
-    paths = [shown(os.path.join(request.wish.dest, entry.path.lstrip("/")) if request.wish.dest else entry.path) for entry in steps]
+        extras = Extras(repository, record, wish.paths, wish.dest).find() if request.exact else []
+        if steps and (show or not check_mode):
+            source.archives({step.archive for step in steps if step.archive})
+        text = _text(repository, record, request, steps, extras) if show else ""
+        if not check_mode:
+            work.kept += remove([extra for extra in extras if extra.way], wish.dest, wish.keep)
+            if steps:
+                work.run()
+            work.kept += remove([extra for extra in extras if not extra.way], wish.dest, wish.keep)
+    if not wish.dest and not wish.paths:
+        streams = [path for path in record.get("paths") or () if path.startswith(FOLDER + "/")]
+        work.warnings += [f"{shown(path)} is the output of a program and left out; name a dest to have it as a file" for path in streams]
     return {
-        "changed": bool(steps),
+        "changed": bool(steps or extras),
         "snapshot": record["id"],
-        "restored": paths[:MOST],
+        "restored": [shown(_place(step.path, wish)) for step in steps[:MOST]],
+        "removed": [shown(extra.place) for extra in extras[:MOST]],
         "kept": [shown(path) for path in work.kept],
         "warnings": work.warnings,
-        "stats": {"restored": len(paths)},
+        "stats": {"restored": len(steps), "removed": len(extras)},
+        "text": text,
     }
+
+
+def _place(path: str, wish: Wish) -> str:
+    return os.path.join(wish.dest, path.lstrip("/")) if wish.dest else path
+
+
+def _text(
+    repository: Repository, record: t.Mapping[str, t.Any], request: Request, steps: t.Sequence[Step], extras: t.Sequence[Extra]
+) -> str:  # fmt: skip
+    """The differences of files, bounded."""
+    differ = Differ(repository, (), request.hidden, True)
+    wanted = {step.path for step in steps[:MOST]}
+    for row, _line in repository.rows(record) if wanted else ():
+        if row["path"] in wanted and row["kind"] == "file":
+            differ.back(entry_of(row), _place(row["path"], request.wish))
+    for extra in extras[:MOST]:
+        differ.gone(extra.place)
+    return differ.text()
 
 
 def _chosen(repository: Repository, request: Request) -> str:
