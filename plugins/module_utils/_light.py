@@ -16,6 +16,9 @@ import json
 import sys
 import typing as t
 
+# Where Ansible looks for the result it takes these for ends of lines, too; JSON does not escape them.
+_LINE_ENDS = ("\x85", "\u2028", "\u2029")
+
 
 class LightModule:
     """The part of AnsibleModule that ``_bridge.Module`` names. Nothing is logged, and no file is written."""
@@ -46,6 +49,8 @@ class LightModule:
         if self._warnings:
             result["warnings"] = self._warnings
         text = json.dumps(result, ensure_ascii=False, default=str)
+        for char in _LINE_ENDS:
+            text = text.replace(char, f"\\u{ord(char):04x}")
         # Half of a surrogate pair is no UTF-8; nobody could print or store it.
         sys.stdout.buffer.write(b"\n" + text.encode("utf-8", "replace") + b"\n")
         sys.stdout.buffer.flush()

@@ -97,6 +97,18 @@ def test_options_that_look_like_the_script_stay_options(tmp_path):
     assert json.loads(out)["results"][0]["name"] == name
 
 
+def test_what_looks_like_an_end_of_line_does_not_break_the_result(tmp_path):
+    """Ansible takes the lines of what a host prints apart as str.splitlines() does, and a host may be told to print anything."""
+    odd = "".join(map(chr, [*range(1, 0x20), 0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, 0xFEFF]))
+    place = tmp_path / "odd"
+    place.write_text(f"a{odd}b", encoding="utf-8", newline="")
+    check = {"name": f"odd {odd[-2]}", "file": {"path": str(place), "content": True}, "expect": {"content": "~ a"}}
+    rc, out, _err = ran(made(check), tmp_path)
+    (line,) = [line for line in out.splitlines() if line.strip()]
+    (result,) = json.loads(line)["results"]
+    assert (rc, result["status"], result["observed"]["content"]) == (0, "ok", f"a{odd}b")
+
+
 def test_check_mode_runs_no_command(tmp_path):
     target = tmp_path / "touched"
     rc, _out, _err = ran(made({"name": "c", "command": {"argv": ["touch", str(target)]}}, _ansible_check_mode=True), tmp_path)
