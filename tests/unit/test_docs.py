@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks import matchers
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks import meant
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import RESULT_KEYS
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import read_checks
 
@@ -58,7 +58,7 @@ def test_the_example_of_the_guide_is_valid():
 def test_the_guide_names_every_result_key_and_matcher():
     text = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
     assert [key for key in RESULT_KEYS if f"`{key}`" not in text] == []
-    for form in re.findall(r"[<>=!~]+(?= regex|,)|\bin\b|contains|between|exists|absent", matchers.FORMS):
+    for form in re.findall(r"[<>=!~]+(?= regex|,)|\bin\b|contains|between|exists|absent", meant.FORMS):
         assert form in text
 
 

@@ -26,7 +26,11 @@ list-units) printf '%s\\n' \
   'getty@tty1.service         loaded active running Getty on tty1' \
   'user@0.service             loaded active running User Manager for UID 0' \
   'shop@blue.service          loaded active running The blue shop' \
+  'systemd-timedated.service  loaded active running Time & Date Service' \
+  'dbus.service               loaded active running D-Bus System Message Bus' \
   'cron.service               loaded active running Regular background program processing daemon' ;;
+show) printf '%s\n' 'Id=systemd-timedated.service' 'BusName=org.freedesktop.timedate1' 'WantedBy=' 'TriggeredBy=' '' \
+  'Id=dbus.service' 'BusName=org.freedesktop.DBus' 'WantedBy=' 'TriggeredBy=dbus.socket' '' 'Id=shop@blue.service' 'BusName=' ;;
 list-unit-files) printf '%s\\n' 'ssh.service enabled enabled' 'telnet.service enabled disabled' 'cron.service enabled enabled' ;;
 *) exit 1 ;;
 esac
@@ -83,6 +87,7 @@ def test_services_that_run_and_start_with_the_system(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert node.services(run) == [
         {"name": "service cron", "service": {"name": "cron"}, "expect": {"active": True, "enabled": True}},
+        {"name": "service dbus", "service": {"name": "dbus"}, "expect": {"active": True}},
         {"name": "service shop@blue", "service": {"name": "shop@blue"}, "expect": {"active": True}},
         {"name": "service ssh", "service": {"name": "ssh"}, "expect": {"active": True, "enabled": True}},
     ]
