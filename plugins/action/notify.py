@@ -151,7 +151,7 @@ def _batch(args: dict[str, t.Any], results: t.Any, host: str, source: str | None
     if results is not None:
         if not isinstance(results, dict):
             raise Refused(
-                "results must be a mapping of host names and what vigil.ops.inspect, dns_diff or service_guard returned there,"
+                "results must be a mapping of host names and what vigil.ops.inspect, dns_diff, log_scan or service_guard returned there,"
                 f" not {type(results).__name__}."
             )
         every = [(str(host), one) for host, given in results.items() for one in outcomes.unfolded(given)]

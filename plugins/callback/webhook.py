@@ -148,7 +148,7 @@ from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
 from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
 
 _INSPECT = ("vigil.ops.inspect",)
-_FOUND = ("vigil.ops.dns_diff", "vigil.ops.service_guard")
+_FOUND = ("vigil.ops.dns_diff", "vigil.ops.service_guard", "vigil.ops.log_scan")
 _SEVERITIES = ("info", "warning", "error", "critical")
 _EVENTS = ("results", "failures", "unreachable", "changes", "stats")
 

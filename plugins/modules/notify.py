@@ -86,6 +86,8 @@ options:
         an alert until it answers again, and so is a mass of changes that is held back. More than 20 of a kind are told as one.
       - What M(vigil.ops.service_guard) returned is taken as well. A service is an alert from when something was done about it, or could not be
         done, until it is well again.
+      - What M(vigil.ops.log_scan) returned is taken as well. Lines are told once; a threshold that is reached, a line that is missing and a log
+        that cannot be read are alerts until that is over.
       - A host that was unreachable is an alert of the check C(reachable), one whose task failed of the check C(inspection).
     type: raw
   scope:

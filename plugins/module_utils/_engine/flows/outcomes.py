@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Results whose events depend on what is known in the store: those of dns_diff, service_guard and backup, told by their shape."""
+"""Results whose events depend on what is known in the store: those of dns_diff, log_scan, service_guard and backup, told by their shape."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup_events, dns_events, guard_events
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup_events, dns_events, guard_events, log_events
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
@@ -21,7 +21,7 @@ Given = t.Tuple[str, Outcome, str, float]
 
 def is_outcome(outcome: t.Any) -> bool:
     """Whether this is such a result."""
-    return any(room.is_outcome(outcome) for room in (dns_events, guard_events, backup_events))
+    return any(room.is_outcome(outcome) for room in (dns_events, guard_events, backup_events, log_events))
 
 
 def unfolded(given: t.Any) -> t.List[t.Any]:
@@ -46,9 +46,10 @@ def every(host: str, outcome: Outcome, service: str, now: float) -> t.List[Event
 
 def count(outcome: Outcome) -> int:
     """How many events are lost with it."""
-    return len(outcome["changes"] if dns_events.is_outcome(outcome) else outcome["events"])
+    key = "changes" if dns_events.is_outcome(outcome) else "alarms" if log_events.is_outcome(outcome) else "events"
+    return len(outcome[key])
 
 
 def _room(outcome: Outcome) -> t.Any:
     """Who knows what such a result is."""
-    return next(room for room in (dns_events, guard_events, backup_events) if room.is_outcome(outcome))
+    return next(room for room in (dns_events, guard_events, backup_events, log_events) if room.is_outcome(outcome))

@@ -13,6 +13,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state import (
     dns,
     episodes,
     guard,
+    logs,
     outbox,
     results,
 )
@@ -31,7 +32,7 @@ def is_due(unit: Unit) -> bool:
 def step(unit: Unit, days: float = DAYS) -> bool:
     """Delete one portion of what is too old; returns True when nothing is left to delete."""
     before = unit.now - days * _DAY
-    rooms = (results, outbox, episodes, dns, guard)
+    rooms = (results, outbox, episodes, dns, guard, logs)
     deleted = sum(room.prune(unit, before) for room in rooms)
     if deleted:
         return False

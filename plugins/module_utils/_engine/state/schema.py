@@ -74,5 +74,16 @@ STEP_3 = (
     "CREATE INDEX guard_events_at ON guard_events (at)",
 )
 
-STEPS = (STEP_1, STEP_2, STEP_3)
+STEP_4 = (
+    # How far each log was read, and what each rule remembers, as JSON.
+    "CREATE TABLE log_files (view TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (view, id))",
+    "CREATE TABLE log_rules (view TEXT NOT NULL, rule TEXT NOT NULL, body TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (view, rule))",
+    # Matches and alarms; `open` until the one who asked has them. AUTOINCREMENT: a number is never used again.
+    "CREATE TABLE log_found (id INTEGER PRIMARY KEY AUTOINCREMENT, view TEXT NOT NULL, kind TEXT NOT NULL, at REAL NOT NULL,"
+    " open INTEGER NOT NULL, body TEXT NOT NULL)",
+    "CREATE INDEX log_found_open ON log_found (view, id) WHERE open = 1",
+    "CREATE INDEX log_found_at ON log_found (at)",
+)
+
+STEPS = (STEP_1, STEP_2, STEP_3, STEP_4)
 VERSION = len(STEPS)

@@ -1,0 +1,327 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which file is which log: finds what was read before again after a rotation, whatever its name is now, and what is new.
+
+A log is renamed (and goes on being written for a while), or copied and truncated, or packed, or deleted and made again, while nobody looks,
+and more than once. So each log that is known is looked for by its inode, and where that is gone or holds something else, by its first bytes
+and by those before the position, among the files whose names a rotation would make. What lies between the log that was read last and the one
+that is written now is read, too.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs import files
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.packed import Log, Unreadable
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.reader import BLOCK
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.record import Record, begins_like, continues, head_of, tail_of
+
+KEEP = 86400.0  # a log that is gone may come back packed in so many seconds
+YOUNG = 60.0  # so long after a rotation other logs are looked for that were rotated with it
+SETTLED = 10.0  # a file that was not written for so long is no copy in the making
+FINAL = 5.0  # a rotated log that was not written for so long gets no more
+NEVER = -1  # the offset of a file that is not to be read
+
+
+class Job(t.NamedTuple):
+    """A log that has something new; ``is_final``: nothing will be added to it, so that its last line needs no end."""
+
+    record: Record
+    path: str
+    is_final: bool
+
+
+class Tracker:
+    """One source in one run.
+
+    :arg records: what is known of the logs of this source, by ids; new ones are added
+    :arg start: ``end`` leaves what is there at the first look alone
+    :arg rotated: further patterns of where rotated logs go
+    :ivar rotations: how many logs were found again under another name, or not at all
+    """
+
+    def __init__(
+        self, key: str, records: t.Dict[str, Record], now: float, is_first: bool, start: str = "end", rotated: t.Sequence[str] = ()
+    ) -> None:
+        self._key, self._records, self._now = key, records, now
+        self._skips = is_first and start == "end"
+        self._is_first, self._rotated = is_first, rotated
+        self._known = {(one.dev, one.ino): one for one in records.values() if one.ino}
+        self._found: t.Set[int] = set()  # ids of the objects that were met
+        self._orphans: t.List[Record] = []
+        self._between: t.Dict[str, int] = {}  # live paths whose log is another one now: time of the last look at the old one
+        self._near: t.Dict[str, t.List[files.Place]] = {}
+        self._fresh = 0
+        self.troubles: t.List[files.Trouble] = []
+        self.rotations = 0
+        self.jobs: t.List[Job] = []
+
+    def plan(self, places: t.Sequence[files.Place]) -> t.List[Job]:
+        """What is to be read, the oldest first."""
+        unknown = [place for place in places if not self._met(place)]
+        self._find_moved({place.path for place in places})
+        unknown = [place for place in unknown if (place.stat.st_dev, place.stat.st_ino) not in self._known]
+        for record in self._orphans:
+            self._find_orphan(record, unknown)
+        for place in unknown:
+            if (place.stat.st_dev, place.stat.st_ino) not in self._known:
+                self._guarded(place, lambda place=place: self._begin(place))  # type: ignore[misc]
+        self._look_between()
+        self.jobs.sort(key=lambda job: job.record.mtime)
+        return self.jobs
+
+    def _met(self, place: files.Place) -> bool:
+        """A file of a pattern: whether its inode is known. Where it holds another log now, the old one is looked for elsewhere."""
+        record = self._known.get((place.stat.st_dev, place.stat.st_ino))
+        if record is None:
+            return False
+        if id(record) in self._found:
+            return True  # a second name of the same file
+        self._found.add(id(record))
+        if record.is_quiet(place.stat):
+            if record.live != place.path and self._is_over(place.stat):
+                self._end(record, place)
+            return True
+        if self._guarded(place, lambda: self._check(record, place)) is False:
+            self._found.discard(id(record))
+            self._turn_out(record, place.path)
+            return False
+        return True
+
+    def _check(self, record: Record, place: files.Place) -> bool:
+        """Whether the file goes on where the log was left; then it is to be read."""
+        if record.offset == NEVER:
+            record.saw(place.stat, self._now)
+            return True
+        with Log(place.path) as log:
+            if not record.is_at(log.stat):
+                return False
+            if not log.is_packed and (log.stat.st_size < record.offset or not continues(record, log)):
+                return False
+        record.path, record.gone = os.path.realpath(place.path), 0.0
+        self._add(record, record.path, place.path != record.live and self._is_over(place.stat))
+        return True
+
+    def _turn_out(self, record: Record, path: str) -> None:
+        """The inode holds another log than it did: it was truncated, or deleted and given away again."""
+        self._known.pop((record.dev, record.ino), None)
+        self._between.setdefault(path, record.mtime)
+        record.ino = 0
+        self._orphans.append(record)
+
+    def _find_moved(self, paths: t.Container[str]) -> None:
+        """Known logs that no pattern means any more."""
+        for record in list(self._records.values()):
+            if id(record) in self._found or any(record is one for one in self._orphans):
+                continue
+            if not record.ino:
+                self._orphans.append(record)
+                continue
+            try:
+                stat = os.stat(record.path)
+            except OSError:
+                stat = None
+            if record.live in paths:
+                self._between.setdefault(record.live, record.mtime)
+            if stat is None or not record.is_at(stat):
+                self._orphans.append(record)
+                continue
+            self._found.add(id(record))
+            place = files.Place(record.path, stat)
+            if record.is_quiet(stat):
+                if os.path.realpath(record.live) != record.path and self._is_over(stat):
+                    self._end(record, place)
+            elif self._guarded(place, lambda record=record, place=place: self._check(record, place)) is False:  # type: ignore[misc]
+                self._turn_out(record, record.path)
+
+    def _end(self, record: Record, place: files.Place) -> None:
+        """A rotated log is over: a last line without an end is one, too."""
+        if 0 <= record.offset < place.stat.st_size and not files.is_packed(place.path):
+            self._add(record, place.path, True)
+
+    def _find_orphan(self, record: Record, unknown: t.Sequence[files.Place]) -> None:
+        """A log that is not where it was: under another name (same inode), as a copy, or packed."""
+        record.gone = record.gone or self._now
+        if record.offset == NEVER:
+            self._drop_when_old(record)
+            return
+        live, name = record.live, os.path.basename(record.live)
+        near = {place.path: place for place in unknown}
+        near.update({place.path: place for place in self._siblings(record.path)})
+        others = [place for place in near.values() if place.path != live and self._may_be(record, place, name)]
+        others.sort(key=lambda place: (not (record.ino and record.is_at(place.stat)), files.is_packed(place.path), -place.stat.st_mtime_ns))
+        for place in others:
+            if self._guarded(place, lambda place=place: self._is_same(record, place)):  # type: ignore[misc]
+                self._move(record, place)
+                return
+        self._drop_when_old(record)
+
+    def _siblings(self, path: str) -> t.List[files.Place]:
+        directory = os.path.dirname(path)
+        if directory not in self._near:
+            self._near[directory] = files.siblings(path, self._rotated)
+        return self._near[directory]
+
+    def _may_be(self, record: Record, place: files.Place, name: str) -> bool:
+        owner = self._known.get((place.stat.st_dev, place.stat.st_ino))
+        if owner is not None and owner is not record:
+            return False
+        if record.ino and record.is_at(place.stat):
+            return True
+        if list(_print(place.stat)) == record.packed:
+            return False  # looked at before: nothing in it is new
+        related = files.is_rotation_of(os.path.basename(place.path), name) or files.is_rotation_of(
+            os.path.basename(place.path), os.path.basename(record.path)
+        )
+        return related or os.path.dirname(place.path) != os.path.dirname(record.path)
+
+    @staticmethod
+    def _is_same(record: Record, place: files.Place) -> bool:
+        if not record.head_size:
+            return record.is_at(place.stat)
+        with Log(place.path) as log:
+            if not log.is_packed and log.stat.st_size < record.offset:
+                return False
+            return continues(record, log)
+
+    def _move(self, record: Record, place: files.Place) -> None:
+        if record.ino and not record.is_at(place.stat):
+            self._known.pop((record.dev, record.ino), None)
+        if record.path == os.path.realpath(record.live):
+            self.rotations += 1
+        self._between.setdefault(record.live, record.mtime)
+        record.path, record.gone = place.path, 0.0
+        record.dev, record.ino, record.size = place.stat.st_dev, place.stat.st_ino, -1
+        self._known[(record.dev, record.ino)] = record
+        self._found.add(id(record))
+        self._add(record, place.path, files.is_packed(place.path) or self._is_over(place.stat))
+
+    def _drop_when_old(self, record: Record) -> None:
+        if self._now - record.gone > KEEP:
+            for name in [name for name, one in self._records.items() if one is record]:
+                del self._records[name]
+
+    def _begin(self, place: files.Place) -> None:
+        """A file that is not known: a copy of a log that is, or a new log."""
+        live = {one.live for one in self._records.values()}
+        with Log(place.path) as log:
+            if place.path not in live and self._is_copy(log):
+                return
+            record = Record(path=os.path.realpath(place.path), live=place.path, source=self._key)
+            record.dev, record.ino, record.at = log.stat.st_dev, log.stat.st_ino, self._now
+            record.mtime = log.stat.st_mtime_ns
+            if self._skips:
+                self._skip(record, log)
+        self._enter(record, record.path, files.is_packed(record.path))
+
+    def _enter(self, record: Record, path: str, is_final: bool) -> None:
+        self._fresh += 1
+        self._records[f"{record.dev:x}-{record.ino:x}-{int(self._now * 1e6):x}-{self._fresh:x}"] = record
+        self._known[(record.dev, record.ino)] = record
+        self._found.add(id(record))
+        if record.offset != NEVER:
+            self._add(record, path, is_final)
+
+    def _is_copy(self, log: Log) -> bool:
+        """Whether the file holds a known log, or its beginning while it is still being copied."""
+        for record in self._records.values():
+            if record.offset == NEVER or not record.head_size:
+                continue
+            if not log.is_packed and log.stat.st_size < record.head_size:
+                name = os.path.basename(log.path)
+                if self._now - log.stat.st_mtime < SETTLED and files.is_rotation_of(name, os.path.basename(record.live)):
+                    return True
+                continue
+            if not begins_like(record, log):
+                continue
+            if not log.is_packed and log.stat.st_size < record.offset:
+                if self._now - log.stat.st_mtime < SETTLED:
+                    return True
+                continue
+            try:
+                if continues(record, log):
+                    return True
+            except Unreadable:
+                return True  # it is being packed
+        return False
+
+    def _skip(self, record: Record, log: Log) -> None:
+        """What is there at the first look is not read: up to the last line end."""
+        if log.is_packed:
+            record.offset = NEVER
+            record.saw(log.stat, self._now)
+            return
+        head = head_of(log)
+        record.head_size, record.head = head.size, head.print
+        at = log.stat.st_size
+        while at > 0:
+            begin = max(0, at - 65536)
+            log.seek(begin)
+            found = log.read(at - begin).rfind(b"\n")
+            if found >= 0:
+                at = begin + found + 1
+                break
+            at = begin
+        wide = log.seek(0) == 0 and log.read(2) in (b"\xff\xfe", b"\xfe\xff")
+        record.offset = (at + 1) // 2 * 2 if wide else at
+        record.tail = tail_of(log, record.offset)
+
+    def _look_between(self) -> None:
+        """A log that is just being copied or packed is none yet, so it is looked for some time longer than once."""
+        young = {one.live: one for one in self._records.values() if one.path == os.path.realpath(one.live)} if self._between else {}
+        for live, since in self._between.items():
+            if live in young:
+                young[live].between = [since, self._now + YOUNG]
+        for record in list(self._records.values()):
+            since, until = record.between or [0.0, 0.0]
+            if until and not self._is_first:
+                self._find_between(record.live, since)
+            if self._now > until:
+                record.between = []
+
+    def _find_between(self, live: str, since: float) -> None:
+        """Logs that were begun and rotated away since the last look: nobody has seen them."""
+        name = os.path.basename(live)
+        for place in self._siblings(os.path.realpath(live)):
+            stat = place.stat
+            is_new = stat.st_mtime_ns >= since and (stat.st_dev, stat.st_ino) not in self._known
+            if is_new and place.path != live and files.is_rotation_of(os.path.basename(place.path), name):
+                self._guarded(place, lambda place=place: self._take(place, live))  # type: ignore[misc]
+
+    def _take(self, place: files.Place, live: str) -> None:
+        with Log(place.path) as log:
+            if self._is_copy(log):
+                return
+            while log.is_packed and log.read(BLOCK):
+                pass  # damaged ones are said here, and those that are not complete are left for the next look
+            record = Record(path=place.path, live=live, source=self._key, dev=log.stat.st_dev, ino=log.stat.st_ino, at=self._now)
+            record.mtime = log.stat.st_mtime_ns
+        self.rotations += 1
+        self._enter(record, place.path, log.is_packed or self._is_over(log.stat))
+
+    def _is_over(self, stat: os.stat_result) -> bool:
+        return self._now - stat.st_mtime > FINAL
+
+    def _add(self, record: Record, path: str, is_final: bool) -> None:
+        self.jobs.append(Job(record, path, is_final))
+
+    def _guarded(self, place: files.Place, work: t.Callable[[], t.Any]) -> t.Any:
+        """What cannot be read is said, and does not keep us from the others; None then."""
+        try:
+            return work()
+        except Unreadable as exc:
+            if not exc.is_partial:
+                self.troubles.append(files.Trouble(place.path, "damaged", str(exc)))
+        except FileNotFoundError:
+            return None  # the next look finds where it went
+        except OSError as exc:
+            self.troubles.append(files.trouble(place.path, exc))
+        return None
+
+
+def _print(stat: os.stat_result) -> t.Tuple[int, int, int]:
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
