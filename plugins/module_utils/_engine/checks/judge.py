@@ -25,7 +25,7 @@ _NO_NUMBERS = (str, bool, type(None), dict, list)
 _PLAIN = (bool, int, float, type(None))
 _BULKY = ("json", "headers")
 # Observed only where there is a history.
-_FORECASTS = ("full_in_hours",)
+_FORECASTS = ("full_in_hours", "oom_kills_new")
 _to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 Outcome = t.Union[t.Dict[str, t.Any], ProbeFailure, CannotSee]

@@ -59,6 +59,13 @@ class Groups:
         text = self.text(path).strip()
         return int(text) if text.isdigit() and int(text) < _NO_LIMIT else None
 
+    def identity(self, folder: str | None) -> int:
+        """A number that no other group by that name has until the system is started anew; 0 where there is none."""
+        try:
+            return os.stat(self._top + folder).st_ino if folder is not None else 0
+        except OSError:
+            return 0
+
     def table(self, path: str) -> dict[str, int]:
         """A file of names and numbers."""
         rows = (line.split() for line in self.text(path).splitlines())

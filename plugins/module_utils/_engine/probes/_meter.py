@@ -25,6 +25,7 @@ SHORTEST, LONGEST = 1.0, 3600.0
 # Where counters of 32 bits begin anew every few seconds, nothing tells how often they did.
 _WIDE = sys.maxsize > 1 << 32
 
+_LOCK = threading.Lock()
 _T = t.TypeVar("_T")
 
 
@@ -93,10 +94,10 @@ def clock() -> float:
     return time.monotonic() if number is None else time.clock_gettime(number)
 
 
-def last_look(ctx: Context, name: str, now: float) -> tuple[t.Any, float] | None:
+def last_look(ctx: Context, name: str, now: float, longest: float = LONGEST) -> tuple[t.Any, float] | None:
     """What the last run left of a probe, and how many seconds ago; None unless that is a time to take a rate over, of this very boot."""
     age = _age(ctx, name, now)
-    return None if age is None or not SHORTEST <= age <= LONGEST or not _WIDE else (ctx.past[name]["look"], age)
+    return None if age is None or not SHORTEST <= age <= longest or not _WIDE else (ctx.past[name]["look"], age)
 
 
 def leave(ctx: Context, name: str, now: float, look: t.Any) -> None:
@@ -108,6 +109,22 @@ def leave(ctx: Context, name: str, now: float, look: t.Any) -> None:
     age = _age(ctx, name, now)
     if ctx.left is not None and boot and (age is None or not 0 <= age < SHORTEST):
         ctx.left[name] = {"boot": boot, "at": round(now, 3), "look": look}
+
+
+def leave_more(ctx: Context, name: str, now: float, more: t.Mapping[str, t.Any], most: int) -> None:
+    """Add to the look that a probe leaves, which is a mapping, whichever of its checks comes first.
+
+    :arg most: how many keys it may have; a run that looks at more leaves the first ones
+    """
+    if ctx.left is None:
+        return
+    with _LOCK:
+        if name not in ctx.left:
+            leave(ctx, name, now, {})
+        row = ctx.left.get(name)
+        if row is not None and len(row["look"]) + len(more) <= most:
+            # in its place and not into it: somebody else may be reading that
+            ctx.left[name] = dict(row, look={**row["look"], **more})
 
 
 def _age(ctx: Context, name: str, now: float) -> float | None:

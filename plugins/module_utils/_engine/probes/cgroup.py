@@ -6,12 +6,23 @@
 
 from __future__ import annotations
 
+import math
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeFailure, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._cgroups import Groups, groups_of
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import (
+    LONGEST,
+    clock,
+    counters,
+    last_look,
+    leave_more,
+    went_on,
+)
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._procfs import read_memory
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._units import is_name, properties, unit_name, want
+
+_MOST_LEFT = 500
 
 
 def _complete(options: dict[str, t.Any]) -> None:
@@ -37,12 +48,15 @@ SPEC = ProbeSpec(
         "used_bytes": "memory that it holds; file caches that can be given up at once do not count",
         "limit_bytes": "the lowest limit on it or on a group above it; null where there is none",
         "oom_kills": "how many of its processes were killed for want of memory since it was made; null where the kernel does not count",
-        "throttled_percent": "periods in which it was kept from running, in percent of those in which it ran, since it was made; null without a limit",
+        "oom_kills_new": "how many of these since the last run; null where that left nothing to compare with",
+        "throttled_percent": "periods in which it was kept from running, in percent of those in which it ran, since the last run, or since it was made "
+        "where seconds is null; null without a limit",
         "cpu_limit": "cores that it may use; null where there is no limit",
         "pids": "processes and threads in it; null where they are not counted",
         "pids_limit": "how many it may have; null where there is no limit",
         "pids_percent": "pids in percent of that limit; 0 where there is none",
         "path": "the group that was looked at",
+        "seconds": "since when throttled_percent counts, see [Rates](#rates); null where it counts from the beginning",
     },
     {"used_percent": "< 90", "pids_percent": "< 90"},
     help="Versions 1 and 2. As PID 1 stands for it, an inspection in a container sees the limits of the container.",
@@ -76,11 +90,41 @@ def look(options: dict[str, t.Any], ctx: Context, groups: Groups) -> dict[str, t
         raise ProbeFailure("not_found", f"there is no control group {group}")
     root = _of(groups, "memory", name) == "/"
     seen = {**_memory(groups, folders["memory"], root), **_cpu(groups, folders["cpu"]), **_pids(groups, folders["pids"]), "path": group}
+    seen.update(_since(groups, ctx, group, folders, seen))
     if seen["used_bytes"] is None and seen["pids"] is None and name is not None:
         raise CannotSee(
             f"control group {group} counts neither memory nor processes; turn on MemoryAccounting and TasksAccounting", "unsupported"
         )
     return seen
+
+
+def _since(groups: Groups, ctx: Context, group: str, folders: dict[str, str | None], seen: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What was new since the last run, and leave for the next one what counts it."""
+    now = clock()
+    periods, throttled = _periods(groups, folders["cpu"])
+    counts = [seen["oom_kills"] or 0, periods, throttled]
+    identity = [groups.identity(folders[controller]) for controller in ("memory", "cpu")]
+    if ctx.attempt == 1:
+        leave_more(ctx, SPEC.name, now, {group: identity + counts}, _MOST_LEFT)
+    news: dict[str, t.Any] = {"oom_kills_new": None, "seconds": None}
+    found = last_look(ctx, SPEC.name, now, math.inf)
+    try:
+        last = counters(found[0][group], 5) if found else []
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return news
+    if not found or last[:2] != identity or not went_on(last[2:5], counts):
+        return news
+    if seen["oom_kills"] is not None:
+        news["oom_kills_new"] = counts[0] - last[2]
+    if found[1] <= LONGEST and seen["throttled_percent"] is not None:
+        ran = periods - last[3]
+        news.update(throttled_percent=round(100.0 * (throttled - last[4]) / ran, 2) if ran else 0.0, seconds=round(found[1], 3))
+    return news
+
+
+def _periods(groups: Groups, folder: str | None) -> tuple[int, int]:
+    found = {} if folder is None else groups.table(f"{folder}/cpu.stat")
+    return found.get("nr_periods", 0), found.get("nr_throttled", 0)
 
 
 def _of(groups: Groups, controller: str, name: str | None) -> str:
@@ -118,14 +162,13 @@ def _memory(groups: Groups, folder: str | None, root: bool) -> dict[str, t.Any]:
 def _cpu(groups: Groups, folder: str | None) -> dict[str, t.Any]:
     if folder is None:
         return {"throttled_percent": None, "cpu_limit": None}
-    found = groups.table(f"{folder}/cpu.stat")
-    periods = found.get("nr_periods", 0)
+    periods, times = _periods(groups, folder)
     if groups.is_new("cpu"):
         quota, _blank, period = groups.text(f"{folder}/cpu.max").strip().partition(" ")
     else:
         quota, period = (groups.text(f"{folder}/cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
     limit = round(int(quota) / int(period), 3) if quota.isdigit() and period.isdigit() and int(period) else None
-    throttled = round(100.0 * found.get("nr_throttled", 0) / periods, 2) if periods else None if limit is None else 0.0
+    throttled = round(100.0 * times / periods, 2) if periods else None if limit is None else 0.0
     return {"throttled_percent": throttled, "cpu_limit": limit}
 
 

@@ -54,7 +54,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     :raises CannotSee: there is no table of mounts
     """
     mounts = ctx.shared.get(SPEC.name) if ctx.attempt == 1 else None
-    path = "/" + "/".join(part for part in options["path"].split("/") if part)
+    path = "/" + "/".join(part for part in options["path"].split("/") if part not in ("", "."))
     # what was mounted last hides what was there before
     found = next((mount for mount in reversed(read_mounts() if mounts is None else mounts) if mount.point == path), None)
     if found is None:

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _procfs
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import found_in, start_guard
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import SAMPLE, clock, last_look, leave
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import SAMPLE, clock, last_look, leave_more
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._procfs import Process, read_processes
 
 _FRESH = 0.5
@@ -114,8 +114,9 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     found = _matching(reading.processes, options, uid)
     last = last_look(ctx, SPEC.name, reading.moment) if ctx.attempt == 1 else None
     taken, seconds = (None, None) if last is None else (_taken(_load(last[0]), found, last[1]), last[1])
-    if ctx.attempt == 1:
-        _leave(ctx, scan, found, reading.moment)
+    if ctx.attempt == 1:  # only those that are looked for
+        more = {str(process.pid): [process.began, round(process.cpu_seconds, 2)] for process in found}
+        leave_more(ctx, SPEC.name, reading.moment, more, _MOST_LEFT)
     if taken is None and "cpu_percent" in ctx.wanted:
         before, reading = scan.pair(ctx.attempt == 1)
         seconds = reading.moment - before.moment
@@ -170,19 +171,6 @@ def _load(value: t.Any) -> _Taken:
         return {process: used for process, used in known.items() if 0 <= used < math.inf}
     except (ArithmeticError, AttributeError, TypeError, ValueError):
         return {}
-
-
-def _leave(ctx: Context, scan: Scan, found: list[Process], moment: float) -> None:
-    """Add processes to what is left for the next run: only those that are looked for."""
-    if ctx.left is None:
-        return
-    with scan.lock:
-        if SPEC.name not in ctx.left:
-            leave(ctx, SPEC.name, moment, {})
-        row = ctx.left.get(SPEC.name)
-        if row is not None and len(row["look"]) + len(found) <= _MOST_LEFT:
-            more = {str(process.pid): [process.began, round(process.cpu_seconds, 2)] for process in found}
-            ctx.left[SPEC.name] = dict(row, look={**row["look"], **more})
 
 
 def _open_files(found: list[Process]) -> dict[str, t.Any]:

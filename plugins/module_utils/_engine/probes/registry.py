@@ -50,7 +50,7 @@ PROBES = (
 )
 
 # Those that leave something for the next run, where there is a place for it.
-REMEMBERING = ("process", "cpu", "io", "network", "journal")
+REMEMBERING = ("process", "cpu", "io", "network", "journal", "cgroup")
 
 
 def load(name: str) -> t.Any:

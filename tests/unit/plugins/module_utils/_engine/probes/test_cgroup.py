@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import read_options
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, ProbeFailure
@@ -61,12 +63,14 @@ def test_docker_with_version_2(tmp_path):
         "used_bytes": 512 << 20,
         "limit_bytes": GIB,
         "oom_kills": 1,
+        "oom_kills_new": None,
         "throttled_percent": 25.0,
         "cpu_limit": 1.5,
         "pids": 45,
         "pids_limit": 50,
         "pids_percent": 90.0,
         "path": "/",
+        "seconds": None,
     }
 
 
@@ -226,3 +230,49 @@ def test_systemd_is_asked_once_for_groups_and_services():
     assert all(
         f"app{number}.service" in result["summary"] or "none are mounted" in result["summary"] for number, result in enumerate(results[:5])
     )
+
+
+@pytest.fixture
+def again(tmp_path, monkeypatch):
+    """Looks at a container that goes on, with what the last look left."""
+    clock = [1000.0]
+    monkeypatch.setattr(cgroup, "clock", lambda: clock[0])
+    past = {}
+
+    def again(seconds, kills, periods, throttled, **more):
+        clock[0] += seconds
+        files = {
+            "sys/fs/cgroup/memory.events": f"oom 2\noom_kill {kills}",
+            "sys/fs/cgroup/cpu.stat": f"nr_periods {periods}\nnr_throttled {throttled}",
+        }
+        ctx = Context(past=json.loads(json.dumps(past)), left={})
+        seen = cgroup.look(read_options(cgroup.SPEC, {}), ctx, docker_v2(tmp_path, **files))
+        past.update(ctx.left, **more)
+        return seen["oom_kills_new"], seen["throttled_percent"], seen["seconds"]
+
+    again.past = past
+    return again
+
+
+def test_what_is_new_since_the_last_run(again):
+    assert again(0, 5, 1000, 500) == (None, 50.0, None)
+    assert again(60, 5, 1600, 530) == (0, 5.0, 60)
+    assert again(60, 7, 1600, 530) == (2, 0.0, 60)
+    assert again(7200, 8, 9600, 8530) == (1, round(100 * 8530 / 9600, 2), None)
+    assert again(60, 3, 9700, 8530) == (None, round(100 * 8530 / 9700, 2), None)
+
+
+@pytest.mark.parametrize(
+    "look", [None, 7, {}, {"/": 7}, {"/": [1, 2]}, {"/": ["x"] * 5}, {"/": [0, 0, -1, -1, -1]}, {"/": [9, 9, 1, 1, 1]}]
+)
+def test_what_was_left_may_be_damaged(again, look):
+    again(0, 5, 1000, 500)
+    again.past["cgroup"]["look"] = look
+    assert again(60, 6, 1000, 500) == (None, 50.0, None)
+    assert again(60, 7, 1100, 510) == (1, 10.0, 60)
+
+
+def test_another_group_by_the_same_name(again, monkeypatch):
+    again(0, 5, 1000, 500)
+    monkeypatch.setattr(_cgroups.Groups, "identity", lambda self, folder: 77)
+    assert again(60, 6, 1100, 510)[0] is None
