@@ -95,14 +95,25 @@ def _read_regular(name: bytes, seen: dict[str, t.Any], digest: bool, content: bo
     with os.fdopen(descriptor, "rb") as source:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return  # it was changed into something else meanwhile
-        begin = source.read(CONTENT_LIMIT)
+        begin = read_some(source, CONTENT_LIMIT)
         if content:
             seen["content"] = begin.decode("utf-8", "replace")
         if digest:
             total = hashlib.sha256(begin)
-            for block in iter(lambda: source.read(1 << 20), b""):
+            for block in iter(lambda: read_some(source, 1 << 20), b""):
                 total.update(block)
             seen["sha256"] = total.hexdigest()
+
+
+def read_some(source: t.BinaryIO, most: int) -> bytes:
+    """Up to so many bytes; nothing at the end.
+
+    :raises BlockingIOError: there is nothing yet, as in files of the kernel such as /proc/kmsg
+    """
+    data: bytes | None = source.read(most)
+    if data is None:
+        raise BlockingIOError(errno.EAGAIN, "there is nothing to read yet")
+    return data
 
 
 def search_texts(pattern: str, texts: list[str]) -> dict[str, t.Any]:

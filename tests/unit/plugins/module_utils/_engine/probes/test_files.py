@@ -116,3 +116,16 @@ def test_what_may_not_be_read_is_unknown(look, tmp_path, monkeypatch):
 def test_a_relative_path_is_refused(look):
     with pytest.raises(ValueError, match="absolute"):
         look("file", path="etc/passwd")
+
+
+def test_a_file_of_the_kernel_in_which_there_is_nothing_yet():
+    """/proc/kmsg passes for a regular file, and may be waited for; a pipe stands for it."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with os.fdopen(reader, "rb") as source:
+        os.write(writer, b"abc")
+        assert _looks.read_some(source, 2) == b"ab" and _looks.read_some(source, 9) == b"c"
+        with pytest.raises(BlockingIOError, match="nothing to read yet"):
+            _looks.read_some(source, 9)
+        os.close(writer)
+        assert _looks.read_some(source, 9) == b""
