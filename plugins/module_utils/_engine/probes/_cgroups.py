@@ -10,7 +10,7 @@ import os
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import mount_table
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._mounts import mount_table
 
 _SHARED = "<cgroups>"
 # Where version 1 has no limit it shows the largest number of pages that it can count.

@@ -46,7 +46,6 @@ def read_json(text: str) -> t.Any:
         return None
 
 
-_MOUNTS = "/proc/self/mountinfo"
 _JSON_BEGINS = ("{", "[", '"', "-", *"0123456789tfn")
 
 
@@ -78,16 +77,3 @@ def run_program(ctx: Context, argv: list[str], timeout: float) -> tuple[int, str
         raise CannotSee(f"{argv[0]} is not installed", "unsupported") from exc
     except CommandTimeout as exc:
         raise CannotSee(f"{argv[0]} did not end within {timeout:g} s", "timeout") from exc
-
-
-def mount_table(ctx: Context) -> str:
-    """The table of mounts (proc(5)), read once for all probes of a run; empty where there is none."""
-    known = ctx.shared.get(_MOUNTS)
-    if known is None:
-        try:
-            with open(_MOUNTS, "rb") as source:
-                known = source.read().decode("utf-8", "surrogateescape")
-        except OSError:
-            known = ""
-        ctx.shared[_MOUNTS] = known
-    return str(known)

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeFailure, ProbeSpec
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import mount_table
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._mounts import mount_table
 
 MOUNTS = "/proc/self/mountinfo"
 _ESCAPE = re.compile(r"\\([0-7]{3})")
