@@ -133,6 +133,9 @@ class Eyes:
         for result in needs:
             if result["status"] == "critical":
                 return Obstacle("dependency", f"{result['name']} fails, which it needs ({result['summary']})", result["name"])
+        nameless = [result for result in seen.bad if result["reason"] == "dns" and result["probe"] != "dns"]
+        if nameless and nameless == seen.bad and (seen.unit is None or seen.is_active):
+            return Obstacle("dependency", "that does not bring name servers back; a check by address needs none", "dns")
         for check, result in zip(disks, full):
             sentence = _is_full(str(check.options["path"]), check.probe, result["metrics"])
             if sentence:
@@ -194,10 +197,12 @@ def may_loop(guard: Guard, seen: Seen) -> bool:
 
 
 def _loops(seen: Seen, memory: Memory) -> int:
-    """How often systemd restarted the unit by itself since the last look; it counts anew after a restart by hand."""
+    """How often systemd restarted the unit by itself since the last look, or so lately that it shows; it counts anew after a restart by hand."""
     count = (seen.unit or {}).get("restarts")
-    if count is None or memory.counter is None:
+    if count is None or (memory.counter is None and not (seen.unit or {}).get("looping")):
         return 0
+    if memory.counter is None:
+        return int(count)
     return int(count - memory.counter if count >= memory.counter else count)
 
 
@@ -211,7 +216,7 @@ def _is_fresh(seen: Seen, memory: Memory, limits: Limits, loops: int, now: float
     if seen.unit is None or loops or memory.loops or (memory.counter is None and seen.unit.get("restarts")):
         return False
     if seen.unit["state"] == "activating" and seen.unit["sub"] != "auto-restart":
-        return memory.since is None or now - memory.since < limits.grace
+        return now - (now if memory.since is None else memory.since) < limits.grace
     return seen.is_active and _age(seen) < limits.grace
 
 

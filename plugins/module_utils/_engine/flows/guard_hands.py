@@ -16,6 +16,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.guard_requ
 _POLL = 0.5
 _SETTLE = 2.0  # a program that dies at once must not be taken for well
 _TEXT = 200
+_DENIED = ("access denied", "permission denied", "authentication is required", "authentication required", "not permitted")
 
 
 class Cure(t.NamedTuple):
@@ -36,7 +37,7 @@ def restart(guard: Guard, before: Seen, eyes: Eyes, run: Run) -> Cure:
     until = time.monotonic() + guard.verify_timeout
     fault = ""
     for argv in _commands(guard, before):
-        fault = _carry_out(run, argv, max(until - time.monotonic(), 1.0))
+        fault = _carry_out(run, argv, round(max(until - time.monotonic(), 1.0), 1))
     seen, is_steady = _verified(guard, eyes, until)
     well = seen.well()
     if well and is_steady:
@@ -66,7 +67,8 @@ def _carry_out(run: Run, argv: t.List[str], timeout: float) -> str:
         return ""
     lines = (err.strip() or out.strip()).splitlines()
     said = ": " + " ".join(lines[0].split())[:_TEXT] if lines else ""
-    return f"{argv[0]} ended with {rc}{said}"
+    grant = "; run with become" if any(word in said.lower() for word in _DENIED) else ""
+    return f"{argv[0]} ended with {rc}{said}{grant}"
 
 
 def _verified(guard: Guard, eyes: Eyes, until: float) -> t.Tuple[Seen, bool]:

@@ -195,7 +195,8 @@ def _grace_left(kept: Memory, look: Look, limits: Limits, now: float) -> t.Optio
 
 def _held(kept: Memory, look: Look, obstacle: Obstacle, now: float) -> Verdict:
     events = []
-    message = f"{look.sentence}; it is not restarted: {obstacle.sentence}"
+    why = "" if obstacle.sentence in look.sentence else f": {obstacle.sentence}"
+    message = f"{look.sentence}; it is not restarted{why}"
     if kept.told != obstacle.kind and not obstacle.is_told:
         kept.told = obstacle.kind
         events = [_event(obstacle.kind, "error", message, kept, now, look)]

@@ -11,7 +11,7 @@ import shutil
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as flow
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard_events, outcomes
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard_events, guard_hands, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.guard_eyes import Eyes, Seen, look_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.guard_request import Refusal, read
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.guard import Memory
@@ -80,6 +80,8 @@ def test_a_failing_command_is_named(store, options):
         ({"restarts": 4, "active_seconds": 1.0}, Memory(counter=4, loops=True), False, False),
         ({"restarts": 4, "active_seconds": 99.0}, Memory(counter=4, loops=True), True, False),
         ({"restarts": 4, "active_seconds": 1.0}, Memory(counter=900), False, False),  # counted anew since a restart by hand
+        ({"restarts": 4, "active_seconds": 1.0, "looping": True}, Memory(), False, False),  # a loop that the first look sees
+        ({"restarts": 4, "active_seconds": 1.0, "looping": True}, Memory(counter=4), True, False),  # not since the last look
         ({"active": False, "state": "activating", "sub": "start"}, Memory(), False, True),
         ({"active": False, "state": "activating", "sub": "start"}, Memory(since=0.0), False, False),  # for ever
         ({"active": False, "state": "activating", "sub": "auto-restart", "restarts": 3}, Memory(), False, False),
@@ -104,6 +106,36 @@ def test_obstacles_of_units():
         seen = Seen(None if unit is None else {**UNIT, **unit}, blind="no systemd")
         found = [eyes.obstacle(guard, seen) for guard in (plain, command)]
         assert tuple(one.kind if one else None for one in found) == kinds
+
+
+@pytest.mark.parametrize(
+    ("state", "probe", "reasons", "kind"),
+    [
+        ({}, "http", ["dns", "dns"], "dependency"),
+        ({}, "http", ["dns", "refused"], None),
+        ({}, "dns", ["dns"], None),  # it may be the name server that is guarded
+        ({"active": False, "state": "failed"}, "http", ["dns"], None),
+    ],
+)
+def test_nothing_is_restarted_for_a_name_that_is_not_resolved(state, probe, reasons, kind):
+    results = [{"name": "x", "status": "critical", "probe": probe, "reason": reason, "summary": "s"} for reason in reasons]
+    found = Eyes(None, False).obstacle(read({"service": "a", "paths": []})[0], Seen({**UNIT, **state}, results=results, has_checks=True))
+    assert (found and found.kind) == kind
+
+
+def test_what_starts_for_ever_has_no_time_when_it_is_given_none():
+    seen = Seen({**UNIT, "active": False, "state": "activating", "sub": "start"}, "activating", "x")
+    assert look_of(read({"service": "a", "grace": 0})[0], seen, Memory(), None, "", 1000.0).is_fresh is False
+
+
+def test_who_may_not_restart_is_told_what_would_help():
+    run = a_program("Failed to restart web.service: Access denied\n")
+    assert guard_hands._carry_out(run, ["systemctl", "restart"], 1.0).endswith("Access denied; run with become")
+    assert guard_hands._carry_out(a_program("Unit not found.\n"), ["systemctl"], 1.0) == "systemctl ended with 4: Unit not found."
+
+
+def a_program(said):
+    return lambda argv, timeout: (4, "", said)
 
 
 def test_order_of_guards_and_what_each_says_for_itself():
