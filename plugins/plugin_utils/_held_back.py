@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import check_key
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES, check_key
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import BAD
 
@@ -23,6 +23,7 @@ class HeldBack:
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, t.Any]] = {}
         self._waiting: dict[tuple[str, str], str] = {}
+        self._told: dict[tuple[str, str], str] = {}
 
     def unreachable(self, host: str) -> None:
         """A host that could not be looked at."""
@@ -39,6 +40,7 @@ class HeldBack:
                     self._waiting[host, _key(result)] = source
                 else:
                     self._waiting.pop((host, _key(result)), None)
+                    self._told[host, _key(result)] = source
                     now.append(result)
             kept.append(dict(outcome, results=now) if isinstance(outcome.get("results"), list) else outcome)
             self._remember(host, outcome)
@@ -52,17 +54,36 @@ class HeldBack:
         merged = {_key(result): result for result in [*before, *_results(outcome)]}
         self._seen[host] = {"results": list(merged.values())}
 
-    def release(self) -> dict[str, dict[str, list[dict[str, t.Any]]]]:
-        """What waited and is explained by nothing: source of alerts -> host -> results. Nothing waits any more."""
-        found: dict[str, dict[str, list[dict[str, t.Any]]]] = {}
+    def release(self) -> dict[str, dict[str, dict[str, t.Any]]]:
+        """What waited and is explained by nothing, and what explains the others once more, with how severe it is together with them.
+
+        Nothing waits any more.
+
+        :return: source of alerts -> host -> {results, root_causes}
+        """
+        found: dict[str, dict[str, dict[str, t.Any]]] = {}
         if self._waiting:
             for host, outcome in fleet.trace(self._seen).outcomes.items():
+                causes = {str(cause["name"]): cause for cause in outcome.get("root_causes") or ()}
                 for result in _results(outcome):
-                    source = self._waiting.get((host, _key(result)))
+                    source = self._waiting.get((host, _key(result))) or self._risen(host, result, causes)
                     if source is not None and result["status"] != "skipped":
-                        found.setdefault(source, {}).setdefault(host, []).append(result)
+                        late = found.setdefault(source, {}).setdefault(host, {"results": [], "root_causes": list(causes.values())})
+                        late["results"].append(result)
         self._waiting = {}
         return found
+
+    def _risen(self, host: str, result: Outcome, causes: t.Mapping[str, Outcome]) -> str | None:
+        """The source of a result that was told, and less severely than what fails along with it would have been."""
+        cause = causes.get(str(result["name"]))
+        if cause is None or result["status"] not in BAD:
+            return None
+        told = result.get("severity") if result["status"] == "critical" else "warning"
+        return self._told.get((host, _key(result))) if _rank(cause.get("severity")) > _rank(told) else None
+
+
+def _rank(severity: t.Any) -> int:
+    return SEVERITIES.index(severity) if severity in SEVERITIES else 0
 
 
 def _results(outcome: Outcome) -> list[dict[str, t.Any]]:

@@ -12,9 +12,10 @@ import hashlib
 import os
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, from_result, new_event
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, from_result, new_event, with_children
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
 from ansible_collections.vigil.ops.plugins.plugin_utils import _contact, _outcomes, _playbook, _scope
@@ -173,8 +174,11 @@ class Run:
         """Failures that waited for what is seen on other hosts, and that nothing there explains."""
         batches = []
         for source, hosts in self._held.release().items():
-            found = [from_result(result, self.service, host, now) for host, results in hosts.items() for result in results]
-            batches.append(flow.Batch([event for event in found if event is not None], (), source))
+            events: list[Event] = []
+            for host, outcome in hosts.items():
+                found = [from_result(result, self.service, host, now) for result in outcome["results"]]
+                events += with_children([event for event in found if event is not None], fleet.along(outcome))
+            batches.append(flow.Batch(events, (), source))
         return batches
 
     def _source_of_checks(self, task: str) -> str:

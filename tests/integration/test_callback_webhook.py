@@ -516,6 +516,29 @@ def test_children_on_other_hosts_wait_for_their_parent_and_are_told_where_it_is_
     assert down[1] == [("firing", "db1", "reachable")]
 
 
+def test_a_parent_of_little_weight_is_heard_by_those_who_want_its_children(run_playbook, listen, tmp_path):
+    receiver = listen()
+    environment = {**ON, "VIGIL_CHANNELS": receiver.url, "VIGIL_MIN_SEVERITY": "critical"}
+    page = {"name": "page", "file": {"path": f"{tmp_path}/page"}, "depends_on": ["db1:postgres"], "severity": "critical"}
+    postgres = {"name": "postgres", "file": {"path": f"{tmp_path}/postgres"}, "severity": "info"}
+    plays = [
+        play_of({"name": "look", "vigil.ops.inspect": {"checks": [page]}}, hosts="web*"),
+        play_of({"name": "look", "vigil.ops.inspect": {"checks": [postgres]}}, hosts="db1"),
+    ]
+
+    def run():
+        found = told_by(receiver, run_playbook, plays, inventory=inventory("web1", "web2", "db1"), env=environment)
+        no_trouble(found[0])
+        return found[1]
+
+    assert run() == [("firing", "db1", "postgres")]
+    assert receiver.bodies[-1]["severity"] == "critical"
+    assert receiver.bodies[-1]["message"].endswith("; 2 checks fail along with it (web1:page, web2:page)")
+    for name in ("page", "postgres"):
+        (tmp_path / name).touch()
+    assert run() == [("resolved", "db1", "postgres")]
+
+
 def test_blank_options_are_not_given(run_playbook, listen):
     receiver = listen()
     blank = dict.fromkeys(("GROUP", "EVENTS", "LANGUAGE", "MIN_SEVERITY", "DEADLINE", "SERVICE", "CHANNELS_FILE"), "")

@@ -555,8 +555,8 @@ def test_a_parent_that_is_told_in_a_whisper_is_heard_when_its_children_would_be(
     checks = [
         {"name": "link", "file": {"path": str(tmp_path / "a")}, "severity": "info"},
         {"name": "page", "file": {"path": str(tmp_path / "b")}, "severity": "critical", "depends_on": ["link"]},
-        {"name": "cpu", "cpu": {}, "expect": {"used_percent": "< baseline"}},
-        {"name": "job", "file": {"path": str(tmp_path / "c")}, "severity": "critical", "depends_on": ["cpu"]},
+        {"name": "grows", "file": {"path": "/etc/passwd"}, "expect": {"size": "< baseline"}},
+        {"name": "job", "file": {"path": str(tmp_path / "c")}, "severity": "critical", "depends_on": ["grows"]},
     ]
     channel = {"name": "pager", "url": f"http://127.0.0.1:{site.server_address[1]}/hook", "min_severity": "critical"}
     told = ("-e", json.dumps({"vigil_channels": [channel]}))
