@@ -13,6 +13,8 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, EventError, from_input
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.policy import read_run
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import PolicyError, Run
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
@@ -21,7 +23,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import els
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, open_store
 from ansible_collections.vigil.ops.plugins.modules.notify import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE, REQUIRED_BY, REQUIRED_ONE_OF
-from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _outcomes, _scope
+from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _outcomes, _policy, _scope
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, store_url, validated
 
 display = Display()
@@ -42,9 +44,10 @@ class ActionModule(ActionBase):
             results = args["results"]
             channels = _read_channels(args)
             seconds = _seconds(args)
+            rules = _rules(args, channels, task_vars)
             batch = _batch(args, results, str(task_vars.get("inventory_hostname", "")), _source(args["scope"], task_vars))
-            told = self._tell(args, channels, batch, seconds)
-        except Refused as exc:
+            told = self._tell(args, channels, batch, seconds, rules)
+        except (Refused, PolicyError) as exc:
             result.update(failed=True, changed=False, msg=str(exc))
             return result
         secrets = flow.secrets_of(channels)
@@ -55,21 +58,24 @@ class ActionModule(ActionBase):
         result.update(told, changed=told["delivered"] > 0)
         return result
 
-    def _tell(self, args: dict[str, t.Any], channels: list[Channel], batch: flow.Batch, seconds: float) -> dict[str, t.Any]:
+    def _tell(
+        self, args: dict[str, t.Any], channels: list[Channel], batch: flow.Batch, seconds: float, rules: flow.Rules
+    ) -> dict[str, t.Any]:
         url = store_url(args["state_url"])
         try:
             if self._task.check_mode:
-                return flow.preview(url, channels, batch, time.time)
+                return flow.preview(url, channels, batch, time.time, rules)
             store = open_store(url)
         except StateError as exc:
             raise Refused(f"state_url: {exc}") from exc
         try:
-            return flow.tell(store, channels, batch, seconds)
+            return flow.tell(store, channels, batch, seconds, rules=rules)
         except StateError as exc:
             # not being able to tell never fails a play
             lost = len(batch.events) + len(batch.messages) + sum(outcomes.count(one[1]) for one in batch.dns)
             notice = f"Nothing could be kept for the channels: {exc}"
-            return {"delivered": 0, "queued": 0, "dropped": lost * len(channels), "channels": [], "events": [], "notices": [notice]}
+            none = {"delivered": 0, "queued": 0, "collected": 0, "channels": [], "events": [], "muted": []}
+            return dict(none, dropped=lost * len(channels), notices=[notice])
         finally:
             store.close()
 
@@ -82,8 +88,8 @@ def _validated(given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "required_one_of": None if has_results else REQUIRED_ONE_OF,
     }
     args = validated(given, ARGUMENT_SPEC, ["results"], **rules)
-    if not has_results and not any(args[key] for key in ("event", "title", "flush")):
-        raise Refused("There is nothing to tell: give event, title, results or flush.")
+    if not has_results and not any(args[key] for key in ("event", "title", "heartbeat", "flush")):
+        raise Refused("There is nothing to tell: give event, title, results, heartbeat or flush.")
     return args
 
 
@@ -114,6 +120,18 @@ def _listed(given: t.Any) -> list[t.Any]:
     if isinstance(given, (list, tuple)):
         return list(given)
     raise Refused(f"channels must be a list of URLs and mappings, or a text with URLs, not {type(given).__name__}.")
+
+
+def _rules(args: dict[str, t.Any], channels: list[Channel], variables: t.Mapping[str, t.Any]) -> flow.Rules:
+    policy = _policy.from_environment(args["alerts"], channels)
+    groups = variables.get("groups")
+    return flow.Rules(policy, groups if isinstance(groups, t.Mapping) else {})
+
+
+def _runs(args: dict[str, t.Any]) -> list[Run]:
+    given = args["heartbeat"]
+    every = given if isinstance(given, list) else [given] if given is not None else []
+    return [read_run("heartbeat", one) for one in every]
 
 
 def _seconds(args: dict[str, t.Any]) -> float:
@@ -161,4 +179,4 @@ def _batch(args: dict[str, t.Any], results: t.Any, host: str, source: str | None
         events += flow.events_of_results(checked, service, now, elsewhere.failing(store_url(args["state_url"]), checked))
         if source:
             listed = gone.Listed(source, _scope.RUN, flow.prints_of_results(checked, service))
-    return flow.Batch(events, messages, source or f"notify:{service}", dns, listed)
+    return flow.Batch(events, messages, source or f"notify:{service}", dns, listed, _runs(args), looks=True)

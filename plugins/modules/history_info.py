@@ -26,8 +26,9 @@ options:
       - V(events) are the alerts and messages that were to be told.
       - V(outbox) are messages that wait to be sent, V(dead) those that a receiver refused for good, or that nobody
         served the channel of for a week (C(code) is V(expired)).
+      - V(alerts) are the alerts that last, V(silences) the silences that do (with O(since) also those that ended after it).
     type: str
-    choices: [results, changes, events, outbox, dead]
+    choices: [results, changes, events, outbox, dead, alerts, silences]
     default: results
   name:
     description:
@@ -80,6 +81,8 @@ entries:
     - Events have the format of C(docs/schema/event.schema.json).
     - Of messages C(event_id), C(alert_id), C(channel) (its name, never its URL), C(state), C(time), C(updated), C(next), C(attempts), C(code),
       C(message) (why it is still here), C(status), C(severity), C(service), C(instance), C(check) and C(event).
+    - Of alerts C(alert_id), C(service), C(instance), C(check), C(severity), C(message), C(since), C(seen), C(count) and C(acknowledged); of
+      silences what M(vigil.ops.silence) returns.
   returned: success
   type: list
   elements: dict
@@ -90,7 +93,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.history im
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
 
 ARGUMENT_SPEC = {
-    "kind": {"type": "str", "choices": ["results", "changes", "events", "outbox", "dead"], "default": "results"},
+    "kind": {"type": "str", "choices": ["results", "changes", "events", "outbox", "dead", "alerts", "silences"], "default": "results"},
     "name": {"type": "str"},
     "since": {"type": "str"},
     "limit": {"type": "int", "default": 100},

@@ -14,6 +14,7 @@ description:
   - What is to be told is first kept in the store (the outbox) and then sent. What cannot be sent within O(deadline) stays there and goes
     out with the next call, the next run of the callback P(vigil.ops.webhook#callback), or with O(flush).
   - An alert is told once when it begins, again after four hours while it lasts, and once when it is resolved, however often it is reported.
+    One that goes back and forth is told once as well. O(alerts) says who is told of what, and M(vigil.ops.silence) mutes for a time.
   - Runs on the controller alone; the secrets of channels never reach a host.
   - A task of this module never fails because somebody could not be told; a warning says so. It fails for options that are wrong.
 author:
@@ -104,9 +105,26 @@ options:
       - The service of events that name none, also of O(results) of checks without the label C(service).
     type: str
     default: vigil
+  heartbeat:
+    description:
+      - This run has ended well, and the next one is expected within C(every). A mapping, or a list of them, with C(name), C(every)
+        (such as V(1d)), and C(grace) (a quarter of C(every), at most an hour, where it is left out), C(severity) (V(error)) and C(service).
+      - When the next one does not come, an alert C(run of NAME) is raised by whoever looks at the store next, which any task of this module
+        does (one with O(flush) in a cron job of its own is enough), and any run with the callback P(vigil.ops.webhook#callback). It is
+        resolved by the next heartbeat.
+      - C(expected) in O(alerts) declares the same for runs that have never happened.
+    type: raw
+  alerts:
+    description:
+      - Who is told of what, as data or as the path of a YAML file, mostly C(vigil_alerts). See C(docs/alerts.md) and C(docs/schema/alerts.schema.json).
+      - Keys are C(routes), C(silences), C(maintenance), C(inhibit), C(flapping), C(expected), C(templates), C(repeat_interval), C(timezone)
+        and C(read_more).
+      - Without routes every channel is told of everything of its C(min_severity).
+      - When it is left out, the environment variable E(VIGIL_ALERTS_FILE) of the controller names the file.
+    type: raw
   flush:
     description:
-      - Send what is queued, with nothing new to tell.
+      - Send what is queued and due, with nothing new to tell.
     type: bool
     default: false
   language:
@@ -157,6 +175,25 @@ EXAMPLES = r"""
       severity: error
       message: The restored database could not be read.
 
+- name: Let the people on call know of what is critical, and the others once a day of what is not
+  vigil.ops.notify:
+    results: "{{ results }}"
+    alerts:
+      routes:
+        - match: {severity: critical}
+          to: [oncall]
+          escalate: {after: 15m, to: [boss]}
+        - match: {severity: "<= warning"}
+          to: [ops]
+          digest: "08:00"
+        - to: [ops]
+  run_once: true
+
+- name: Say at the end of the nightly backup that it has run
+  vigil.ops.notify:
+    heartbeat: {name: nightly backup, every: 1d, grace: 2h}
+  run_once: true
+
 - name: Send what could not be sent before
   vigil.ops.notify:
     flush: true
@@ -171,6 +208,11 @@ delivered:
   sample: 2
 queued:
   description: How many messages stay queued for these channels.
+  returned: success
+  type: int
+  sample: 0
+collected:
+  description: How many messages wait on these channels for the time of their digest.
   returned: success
   type: int
   sample: 0
@@ -207,6 +249,11 @@ events:
   returned: success
   type: list
   elements: dict
+muted:
+  description: Those of RV(events) that nobody is told of for now, and why, as C(instance), C(check) and C(reason).
+  returned: success
+  type: list
+  elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -221,6 +268,8 @@ ARGUMENT_SPEC = {
     "results": {"type": "raw"},
     "scope": {"type": "str"},
     "service": {"type": "str", "default": "vigil"},
+    "heartbeat": {"type": "raw"},
+    "alerts": {"type": "raw"},
     "flush": {"type": "bool", "default": False},
     "language": {"type": "str", "choices": ["en", "zh"]},
     "deadline": {"type": "str", "default": "10s"},
@@ -228,7 +277,7 @@ ARGUMENT_SPEC = {
 }
 MUTUALLY_EXCLUSIVE = [["event", "title"], ["event", "scope"]]
 REQUIRED_BY = {"body": ["title"]}
-REQUIRED_ONE_OF = [["event", "title", "results", "flush"]]
+REQUIRED_ONE_OF = [["event", "title", "results", "heartbeat", "flush"]]
 
 
 def main() -> None:

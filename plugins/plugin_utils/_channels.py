@@ -51,7 +51,7 @@ def read_file(path: str) -> list[t.Any]:
     :raises ChannelsError: it cannot be read
     """
     try:
-        text = _read_bytes(os.path.expanduser(path)).decode("utf-8-sig")
+        text = read_bytes(os.path.expanduser(path)).decode("utf-8-sig")
     except (OSError, UnicodeError) as exc:
         reason = (getattr(exc, "strerror", None) or "it is not UTF-8 text").lower()
         raise ChannelsError(f"The channels file {path} cannot be read: {reason}.") from exc
@@ -61,7 +61,7 @@ def read_file(path: str) -> list[t.Any]:
         raise ChannelsError(f"The channels file {path}: {exc}") from exc
 
 
-def _read_bytes(path: str) -> bytes:
+def read_bytes(path: str) -> bytes:
     """What a file holds, or a pipe (as a shell's ``<(...)`` gives one) within a few seconds: a pipe that nobody writes to never ends."""
     found, until = b"", time.monotonic() + _PIPE_SECONDS
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -36,6 +36,7 @@ EVENT_KEYS = (
     "context",
 )
 CONTEXT_KEYS = ("trace_id", "metrics", "observed", "failed", "caused_by")
+# What may be given; an alert that somebody takes care of is told as "acknowledged", see the lifecycle.
 STATUSES = ("firing", "resolved")
 MESSAGE_LIMIT = 4096
 # Made here whatever is given; accepted, so that an Event from elsewhere can be handed on as it is.

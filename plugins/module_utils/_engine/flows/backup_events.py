@@ -13,7 +13,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import receipts
 
 if t.TYPE_CHECKING:  # pragma: no cover
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Routes
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Unit
 
 Outcome = t.Mapping[str, t.Any]
@@ -50,7 +50,7 @@ def every(host: str, outcome: Outcome, service: str, now: float) -> t.List[Event
 
 
 def commit(
-    unit: Unit, given: t.Tuple[str, Outcome, str, float], routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool
+    unit: Unit, given: t.Tuple[str, Outcome, str, float], routes: Routes, hide: t.Callable[[Event], Event], dry: bool
 ) -> t.List[lifecycle.Step]:
     """Keep what a result is to tell; that it was received is kept in the same unit of work, so that no snapshot is lost in between.
 
@@ -64,9 +64,9 @@ def commit(
         if one["kind"] != "changed":
             steps.append(lifecycle.step(unit, event, routes, source_of(host), dry=dry))
         elif dry:
-            steps.append(lifecycle.Step(event, tuple(route.channel for route in routes if lifecycle.takes(route, event["severity"]))))
+            steps.append(lifecycle.Step(event, lifecycle.takers(unit, event, routes)))
         else:
-            steps.append(lifecycle.message(unit, event, routes, f"backup/{one['snapshot']}"))
+            steps.append(lifecycle.note(unit, event, routes, f"backup/{one['snapshot']}"))
     if outcome.get("batch") and outcome.get("receipt") and not dry:
         receipts.receive(unit, str(outcome["receipt"]), str(outcome["batch"]))
     return steps

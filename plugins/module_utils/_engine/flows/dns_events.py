@@ -15,7 +15,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state import epi
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import parse_rfc3339, rfc3339
 
 if t.TYPE_CHECKING:  # pragma: no cover
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Routes
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Unit
 
 MANY = 20  # so many changes of one moment, or failures, are told one by one; more are one event that names the first
@@ -87,7 +87,7 @@ def every(host: str, outcome: Outcome, service: str, now: float) -> t.List[Event
 
 
 def commit(
-    unit: Unit, given: t.Tuple[str, Outcome, str, float], routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool
+    unit: Unit, given: t.Tuple[str, Outcome, str, float], routes: Routes, hide: t.Callable[[Event], Event], dry: bool
 ) -> t.List[lifecycle.Step]:
     """Keep what a result is to tell; that it was received is kept in the same unit of work, so that no change is lost in between.
 
@@ -99,9 +99,9 @@ def commit(
     steps = [lifecycle.step(unit, hide(event), routes, told.source, dry=dry) for event in told.events]
     for event, name in told.notes:
         if dry:
-            steps.append(lifecycle.Step(event, tuple(route.channel for route in routes if lifecycle.takes(route, event["severity"]))))
+            steps.append(lifecycle.Step(event, lifecycle.takers(unit, event, routes)))
             continue
-        step = lifecycle.message(unit, hide(event), routes, name)
+        step = lifecycle.note(unit, hide(event), routes, name)
         if step.rows or not step.channels:
             steps.append(step)  # else it was told already
     if outcome.get("batch") and outcome.get("receipt") and not dry:

@@ -15,7 +15,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state import epi
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
 
 if t.TYPE_CHECKING:  # pragma: no cover
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Routes
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Unit
 
 _SPACE = "guard_told"
@@ -60,7 +60,7 @@ def every(host: str, outcome: Outcome, service: str, now: float) -> t.List[Event
 
 
 def commit(
-    unit: Unit, given: t.Tuple[str, Outcome, str, float], routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool
+    unit: Unit, given: t.Tuple[str, Outcome, str, float], routes: Routes, hide: t.Callable[[Event], Event], dry: bool
 ) -> t.List[lifecycle.Step]:
     """Keep what a result is to tell; that it was received is kept in the same unit of work, so that no event is lost in between.
 
@@ -88,7 +88,7 @@ class _Telling:
     alert, and the last one that these channels were told of (another task or the callback may tell other ones).
     """
 
-    def __init__(self, unit: Unit, host: str, service: str, routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool) -> None:
+    def __init__(self, unit: Unit, host: str, service: str, routes: Routes, hide: t.Callable[[Event], Event], dry: bool) -> None:
         self._unit, self._host, self._service, self._routes, self._hide, self._dry = unit, host, service, routes, hide, dry
         self._channels = hashlib.sha256("\n".join(sorted(route.channel for route in routes)).encode()).hexdigest()[:16]
         self._last: t.Dict[str, int] = {}
@@ -132,9 +132,8 @@ class _Telling:
         if event["status"] == "resolved":
             event.update(ends_at=rfc3339(float(one["at"])), duration_seconds=one.get("downtime"))
         if self._dry:
-            takers = tuple(route.channel for route in self._routes if lifecycle.takes(route, event["severity"]))
-            return lifecycle.Step(event, takers)
-        return lifecycle.message(self._unit, event, self._routes, name)
+            return lifecycle.Step(event, lifecycle.takers(self._unit, event, self._routes))
+        return lifecycle.note(self._unit, event, self._routes, name)
 
 
 def text_of(guards: t.Iterable[Outcome], host: str) -> str:

@@ -6,13 +6,17 @@
 
 from __future__ import annotations
 
+import fnmatch
+import json
 import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import entries
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import silence
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import entries, episodes, silences
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateMissing, open_store
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import parse_rfc3339
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit
 
 
 def read_since(since: str | None, now: float) -> float:
@@ -40,6 +44,25 @@ def history(url: str, kind: str, name: str | None, since: str | None, limit: int
     start = read_since(since, time.time())
     try:
         with open_store(url, read_only=True) as store, store.view() as unit:
+            if kind in _KEPT:
+                return _KEPT[kind](unit, name, start)[:limit], list(store.notices)
             return entries.entries(unit, kind, name, start, limit), list(store.notices)
     except StateMissing as exc:
         return [], [str(exc)]
+
+
+def _alerts(unit: Unit, name: str | None, start: float) -> list[dict[str, t.Any]]:
+    found = [one for one in episodes.all_open(unit) if one.last_at >= start]
+    if name:
+        found = [
+            one for one in found if any(fnmatch.fnmatch(str(text).lower(), name.lower()) for text in (one.instance, one.event.get("check")))
+        ]
+    return [silence.alert(one, unit.now) for one in reversed(found)]
+
+
+def _silences(unit: Unit, name: str | None, start: float) -> list[dict[str, t.Any]]:
+    shown = [silence.shown(unit, one) for one in silences.listing(unit, start or unit.now, 1000)]
+    return [one for one in shown if not name or fnmatch.fnmatch(json.dumps(one["matchers"]).lower(), f"*{name.lower()}*")]
+
+
+_KEPT: t.Dict[str, t.Callable[[Unit, t.Optional[str], float], t.List[t.Dict[str, t.Any]]]] = {"alerts": _alerts, "silences": _silences}

@@ -15,7 +15,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state import epi
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import parse_rfc3339, rfc3339
 
 if t.TYPE_CHECKING:  # pragma: no cover
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Routes
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Unit
 
 _SPACE = "log_told"
@@ -65,7 +65,7 @@ def every(host: str, outcome: Outcome, service: str, now: float) -> t.List[Event
     return alarms + _failures(host, outcome, service, now)
 
 
-def commit(unit: Unit, given: Given, routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool) -> t.List[lifecycle.Step]:
+def commit(unit: Unit, given: Given, routes: Routes, hide: t.Callable[[Event], Event], dry: bool) -> t.List[lifecycle.Step]:
     """Keep what a result is to tell; that it was received is kept in the same unit of work, so that no alarm is lost in between.
 
     :arg given: host, outcome, service, now
@@ -108,7 +108,7 @@ class _Telling:
     of its alert, and which was the last that these channels were told of.
     """
 
-    def __init__(self, unit: Unit, given: Given, routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool) -> None:
+    def __init__(self, unit: Unit, given: Given, routes: Routes, hide: t.Callable[[Event], Event], dry: bool) -> None:
         self._unit, self._routes, self._hide, self._dry = unit, routes, hide, dry
         self._host, outcome, self._service, _now = given
         self._view, self._source = str(outcome.get("view") or ""), source_of(given[0], outcome)
@@ -138,9 +138,8 @@ class _Telling:
 
     def _note(self, event: Event, name: str) -> lifecycle.Step:
         if self._dry:
-            takers = tuple(route.channel for route in self._routes if lifecycle.takes(route, event["severity"]))
-            return lifecycle.Step(event, takers)
-        step = lifecycle.message(self._unit, event, self._routes, name)
+            return lifecycle.Step(event, lifecycle.takers(self._unit, event, self._routes))
+        step = lifecycle.note(self._unit, event, self._routes, name)
         return step if step.rows or not step.channels else lifecycle.NOTHING  # it was told already
 
     def _again(self, event: Event, name: str) -> lifecycle.Step:

@@ -12,15 +12,17 @@ from __future__ import annotations
 import typing as t
 import uuid
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import lifecycle
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import lifecycle, rounds
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.desk import Desk, Groups, Route
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, from_result, new_event, with_children
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Policy, Run
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import looks_secret
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gone, outcomes
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.left_over import left_over, name_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, marks, outbox, owner
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, outbox
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import (
     StateDamaged,
     StateMissing,
@@ -37,8 +39,6 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 UNREACHABLE = fleet.REACHABLE
 FAILED = fleet.FAILED
-WAITING = 7 * 86400.0
-_DAY = 86400.0
 
 
 def events_of_results(results: t.Mapping[str, t.Any], service: str, now: float, elsewhere: t.Collection[fleet.Node] = ()) -> list[Event]:
@@ -141,6 +141,7 @@ class Batch(t.NamedTuple):
 
     ``dns``: results of dns_diff and service_guard as (host, outcome, service, time), whose events depend on what is known in the store.
     ``listed``: the checks of hosts whose lists are known whole; alerts of others there are over.
+    ``runs``: expected runs that have ended well now. ``looks``: what is due though nobody observed anything is told as well.
     """
 
     events: t.Sequence[Event] = ()
@@ -148,30 +149,53 @@ class Batch(t.NamedTuple):
     source: str = "notify"
     dns: t.Sequence[tuple[str, t.Mapping[str, t.Any], str, float]] = ()
     listed: gone.Listed | None = None
+    runs: t.Sequence[Run] = ()
+    looks: bool = False
 
 
 class Committed(t.NamedTuple):
-    """What was kept: the outbox rows, and the events that are told with the keys of their channels."""
+    """What was kept: the outbox rows, the events that are told with the keys of their channels, and why others are not."""
 
     rows: list[int]
     told: list[tuple[Event, tuple[str, ...]]]
+    muted: list[tuple[Event, str]]
 
 
-def commit(unit: Unit, channels: t.Sequence[Channel], batch: Batch, dry: bool = False) -> Committed:
+class Rules(t.NamedTuple):
+    """``vigil_alerts`` as it was read, and the hosts of each group of the inventory."""
+
+    policy: Policy | None = None
+    groups: Groups = {}
+
+    def desk(self, channels: t.Iterable[Channel]) -> Desk:
+        """Who decides within one unit of work."""
+        return Desk(routes_of(channels), self.policy, self.groups)
+
+
+NO_RULES = Rules()
+
+
+def commit(unit: Unit, channels: t.Sequence[Channel], batch: Batch, dry: bool = False, rules: Rules = NO_RULES) -> Committed:
     """Take everything through the lifecycle in the caller's unit of work; ``dry`` writes nothing."""
-    routes, secrets = routes_of(channels), secrets_of(channels)
+    desk, secrets = rules.desk(channels), secrets_of(channels)
     over = gone.events(unit, batch.listed, dry) if batch.listed else []
-    steps = [lifecycle.step(unit, hidden(event, secrets), routes, _source(event, batch), dry=dry) for event in [*batch.events, *over]]
+    events = [hidden(event, secrets) for event in [*batch.events, *over]]
+    events.sort(key=lambda event: not desk.is_cause(event))  # so that what it mutes is not told before
+    steps = [lifecycle.step(unit, event, desk, _source(event, batch), dry) for event in events]
     for event in (hidden(message, secrets) for message in batch.messages):
         if dry:
-            takers = tuple(route.channel for route in routes if lifecycle.takes(route, event["severity"]))
-            steps.append(lifecycle.Step(event, takers))
+            steps.append(lifecycle.Step(event, lifecycle.takers(unit, event, desk)))
         else:
-            steps.append(lifecycle.message(unit, event, routes, uuid.uuid4().hex))
+            steps.append(lifecycle.message(unit, event, desk, uuid.uuid4().hex))
     for one in batch.dns:
-        steps += outcomes.commit(unit, one, routes, lambda event: hidden(event, secrets), dry)
+        steps += outcomes.commit(unit, one, desk, lambda event: hidden(event, secrets), dry)
+    for run in batch.runs if not dry else ():
+        rounds.seen(unit, run)
+    if batch.looks or batch.runs:
+        steps += rounds.round_(unit, desk, dry)
     rows = [row for step in steps for row in step.rows]
-    return Committed(rows, [(step.event, step.channels) for step in steps if step.event is not None])
+    told = [(step.event, step.channels) for step in steps if step.event is not None]
+    return Committed(rows, told, [(step.event, step.muted) for step in steps if step.event is not None and step.muted])
 
 
 def _source(event: Event, batch: Batch) -> str:
@@ -191,103 +215,50 @@ def resolutions(unit: Unit, source: str, is_over: t.Callable[[str, str], bool], 
     ]
 
 
-def tell(store: Store, channels: t.Sequence[Channel], batch: Batch, seconds: float = 10.0, gate: Gate | None = None) -> dict[str, t.Any]:
+def tell(
+    store: Store, channels: t.Sequence[Channel], batch: Batch, seconds: float = 10.0, gate: Gate | None = None, rules: Rules = NO_RULES
+) -> dict[str, t.Any]:
     """Keep what is to be told, then send it and what was queued before, for at most ``seconds``.
 
-    :return: ``{delivered, queued, dropped, channels: [{channel, status, attempts, code, message}], events, notices}``;
-        the counts are of events times channels, ``events`` are those told now, ``notices`` sentences for the user
+    :return: ``{delivered, queued, dropped, channels: [{channel, status, attempts, code, message}], events, muted, notices}``;
+        the counts are of events times channels, ``events`` are those told now, ``muted`` those of them that nobody is told of and why,
+        ``notices`` sentences for the user
     :raises StateError: the store cannot be used; nothing was told then
     """
     # TLS and HTTP are needed here alone: a callback of a run that has nothing to tell does without
     from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import deliver
 
     bind(channels, store.salt)
-    committed = store.run(lambda unit: commit(unit, channels, batch))
+    committed = store.run(lambda unit: commit(unit, channels, batch, rules=rules))
     reports = deliver(store, channels, seconds, gate)
     with store.view() as unit:
-        pending = outbox.pending(unit)
+        pending, waiting = outbox.pending(unit), outbox.waiting(unit)
     return {
         "delivered": sum(report.sent for report in reports),
         "queued": sum(pending.get(channel.key, 0) for channel in channels),
+        "collected": sum(waiting.get(channel.key, 0) for channel in channels),
         "dropped": sum(report.dead for report in reports),
         "channels": [_shown(report, pending.get(report.channel.key, 0)) for report in reports],
         "events": [event for event, _channels in committed.told],
+        "muted": _muted(committed),
         "notices": store.notices + left_over(store, channels, {report.channel.key: report for report in reports}),
     }
 
 
+def _muted(committed: Committed) -> list[dict[str, str]]:
+    return [{"instance": event["instance"], "check": event["check"], "reason": why} for event, why in committed.muted]
+
+
 def _shown(report: Report, queued: int) -> dict[str, t.Any]:
     status = "queued" if queued else "dropped" if report.dead else "delivered" if report.sent else "nothing"
-    name = _name(report.channel)
+    name = name_of(report.channel)
     shown = {"channel": name, "status": status, "attempts": report.attempts, "code": report.code, "message": report.message}
     return dict(shown, delivered=report.sent, queued=queued, dropped=report.dead)
 
 
-def _orphaned(key: str, number: int) -> str:
-    return f'{_messages(number)} for the channel "{key}" stay{"s" if number == 1 else ""} queued: it is not among the channels given here.'
-
-
-def _messages(number: int) -> str:
-    return f"{number} message{'' if number == 1 else 's'}"
-
-
-def _name(channel: Channel) -> str:
-    return channel.masked if not channel.name else f"{channel.name} ({channel.masked})"
-
-
-def left_over(store: Store, channels: t.Sequence[Channel], reports: t.Mapping[str, Report]) -> list[str]:
-    """Sentences on what is not told after sending: for these channels, and what waits for channels that are not among them.
-
-    The latter is said once a day; what waited for WAITING seconds while nobody served its channel is given up.
-
-    :arg reports: by the key of the channel, of those that something was sent for
-    :raises StateError: the store cannot be used
-    """
-    with store.view() as unit:
-        pending, others = outbox.pending(unit), outbox.elsewhere(unit, owner.this_process())
-    left = {key: number - others.get(key, 0) for key, number in pending.items()}
-    sentences = [line for channel in channels for line in _unsent(channel, left.get(channel.key, 0), reports.get(channel.key), store.path)]
-    strange = {key: number for key, number in left.items() if number > 0 and key not in {channel.key for channel in channels}}
-    return sentences + (store.run(lambda unit: _strange(unit, strange)) if strange else [])
-
-
-def _unsent(channel: Channel, queued: int, report: Report | None, path: str) -> list[str]:
-    why = f": {report.message}" if report is not None and report.message else ""
-    sentences = []
-    if queued:
-        they = "It stays" if queued == 1 else "They stay"
-        go = "goes" if queued == 1 else "go"
-        sentences.append(
-            f"{_messages(queued)} for {_name(channel)} could not be sent yet{why}."
-            f" {they} in {path} and {go} out with the next run, or with vigil.ops.notify and flush."
-        )
-    if report is not None and report.dead:
-        was = "was" if report.dead == 1 else "were"
-        sentences.append(f"{_messages(report.dead)} for {_name(channel)} {was} refused{why}. See vigil.ops.history_info with kind dead.")
-    return sentences
-
-
-def _strange(unit: Unit, pending: t.Mapping[str, int]) -> list[str]:
-    """What is to be said of channels that messages wait for and that are not served here."""
-    sentences = []
-    for key, number in sorted(pending.items()):
-        given_up = outbox.expire(unit, key, unit.now - WAITING)
-        if given_up:
-            sentences.append(
-                f'{_messages(given_up)} for the channel "{key}" waited for a week in which nobody served it, and will not be sent any more.'
-                " See vigil.ops.history_info with kind dead."
-            )
-        server = outbox.server(unit, key)
-        if server and not server.startswith(owner.this_process()) and owner.is_alive(server):
-            continue  # another process has the channel, such as the callback of this very run
-        said = marks.get(unit, "orphans", key)
-        if number > given_up and not (isinstance(said, (int, float)) and abs(unit.now - said) < _DAY):
-            marks.put(unit, "orphans", key, unit.now)
-            sentences.append(_orphaned(key, number - given_up))
-    return sentences
-
-
-def preview(url: str, channels: t.Sequence[Channel], batch: Batch, clock: t.Callable[[], float]) -> dict[str, t.Any]:
+def preview(
+    url: str, channels: t.Sequence[Channel], batch: Batch, clock: t.Callable[[], float], rules: Rules = NO_RULES
+) -> dict[str, t.Any]:
     """What ``tell`` would tell; nothing is stored, sent or made.
 
     :raises StateError: the store cannot be read, or not be written when it comes to it
@@ -297,21 +268,18 @@ def preview(url: str, channels: t.Sequence[Channel], batch: Batch, clock: t.Call
     try:
         with open_store(url, clock, read_only=True) as store, store.view() as unit:
             bind(channels, store.salt)
-            committed = commit(unit, channels, batch, dry=True)
+            committed = commit(unit, channels, batch, dry=True, rules=rules)
             pending = outbox.pending(unit)
     except (StateMissing, StateDamaged) as exc:
         if isinstance(exc, StateDamaged):
             notices.append(f"{str(exc).partition(' It is left')[0]} The next run that writes there sets it aside and begins a new one.")
         bind(channels, "")
-        secrets = secrets_of(channels)
-        dns = [event for one in batch.dns for event in outcomes.every(*one)]
-        fresh = [(hidden(event, secrets), tuple(route.channel for route in routes_of(channels) if lifecycle.takes(route, event["severity"])))
-                 for event in [*batch.events, *batch.messages, *dns] if event["status"] == "firing" or event in batch.messages]  # fmt: skip
-        committed, pending = Committed([], fresh), {}
+        committed, pending = _fresh(channels, batch, rules, clock()), {}
     wanted = {channel.key: sum(channel.key in keys for _event, keys in committed.told) for channel in channels}
     return {
         "delivered": 0,
         "queued": 0,
+        "collected": 0,
         "dropped": 0,
         "channels": [
             {
@@ -324,5 +292,27 @@ def preview(url: str, channels: t.Sequence[Channel], batch: Batch, clock: t.Call
             for channel in channels
         ],
         "events": [event for event, _keys in committed.told],
+        "muted": _muted(committed),
         "notices": notices,
     }
+
+
+class _Moment(t.NamedTuple):
+    """Stands in for a unit of work where there is no store yet."""
+
+    now: float
+
+
+def _fresh(channels: t.Sequence[Channel], batch: Batch, rules: Rules, now: float) -> Committed:
+    """What would be told if there were a store with nothing in it."""
+    secrets, desk, moment = secrets_of(channels), rules.desk(channels), t.cast("Unit", _Moment(now))
+    firing = [event for event in batch.events if event["status"] == "firing"]
+    firing += [event for one in batch.dns for event in outcomes.every(*one) if event["status"] == "firing"]
+    told: list[tuple[Event, tuple[str, ...]]] = []
+    muted: list[tuple[Event, str]] = []
+    for event in (hidden(event, secrets) for event in firing):
+        why = desk.window(now, event)
+        told.append((event, () if why else lifecycle.takers(moment, event, desk)))
+        muted += [(event, why)] if why else []
+    messages = [hidden(event, secrets) for event in batch.messages]
+    return Committed([], told + [(event, lifecycle.takers(moment, event, desk)) for event in messages], muted)

@@ -12,7 +12,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import bac
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Route, Step
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.lifecycle import Routes, Step
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Unit
 
 Outcome = t.Mapping[str, t.Any]
@@ -34,7 +34,7 @@ def unfolded(given: t.Any) -> t.List[t.Any]:
     return found
 
 
-def commit(unit: Unit, given: Given, routes: t.Sequence[Route], hide: t.Callable[[Event], Event], dry: bool) -> t.List[Step]:
+def commit(unit: Unit, given: Given, routes: Routes, hide: t.Callable[[Event], Event], dry: bool) -> t.List[Step]:
     """Keep what a result (host, outcome, service, now) is to tell, and that it was received."""
     return _room(given[1]).commit(unit, given, routes, hide, dry)
 

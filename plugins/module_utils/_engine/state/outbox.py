@@ -47,8 +47,13 @@ class Telling(t.NamedTuple):
     at: float
 
 
-def add(unit: Unit, event_id: str, event: t.Mapping[str, t.Any], channels: t.Iterable[str]) -> list[int]:
-    """Keep the event and queue it for each channel key; what is there already stays as it is. Returns the ids of the new rows."""
+def add(
+    unit: Unit, event_id: str, event: t.Mapping[str, t.Any], channels: t.Iterable[str], digests: t.Mapping[str, float] | None = None
+) -> list[int]:
+    """Keep the event and queue it for each channel key; what is there already stays as it is. Returns the ids of the new rows.
+
+    :arg digests: channel -> the time until which it waits there for others, to go together with them
+    """
     status, severity, alert_id = str(event["status"]), str(event["severity"]), str(event["alert_id"])
     unit.execute(
         "INSERT INTO events (id, alert_id, at, status, severity, service, instance, name, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -59,14 +64,35 @@ def add(unit: Unit, event_id: str, event: t.Mapping[str, t.Any], channels: t.Ite
     for channel in channels:
         if unit.one("SELECT 1 FROM outbox WHERE event = ? AND channel = ?", (event_id, channel)):
             continue
+        digest = max((digests or {}).get(channel, 0.0), 0.0)
+        if digest <= unit.now:
+            digest = 0.0
+            hurry(unit, alert_id, channel)
         added.append(
             unit.insert(
-                "INSERT INTO outbox (event, alert_id, channel, status, severity, state, created, updated, next_at)"
-                " VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?)",
-                (event_id, alert_id, channel, status, severity, unit.now, unit.now, unit.now),
+                "INSERT INTO outbox (event, alert_id, channel, status, severity, state, created, updated, next_at, throttled, digest)"
+                " VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)",
+                (event_id, alert_id, channel, status, severity, unit.now, unit.now, digest or unit.now, int(digest > 0), digest),
             )
         )
     return added
+
+
+def hurry(unit: Unit, alert_id: str, channel: str) -> None:
+    """What waits in a digest of the channel about this alert goes now, before what is newer."""
+    unit.execute(
+        "UPDATE outbox SET next_at = ?, throttled = 0, digest = 0 WHERE alert_id = ? AND channel = ? AND state = 'queued' AND digest > ?",
+        (unit.now, alert_id, channel, unit.now),
+    )
+
+
+def digest_of(unit: Unit, alert_id: str, channel: str) -> float:
+    """Until when something about the alert waits in a digest of the channel; 0 when nothing does."""
+    row = unit.one(
+        "SELECT MAX(digest) FROM outbox WHERE alert_id = ? AND channel = ? AND state = 'queued' AND digest > ?",
+        (alert_id, channel, unit.now),
+    )
+    return float(row[0]) if row and row[0] else 0.0
 
 
 def told(unit: Unit, alert_id: str, channel: str) -> Telling | None:
@@ -76,6 +102,17 @@ def told(unit: Unit, alert_id: str, channel: str) -> Telling | None:
         (alert_id, channel),
     )
     return Telling(*row) if row else None
+
+
+def told_channels(unit: Unit, alert_id: str) -> list[str]:
+    """The channels that were told of the alert, or will be."""
+    sql = "SELECT DISTINCT channel FROM outbox WHERE alert_id = ? AND state <> 'dead' ORDER BY channel"
+    return [row[0] for row in unit.all(sql, (alert_id,))]
+
+
+def was_told(unit: Unit, alert_id: str) -> bool:
+    """Whether any channel was told of the alert, or will be."""
+    return unit.one("SELECT 1 FROM outbox WHERE alert_id = ? AND state <> 'dead' LIMIT 1", (alert_id,)) is not None
 
 
 def claim(unit: Unit, channel: str, owner: str, limit: int = 20, lease: float = LEASE, together: bool = False) -> list[Message]:
@@ -189,8 +226,15 @@ def wake(unit: Unit, channels: t.Iterable[str], alive: t.Callable[[str], bool], 
 
 
 def pending(unit: Unit) -> dict[str, int]:
-    """How many rows are queued, by channel key."""
-    return {row[0]: row[1] for row in unit.all("SELECT channel, COUNT(*) FROM outbox WHERE state = 'queued' GROUP BY channel")}
+    """How many rows are queued, by channel key; those that wait for a digest are not among them."""
+    sql = "SELECT channel, COUNT(*) FROM outbox WHERE state = 'queued' AND digest <= ? GROUP BY channel"
+    return {row[0]: row[1] for row in unit.all(sql, (unit.now,))}
+
+
+def waiting(unit: Unit) -> dict[str, int]:
+    """How many rows wait for a digest, by channel key."""
+    sql = "SELECT channel, COUNT(*) FROM outbox WHERE state = 'queued' AND digest > ? GROUP BY channel"
+    return {row[0]: row[1] for row in unit.all(sql, (unit.now,))}
 
 
 def elsewhere(unit: Unit, process: str) -> dict[str, int]:

@@ -85,5 +85,19 @@ STEP_4 = (
     "CREATE INDEX log_found_at ON log_found (at)",
 )
 
-STEPS = (STEP_1, STEP_2, STEP_3, STEP_4)
+STEP_5 = (
+    # Who has seen an alert and takes care of it (JSON: at, by, comment, until), and when it began and ended lately (JSON).
+    "ALTER TABLE episodes ADD COLUMN acked TEXT",
+    "ALTER TABLE episodes ADD COLUMN flaps TEXT",
+    # Until when a message waits for others to go together with it; 0: it waits for nothing.
+    "ALTER TABLE outbox ADD COLUMN digest REAL NOT NULL DEFAULT 0",
+    # What is not told for a time: `matchers` as they were given (JSON).
+    "CREATE TABLE silences (id TEXT PRIMARY KEY, matchers TEXT NOT NULL, starts_at REAL NOT NULL, ends_at REAL NOT NULL,"
+    " comment TEXT NOT NULL, author TEXT NOT NULL, at REAL NOT NULL)",
+    "CREATE INDEX silences_ends ON silences (ends_at)",
+    # Runs that are expected again and again: each says by itself how often, in seconds. `body`: severity and the like (JSON).
+    "CREATE TABLE expected (name TEXT PRIMARY KEY, every REAL NOT NULL, grace REAL NOT NULL, last_at REAL NOT NULL, body TEXT NOT NULL)",
+)
+
+STEPS = (STEP_1, STEP_2, STEP_3, STEP_4, STEP_5)
 VERSION = len(STEPS)

@@ -184,7 +184,7 @@ def test_an_ordinary_word_in_a_url_destroys_no_event(world, word):
     secret = parse(f"http://127.0.0.1:1/{word}/{TOKEN}?secret={word}#{word}")
     secret.secrets |= {word}
     found = notify.tell(store, [channel, secret], batch(store.clock, disk="critical"), seconds=0.5)
-    assert set(found) == {"delivered", "queued", "dropped", "channels", "events", "notices"}
+    assert set(found) == {"delivered", "queued", "collected", "dropped", "channels", "events", "muted", "notices"}
     event = lines()[0]
     assert set(event) == set(new_event("s", "i", "c", NOW))
     assert (event["status"], event["severity"], event["service"], event["instance"], event["check"]) == (
