@@ -1,0 +1,77 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Services that are restarted when they fail, and names that are compared with before."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_diff as dns_flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import start_guard
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import receipts
+from ansible_collections.vigil.ops.plugins.module_utils._runner import run
+from vigil_watch.desk import Desk
+from vigil_watch.room import Room
+from vigil_watch.schedule import Job
+
+
+class _Acknowledging(Room):
+    """A room whose flow keeps its own ledger, which forgets an event only when it was told."""
+
+    def prepare(self) -> None:
+        start_guard()
+        self._desk = Desk(self.config)
+
+    def _last(self, view: str) -> str:
+        with self._desk.store.view() as unit:
+            return receipts.last(unit, self._receipt(view)) or ""
+
+    def _receipt(self, view: str) -> str:
+        return receipts.key(self.config.name, f"watcher {view}", self.config.state_url)
+
+    def _told(self, outcome: t.Dict[str, t.Any], view: str) -> None:
+        told = self._desk.tell_outcome(dict(outcome, receipt=self._receipt(view)), time.time())
+        if told:
+            self.say(told=told)
+
+
+class GuardRoom(_Acknowledging):
+    """n failures, a restart, a look whether that helped."""
+
+    name = "guards"
+
+    def jobs(self) -> t.List[Job]:
+        return [Job(f"guard {one.guard.unit}", one.every, one.guard, "P0") for one in self.config.guards]
+
+    def work(self, jobs: t.List[Job]) -> None:
+        wanted = {job.work.unit for job in jobs}
+        guards = [one.guard for one in self.config.guards if one.guard.unit in wanted]
+        outcome = guard_flow.guard(guards, self._desk.store, run, False, batch=self._last("guards"))
+        for one in outcome["guards"]:
+            if one["restarted"]:
+                self.log.warning(f"{one['unit']} was restarted: {one['message']}", unit=one["unit"], recovered=one["recovered"])
+            elif one["healthy"] is False:
+                self.log.info(f"{one['unit']}: {one['message']}", unit=one["unit"], status=one["status"])
+        self._told(outcome, "guards")
+
+
+class DnsRoom(_Acknowledging):
+    """What changed of names since they were looked at last."""
+
+    name = "dns"
+
+    def jobs(self) -> t.List[Job]:
+        return [Job(f"dns {one.name}", one.every, one) for one in self.config.dns]
+
+    def work(self, jobs: t.List[Job]) -> None:
+        for job in jobs:
+            view = f"dns {job.work.name}"
+            request = dns_flow.read(dict(job.work.options, batch=self._last(view)))
+            outcome = dns_flow.dns_diff(request, self._desk.store)
+            for change in outcome["changes"]:
+                self.log.info(f"{change['name']} {change['type']} {change['kind']}", watch=job.work.name)
+            self._told(outcome, view)

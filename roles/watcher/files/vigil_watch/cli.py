@@ -1,0 +1,267 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command ``vigil``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors import StateError
+from vigil_watch.config import ConfigError, load
+from vigil_watch.log import LEVELS, Log
+from vigil_watch.model import DEFAULT, Config
+from vigil_watch.table import age, table
+
+_COMMANDS = ("run", "check", "status", "events", "outbox", "backups", "restore", "completion")
+
+
+def main(argv: t.Optional[t.Sequence[str]] = None) -> int:
+    """The exit code: 0 all well, 1 something is wrong with what was asked for, 2 it was asked wrongly."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.work(arguments))
+    except (ConfigError, StateError, _Refusal) as exc:
+        print(f"vigil: {exc}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+class _Refusal(Exception):
+    """One sentence for the user."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vigil", description="Watches this node, and tells what it watches.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def add(name: str, text: str, work: t.Callable[[argparse.Namespace], int], as_json: bool = True) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--config", default=DEFAULT, metavar="FILE", help=f"the main configuration file ({DEFAULT})")
+        if as_json:
+            command.add_argument("--json", action="store_true", help="JSON instead of a table")
+        command.set_defaults(work=work)
+        return command
+
+    run = add("run", "be the resident process (systemd starts it)", _run, False)
+    run.add_argument("--log-level", choices=LEVELS, default="info")
+    check = add("check", "look at every check once, or only read the configuration", _check)
+    check.add_argument("names", nargs="*", metavar="NAME", help="only these checks")
+    check.add_argument("--only-config", action="store_true", help="read the configuration and say whether it can be used")
+    add("status", "what is watched, the last results, what waits to be told, and what runs next", _status)
+    events = add("events", "what happened", _events)
+    events.add_argument("--since", default="1d", metavar="TIME", help="so long ago, such as 12h (1d)")
+    events.add_argument("--name", metavar="PATTERN", help="only checks with such a name")
+    events.add_argument("--limit", type=int, default=50)
+    outbox = add("outbox", "what waits to be told, or was refused", _outbox)
+    outbox.add_argument("--dead", action="store_true", help="what was refused for good")
+    outbox.add_argument("--limit", type=int, default=50)
+    backups = add("backups", "the snapshots of the file watches", _backups)
+    backups.add_argument("name", nargs="?", help="only of this watch")
+    backups.add_argument("--verify", action="store_true", help="read everything back and name what is damaged")
+    restore = add("restore", "put back what a file watch has kept", _restore)
+    restore.add_argument("name", help="the watch")
+    restore.add_argument("paths", nargs="*", metavar="PATH", help="only these paths")
+    when = restore.add_mutually_exclusive_group()
+    when.add_argument("--at", metavar="TIME", help='as it was then, such as "2026-11-20 12:00"')
+    when.add_argument("--snapshot", metavar="ID")
+    restore.add_argument("--dest", metavar="DIRECTORY", help="below this directory instead of in place")
+    restore.add_argument("--dry-run", action="store_true", help="say what would be put back")
+    completion = add("completion", "a script for bash: vigil completion > /etc/bash_completion.d/vigil", _completion, False)
+    del completion
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from vigil_watch.supervisor import Supervisor
+
+    return Supervisor(load(arguments.config), Log(arguments.log_level)).run()
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    config = load(arguments.config)
+    if arguments.only_config:
+        from vigil_watch.rooms import summary
+
+        print(f"{arguments.config} can be used: {summary(config)}")
+        return 0
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import inspect
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import start_guard
+    from ansible_collections.vigil.ops.plugins.module_utils._runner import run
+
+    unknown = [name for name in arguments.names if name not in {one.name for one in config.checks}]
+    if unknown:
+        raise _Refusal(f'there is no check "{unknown[0]}"; see vigil status')
+    start_guard()
+    checks = [one for one in config.checks if not arguments.names or one.name in arguments.names]
+    for one in checks:
+        one.depends_on = [name for name in one.depends_on if name in {other.name for other in checks}]
+    outcome = inspect(checks, run)
+    if arguments.json:
+        print(json.dumps(outcome, default=str))
+    else:
+        print(table(("CHECK", "STATUS", "SUMMARY"), [(one["name"], one["status"], one["summary"]) for one in outcome["results"]], 1))
+        print(f"score {outcome['score']}")
+    return 1 if outcome["status"] == "critical" else 0
+
+
+def _history(config: Config, kind: str, name: t.Optional[str], since: t.Optional[str], limit: int) -> t.List[t.Dict[str, t.Any]]:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.history import history
+
+    try:
+        entries, notices = history(config.state_url, kind, name, since, limit)
+    except ValueError as exc:
+        raise _Refusal(str(exc)) from exc
+    for notice in notices:
+        print(f"vigil: {notice}", file=sys.stderr)
+    return entries
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from vigil_watch.status import healthy, read_status
+
+    config = load(arguments.config)
+    status = read_status() or {}
+    results = _latest(config)
+    queued = _history(config, "outbox", None, None, 1000)
+    why = healthy(status)
+    if arguments.json:
+        print(
+            json.dumps(
+                {"healthy": why == "", "why": why, "process": status or None, "results": results, "queued": len(queued)}, default=str
+            )
+        )
+        return 0 if not why else 1
+    print(f"{config.name}: {why or 'at work since ' + age(time.time() - status['since'])}; watching {status.get('watches') or 'nothing'}")
+    if results:
+        rows = [(one["check"], one["status"], age(_seconds_since(one["since"])), one["summary"]) for one in results]
+        print("\n" + table(("CHECK", "STATUS", "SINCE", "SUMMARY"), rows, 1))
+    nexts = sorted((seconds, name) for room in status.get("rooms", {}).values() for name, seconds in (room.get("next") or {}).items())
+    if nexts:
+        print("\n" + table(("NEXT", "IN"), [(name, f"{seconds:g}s") for seconds, name in nexts[:10]], None))
+    faults = [(name, str(one["restarts"]), one["fault"]) for name, one in status.get("rooms", {}).items() if one.get("fault")]
+    if faults:
+        print("\n" + table(("PART", "RESTARTS", "LAST FAULT"), faults, None))
+    print(f"\n{len(queued)} message{'' if len(queued) == 1 else 's'} to be told" + ("; see vigil outbox" if queued else ""))
+    return 0 if not why else 1
+
+
+def _latest(config: Config) -> t.List[t.Dict[str, t.Any]]:
+    """The last result of each check, the worst first."""
+    found: t.Dict[str, t.Dict[str, t.Any]] = {}
+    for one in _history(config, "results", None, None, 1000):
+        found.setdefault(str(one["check"]), one)
+    order = ("critical", "unknown", "warning", "skipped", "ok")
+    names = {one.key for one in config.checks} | {one.name for one in config.checks}
+    return sorted((one for one in found.values() if one["check"] in names), key=lambda one: (order.index(one["status"]), one["check"]))
+
+
+def _seconds_since(moment: t.Any) -> float:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import parse_rfc3339
+
+    try:
+        return max(time.time() - parse_rfc3339(str(moment)), 0.0)
+    except ValueError:
+        return 0.0
+
+
+def _events(arguments: argparse.Namespace) -> int:
+    entries = _history(load(arguments.config), "events", arguments.name, arguments.since, arguments.limit)
+    if arguments.json:
+        print(json.dumps(entries, default=str))
+        return 0
+    rows = [(one["timestamp"], one["status"], one["severity"], one["check"], one["message"]) for one in entries]
+    print(table(("TIME", "STATUS", "SEVERITY", "CHECK", "MESSAGE"), rows, 1) if rows else "nothing happened")
+    return 0
+
+
+def _outbox(arguments: argparse.Namespace) -> int:
+    entries = _history(load(arguments.config), "dead" if arguments.dead else "outbox", None, None, arguments.limit)
+    if arguments.json:
+        print(json.dumps(entries, default=str))
+        return 0
+    rows = [(one["time"], one["channel"], str(one["attempts"]), one["check"], one["message"]) for one in entries]
+    print(
+        table(("TIME", "CHANNEL", "ATTEMPTS", "CHECK", "WHY"), rows, None)
+        if rows
+        else "nothing waits"
+        if not arguments.dead
+        else "nothing was refused"
+    )
+    return 0
+
+
+def _watch_of(config: Config, name: str) -> t.Any:
+    for watch in config.files:
+        if watch.name == name:
+            return watch
+    names = ", ".join(watch.name for watch in config.files) or "none"
+    raise _Refusal(f'there is no file watch "{name}"; there are: {names}')
+
+
+def _backups(arguments: argparse.Namespace) -> int:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import info
+    from vigil_watch.files import plain_name
+
+    config = load(arguments.config)
+    watches = [_watch_of(config, arguments.name)] if arguments.name else config.files
+    found: t.List[t.Dict[str, t.Any]] = []
+    problems: t.List[t.Dict[str, t.Any]] = []
+    for watch in watches:
+        try:
+            one = info(Repository(str(watch.options["repository"])), plain_name(watch.name), "full" if arguments.verify else "none")
+        except BackupError as exc:
+            problems.append({"message": f"{watch.name}: {exc}", "snapshots": [], "paths": []})
+            continue
+        found += [dict(snapshot, watch=watch.name) for snapshot in one["snapshots"]]
+        problems += one["problems"]
+    if arguments.json:
+        print(json.dumps({"snapshots": found, "problems": problems}, default=str))
+    else:
+        rows = [(one["watch"], one["id"], *(str(one[key]) for key in ("added", "modified", "removed"))) for one in found]
+        print(table(("WATCH", "SNAPSHOT", "ADDED", "MODIFIED", "REMOVED"), rows, None) if rows else "there is no snapshot yet")
+        for problem in problems:
+            print(f"{problem['message']}" + (f": {', '.join(problem['paths'][:5])}" if problem["paths"] else ""))
+    return 1 if problems and arguments.verify else 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import read_request, restore
+    from vigil_watch.files import plain_name
+
+    watch = _watch_of(load(arguments.config), arguments.name)
+    params = {"repository": str(watch.options["repository"]), "name": plain_name(watch.name), "snapshot": arguments.snapshot, "at": arguments.at,
+              "paths": arguments.paths, "dest": arguments.dest, "backup": True, "devices": False}  # fmt: skip
+    try:
+        outcome = restore(read_request(params), arguments.dry_run)
+    except (BackupError, ValueError) as exc:
+        raise _Refusal(str(exc)) from exc
+    if arguments.json:
+        print(json.dumps(outcome, default=str))
+        return 0
+    for path in outcome["restored"]:
+        print(path)
+    word = "would be put back" if arguments.dry_run else "put back"
+    print(f"{outcome['stats']['restored']} {word} from {outcome['snapshot']}; what was replaced is kept beside it")
+    return 0
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    print(f"complete -W '{' '.join(_COMMANDS)}' vigil")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

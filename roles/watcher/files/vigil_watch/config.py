@@ -1,0 +1,298 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The configuration as it lies on a node: one main file, and a directory with a file for each who put something there.
+
+Read here and nowhere else. Whatever is wrong is one sentence with file and line, and what would be right.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest, type_name
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration, parse_size
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import read_checks
+from vigil_watch.model import DEFAULT, DNS_EVERY, GUARD_EVERY, HEARTBEAT_EVERY, Config, DnsWatch, FileWatch, Guarded
+from vigil_watch.yaml_lines import Document, YamlError, read_yaml
+
+_MAIN = ("name", "service", "labels", "state_url", "channels", "channels_file", "watch_dir", "gate", "metrics", "heartbeat", "limits")
+_WATCH = ("checks", "guards", "dns", "files", "logs")
+_DNS = ("name", "every", "limit", "priority")
+_FILES = ("name", "paths", "exclude", "include", "repository", "quiet", "max_delay", "every", "retention", "remote", "ignore_lines", "mask", "max_size",
+          "one_file_system")  # fmt: skip
+_GATE = ("load_per_core", "cpu_pressure", "stretch")
+_METRICS = ("listen", "textfile")
+_HEARTBEAT = ("every", "url", "timeout")
+_LIMITS = ("health", "guards", "dns", "files", "memory")
+
+
+class ConfigError(Exception):
+    """What cannot be used; one sentence with file and line."""
+
+
+def load(path: str = DEFAULT) -> Config:
+    """Read the main file and all files of its directory.
+
+    :raises ConfigError: one sentence for the first thing that is wrong
+    """
+    main = _document(path)
+    config = Config(path=path)
+    _known(main, (), main.data, _MAIN)
+    _read_main(config, main)
+    folder = str(main.data.get("watch_dir") or os.path.join(os.path.dirname(path), "watch.d"))
+    documents = [_document(os.path.join(folder, name)) for name in _listed(folder)]
+    for document in documents:
+        _known(document, (), document.data, _WATCH)
+    _read_checks(config, documents)
+    _read_guards(config, documents)
+    for document in documents:
+        _read_dns(config, document)
+        _read_files(config, document)
+    return config
+
+
+def _listed(folder: str) -> t.List[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith((".yml", ".yaml")) and not name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        raise ConfigError(f"{folder} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+
+
+def _document(path: str) -> Document:
+    try:
+        document = read_yaml(path)
+    except YamlError as exc:
+        raise ConfigError(str(exc)) from exc
+    if document.data is None:
+        document.data = {}
+    if not isinstance(document.data, dict):
+        raise ConfigError(f"{path}: it must hold a mapping, not {type_name(document.data)}")
+    return document
+
+
+def _known(document: Document, place: t.Tuple[t.Any, ...], value: t.Mapping[t.Any, t.Any], names: t.Sequence[str]) -> None:
+    for key in value:
+        if key not in names:
+            raise ConfigError(f'{document.where(place, key)}: there is no key "{key}"{nearest(key, names)}')
+
+
+def _mapping(document: Document, place: t.Tuple[t.Any, ...], value: t.Any, names: t.Sequence[str]) -> t.Mapping[str, t.Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{document.where(place)}: a mapping is needed here, not {type_name(value)}")
+    _known(document, place, value, names)
+    return value
+
+
+class _Reader:
+    """Reads values of one mapping, with errors that say where it stands."""
+
+    def __init__(self, document: Document, place: t.Tuple[t.Any, ...], value: t.Mapping[str, t.Any]) -> None:
+        self._document, self._place, self._value = document, place, value
+
+    def get(self, key: str, usual: t.Any, read: t.Callable[[t.Any], t.Any]) -> t.Any:
+        """The value of a key as it is read, or what is usual where it is not given."""
+        value = self._value.get(key)
+        if value is None:
+            return usual
+        try:
+            return read(value)
+        except (ValueError, TypeError) as exc:
+            raise ConfigError(f"{self._document.where(self._place, key)}: {key}: {exc}") from exc
+
+
+def _text(value: t.Any) -> str:
+    if not isinstance(value, (str, int, float)) or isinstance(value, bool) or not str(value).strip():
+        raise ValueError(f"text is needed here, not {type_name(value)}")
+    return str(value)
+
+
+def _number(value: t.Any) -> float:
+    number = float(value)
+    if isinstance(value, bool) or not 0 < number < 1e9:
+        raise ValueError(f"{value!r} is no number above 0")
+    return number
+
+
+def _time(value: t.Any) -> float:
+    seconds = parse_duration(value)
+    if seconds <= 0:
+        raise ValueError(f"{value!r} is no time; write for example 30s")
+    return seconds
+
+
+def _texts(value: t.Any) -> t.Dict[str, str]:
+    if not isinstance(value, dict) or any(isinstance(item, (dict, list)) for item in value.values()):
+        raise ValueError("a mapping of names to plain values is needed here")
+    return {str(key): str(item) for key, item in value.items()}
+
+
+def _read_main(config: Config, main: Document) -> None:
+    read = _Reader(main, (), main.data)
+    config.name = read.get("name", "", _text) or socket.gethostname()
+    config.service = read.get("service", config.service, _text)
+    config.labels = read.get("labels", {}, _texts)
+    config.state_url = read.get("state_url", config.state_url, _text)
+    config.channels = _channels(main)
+    gate = _Reader(main, ("gate",), _mapping(main, ("gate",), main.data.get("gate") or {}, _GATE))
+    config.load_per_core = gate.get("load_per_core", config.load_per_core, _number)
+    config.cpu_pressure = gate.get("cpu_pressure", config.cpu_pressure, _number)
+    config.stretch = gate.get("stretch", config.stretch, _number)
+    metrics = _Reader(main, ("metrics",), _mapping(main, ("metrics",), main.data.get("metrics") or {}, _METRICS))
+    config.listen = metrics.get("listen", "", _listen)
+    config.textfile = metrics.get("textfile", "", _absolute)
+    heartbeat = _Reader(main, ("heartbeat",), _mapping(main, ("heartbeat",), main.data.get("heartbeat") or {}, _HEARTBEAT))
+    config.heartbeat_every = heartbeat.get("every", HEARTBEAT_EVERY, _time)
+    config.heartbeat_url = heartbeat.get("url", "", _text)
+    limits = _Reader(main, ("limits",), _mapping(main, ("limits",), main.data.get("limits") or {}, _LIMITS))
+    config.limits = {key: limits.get(key, usual, _time) for key, usual in config.limits.items()}
+
+
+def _listen(value: t.Any) -> str:
+    text = _text(value)
+    if text.startswith("unix:/"):
+        return text
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or not 0 < int(port) < 65536 or not host:
+        raise ValueError(f"{text!r} is no address; write 127.0.0.1:9469 or unix:/run/vigil/metrics.sock")
+    return text
+
+
+def _absolute(value: t.Any) -> str:
+    text = _text(value)
+    if not text.startswith("/"):
+        raise ValueError(f"{text!r} is no absolute path")
+    return text
+
+
+def _channels(main: Document) -> t.List[Channel]:
+    """Those of the main file, and of ``channels_file``, one a line or as a YAML list."""
+    given = main.data.get("channels") or []
+    if not isinstance(given, list):
+        raise ConfigError(f"{main.where((), 'channels')}: channels: a list is needed here, not {type_name(given)}")
+    path = main.data.get("channels_file")
+    if path:
+        given = [*given, *_channels_of(str(path))]
+    channels, errors = parse_all(given)
+    if errors:
+        raise ConfigError(f"{path or main.where((), 'channels')}: {errors[0]}")
+    return channels
+
+
+def _channels_of(path: str) -> t.List[t.Any]:
+    try:
+        with open(path, "rb") as source:
+            mode = os.fstat(source.fileno()).st_mode
+            text = source.read(1 << 20).decode("utf-8-sig")
+    except (OSError, UnicodeError) as exc:
+        raise ConfigError(f"{path} cannot be read: {(getattr(exc, 'strerror', None) or 'it is not UTF-8 text').lower()}") from exc
+    if stat.S_IMODE(mode) & 0o044:
+        raise ConfigError(f"{path} holds secrets and may be read by others; run chmod 600 {path}")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    if not lines or not lines[0].startswith(("- ", "-\n", "[")):
+        return list(lines)
+    try:
+        found = read_yaml(path).data
+    except YamlError:
+        raise ConfigError(f"{path} is no valid YAML; give one channel a line") from None
+    return found if isinstance(found, list) else [found]
+
+
+def _read_checks(config: Config, documents: t.Sequence[Document]) -> None:
+    """All files together make one list, so that checks of one may depend on those of another."""
+    items: t.List[t.Any] = []
+    for document in documents:
+        for index, item in enumerate(_list_of(document, "checks")):
+            try:
+                alone = dict(item, depends_on=None) if isinstance(item, dict) else item
+                read_checks([alone])
+            except SpecError as exc:
+                raise ConfigError(f"{document.where(('checks', index))}: {exc}") from exc
+            items.append(item)
+            config.sources.setdefault(f"check:{item['name']}", document.path)
+    try:
+        config.checks = read_checks(items)
+    except SpecError as exc:
+        name = next((name for name in config.sources if f'"{name[6:]}"' in str(exc)), "")
+        raise ConfigError(f"{config.sources.get(name, documents[0].path if documents else config.path)}: {exc}") from exc
+    for check in config.checks:
+        check.labels = {**config.labels, **check.labels}
+
+
+def _list_of(document: Document, key: str) -> t.List[t.Any]:
+    value = document.data.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ConfigError(f"{document.where((), key)}: {key}: a list is needed here, not {type_name(value)}")
+    return value
+
+
+def _read_guards(config: Config, documents: t.Sequence[Document]) -> None:
+    items, every = [], {}
+    for document in documents:
+        for index, item in enumerate(_list_of(document, "guards")):
+            place = ("guards", index)
+            if not isinstance(item, dict) or not isinstance(item.get("service"), str):
+                raise ConfigError(f"{document.where(place)}: a guard is a mapping with a service, such as {{service: nginx}}")
+            seconds = _Reader(document, place, item).get("interval", GUARD_EVERY, _time)
+            given = dict(item, interval=None)
+            try:
+                found = guard_flow.read({"guards": [dict(given, depends_on=[])]})
+            except guard_flow.Refusal as exc:
+                raise ConfigError(f"{document.where(place)}: {exc}") from exc
+            every[found[0].unit] = seconds
+            items.append({key: value for key, value in given.items() if value is not None})
+    if items:
+        try:
+            guards = guard_flow.read({"guards": items})
+        except guard_flow.Refusal as exc:
+            raise ConfigError(f"{documents[0].path}: {exc}") from exc
+        config.guards = [Guarded(guard, every[guard.unit]) for guard in guards]
+
+
+def _named(document: Document, place: t.Tuple[t.Any, ...], item: t.Any, what: str) -> t.Mapping[str, t.Any]:
+    if not isinstance(item, dict) or not isinstance(item.get("name"), str) or not item["name"].strip():
+        raise ConfigError(f"{document.where(place)}: {what} is a mapping with a name")
+    return item
+
+
+def _read_dns(config: Config, document: Document) -> None:
+    for index, item in enumerate(_list_of(document, "dns")):
+        place = ("dns", index)
+        given = _named(document, place, item, "a DNS watch")
+        every = _Reader(document, place, given).get("every", DNS_EVERY, _time)
+        options = {key: value for key, value in given.items() if key not in _DNS}
+        options.update(view=str(given["name"]), against="previous")
+        config.dns.append(DnsWatch(str(given["name"]), every, options))
+        config.sources[f"dns:{given['name']}"] = document.where(place)
+
+
+def _read_files(config: Config, document: Document) -> None:
+    for index, item in enumerate(_list_of(document, "files")):
+        place = ("files", index)
+        given = _named(document, place, item, "a file watch")
+        _known(document, place, given, _FILES)
+        read = _Reader(document, place, given)
+        options = {key: value for key, value in given.items() if key not in ("quiet", "max_delay", "every")}
+        for key in ("paths", "repository"):
+            if not given.get(key):
+                raise ConfigError(f"{document.where(place)}: {key} is missing; write for example "
+                                  + ("paths: [/etc]" if key == "paths" else "repository: /var/backups/vigil"))  # fmt: skip
+        read.get("max_size", None, parse_size)
+        watch = FileWatch(str(given["name"]), options)
+        watch.quiet = read.get("quiet", watch.quiet, _time)
+        watch.max_delay = max(read.get("max_delay", watch.max_delay, _time), watch.quiet)
+        watch.every = read.get("every", watch.every, _time)
+        config.files.append(watch)
+        config.sources[f"files:{given['name']}"] = document.where(place)

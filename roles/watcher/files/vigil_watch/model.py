@@ -1,0 +1,72 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a watcher does, as its configuration says. Durations are seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
+
+DEFAULT = "/etc/vigil/vigil.yml"
+EVERY, GUARD_EVERY, DNS_EVERY, HEARTBEAT_EVERY = 30.0, 10.0, 300.0, 60.0
+
+
+@dataclasses.dataclass
+class Guarded:
+    """A service that is guarded, and every how many seconds it is looked at."""
+
+    guard: guard_flow.Guard
+    every: float
+
+
+@dataclasses.dataclass
+class DnsWatch:
+    """Names that are compared with before; ``options`` are those of dns_diff."""
+
+    name: str
+    every: float
+    options: t.Dict[str, t.Any]
+
+
+@dataclasses.dataclass
+class FileWatch:
+    """Paths that are kept whenever they change; ``options`` are those of backup. Durations are seconds."""
+
+    name: str
+    options: t.Dict[str, t.Any]
+    quiet: float = 10.0
+    max_delay: float = 60.0
+    every: float = 3600.0
+
+
+@dataclasses.dataclass
+class Config:
+    """Everything a watcher does. Durations are seconds."""
+
+    path: str = DEFAULT
+    name: str = ""
+    service: str = "vigil"
+    labels: t.Dict[str, str] = dataclasses.field(default_factory=dict)
+    state_url: str = "sqlite:////var/lib/vigil/state.db"
+    channels: t.List[Channel] = dataclasses.field(default_factory=list)
+    load_per_core: float = 4.0
+    cpu_pressure: float = 60.0
+    stretch: float = 3.0
+    listen: str = ""
+    textfile: str = ""
+    heartbeat_every: float = HEARTBEAT_EVERY
+    heartbeat_url: str = ""
+    limits: t.Dict[str, float] = dataclasses.field(
+        default_factory=lambda: {"health": 120.0, "guards": 300.0, "dns": 600.0, "files": 7200.0}
+    )
+    checks: t.List[Check] = dataclasses.field(default_factory=list)
+    guards: t.List[Guarded] = dataclasses.field(default_factory=list)
+    dns: t.List[DnsWatch] = dataclasses.field(default_factory=list)
+    files: t.List[FileWatch] = dataclasses.field(default_factory=list)
+    sources: t.Dict[str, str] = dataclasses.field(default_factory=dict)  # "check:NAME" -> file it is from

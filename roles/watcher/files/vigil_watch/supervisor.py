@@ -1,0 +1,330 @@
+# Copyright (c) 2026, vigil.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The resident process: it starts a process for each room, hears what they do, stops what does not end, and begins anew what died.
+
+It does no work of its own, so it is always there for systemd's watchdog, signals and a reload. A reload ends the rooms and begins new ones with the
+new configuration: all they know is in the store.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+import typing as t
+
+from vigil_watch.config import ConfigError, load
+from vigil_watch.log import Log
+from vigil_watch.model import Config
+from vigil_watch.rooms import room_class, summary, wanted
+from vigil_watch.status import notify, write_status
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_FARE_WELL = 20.0  # seconds that a room has to end what it does
+_CALM = 300.0  # seconds after which a room that died is as good as new
+_TICK = 5.0
+
+
+class _Child:
+    """A room as the supervisor knows it. Moments are time.monotonic()."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.pid = 0
+        self.ear = self.nudge = -1
+        self.rest = b""
+        self.job, self.since, self.limit = "", 0.0, 0.0
+        self.ready = False
+        self.began = self.not_before = 0.0
+        self.pause = _FIRST_PAUSE
+        self.restarts = 0
+        self.last_fault = ""
+        self.about: t.Dict[str, t.Any] = {}
+
+    def shown(self) -> t.Dict[str, t.Any]:
+        busy = {"job": self.job, "seconds": round(time.monotonic() - self.since, 1)} if self.job else None
+        return {"pid": self.pid, "ready": self.ready, "busy": busy, "restarts": self.restarts, "fault": self.last_fault, **self.about}
+
+
+class Supervisor:
+    """Runs until it is told to end."""
+
+    def __init__(self, config: Config, log: Log) -> None:
+        self._config = config
+        self._log = log
+        self._children: t.Dict[str, _Child] = {}
+        self._ending = self._reload = False
+        self._ear, self._alarm = os.pipe()
+        for end in (self._ear, self._alarm):
+            os.set_blocking(end, False)
+        self._told = 0
+        self._started = time.time()
+        self._said_ready = False
+        microseconds = os.environ.get("WATCHDOG_USEC", "")
+        self._ping = int(microseconds) / 2e6 if microseconds.isdigit() else 0.0
+        self._next_ping = 0.0
+
+    def run(self) -> int:
+        """The exit code."""
+        signal.set_wakeup_fd(self._alarm)
+        for number, handler in (
+            (signal.SIGTERM, self._end),
+            (signal.SIGINT, self._end),
+            (signal.SIGHUP, self._again),
+            (signal.SIGUSR1, self._level),
+            (signal.SIGUSR2, self._level),
+            (signal.SIGCHLD, lambda _number, _frame: None),
+        ):
+            signal.signal(number, handler)
+        self._begin()
+        while not self._ending:
+            self._listen(self._patience())
+            self._bury()
+            self._check_limits()
+            if self._reload:
+                self._reloaded()
+            self._revive()
+            self._report()
+        notify("STOPPING=1")
+        self._stop()
+        return 0
+
+    # --- signals ---
+
+    def _end(self, _number: int, _frame: t.Any) -> None:
+        self._ending = True
+
+    def _again(self, _number: int, _frame: t.Any) -> None:
+        self._reload = True
+
+    def _level(self, number: int, _frame: t.Any) -> None:
+        (self._log.louder if number == signal.SIGUSR1 else self._log.quieter)()
+        for child in self._children.values():
+            _signal(child.pid, number)
+
+    # --- rooms ---
+
+    def _begin(self) -> None:
+        self._children = {name: _Child(name) for name in wanted(self._config)}
+        self._log.info(f"watching: {summary(self._config)}", rooms=list(self._children))
+        self._revive()
+
+    def _revive(self) -> None:
+        for child in self._children.values():
+            if not child.pid and time.monotonic() >= child.not_before and not self._ending:
+                self._fork(child)
+
+    def _fork(self, child: _Child) -> None:
+        ear, mouth = os.pipe()
+        commands, nudge = os.pipe()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            self._become(child.name, mouth, commands, (ear, nudge))
+        os.close(mouth)
+        os.close(commands)
+        os.set_blocking(ear, False)
+        os.set_blocking(nudge, False)
+        child.pid, child.ear, child.nudge, child.rest, child.job, child.ready = pid, ear, nudge, b"", "", False
+        child.began = child.since = time.monotonic()
+        child.about = {}
+
+    def _become(self, name: str, mouth: int, commands: int, others: t.Sequence[int]) -> t.NoReturn:
+        """The child's side; never returns."""
+        code = 1
+        try:
+            for file in [
+                *others,
+                self._ear,
+                self._alarm,
+                *(one.ear for one in self._children.values()),
+                *(one.nudge for one in self._children.values()),
+            ]:
+                if file >= 0:
+                    os.close(file)
+            os.dup2(commands, 0)
+            os.close(commands)
+            os.set_blocking(mouth, False)
+            os.environ.pop("WATCHDOG_USEC", None)
+            os.environ.pop("NOTIFY_SOCKET", None)
+            log = Log(self._log.level, name)
+            room_class(name)(self._config, log, mouth).run()
+            code = 0
+        except SystemExit as exc:
+            code = int(exc.code or 0)
+        except Exception as exc:  # noqa: BLE001 - the supervisor begins it anew
+            Log(self._log.level, name).error(f"{type(exc).__name__}: {exc}", where=traceback.format_exc(limit=-3))
+        finally:
+            os._exit(code)
+
+    def _listen(self, seconds: float) -> None:
+        ears = {child.ear: child for child in self._children.values() if child.ear >= 0}
+        try:
+            ready = select.select([self._ear, *ears], [], [], seconds)[0]
+        except InterruptedError:
+            return
+        for file in ready:
+            if file == self._ear:
+                _read(self._ear)
+                continue
+            data = _read(file)
+            child = ears[file]
+            if data is None:
+                continue
+            if not data:
+                os.close(file)
+                child.ear = -1
+                continue
+            *lines, child.rest = (child.rest + data).split(b"\n")
+            for line in lines:
+                self._hear(child, line)
+
+    def _hear(self, child: _Child, line: bytes) -> None:
+        try:
+            word = json.loads(line)
+        except ValueError:
+            return
+        if "begin" in word:
+            child.job, child.since, child.limit = str(word["begin"]), time.monotonic(), float(word["limit"])
+        if "end" in word:
+            child.job = ""
+        if word.get("ready"):
+            child.ready = True
+        if "fault" in word:
+            child.last_fault = str(word["fault"])[:300]
+        for key in ("next", "summary", "score"):
+            if key in word:
+                child.about[key] = word[key]
+        if word.get("told"):
+            self._told += int(word["told"])
+            self._nudge()
+
+    def _nudge(self) -> None:
+        teller = self._children.get("teller")
+        if teller is not None and teller.nudge >= 0:
+            try:
+                os.write(teller.nudge, b"!")
+            except OSError:
+                pass  # it will look by itself when it is there again
+
+    def _bury(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            for child in self._children.values():
+                if child.pid == pid:
+                    self._died(child, status)
+
+    def _died(self, child: _Child, status: int) -> None:
+        for file in (child.ear, child.nudge):
+            if file >= 0:
+                os.close(file)
+        child.pid, child.ear, child.nudge = 0, -1, -1
+        if time.monotonic() - child.began > _CALM:
+            child.pause = _FIRST_PAUSE
+        child.not_before = time.monotonic() + child.pause
+        child.pause = min(child.pause * 2, _LONGEST_PAUSE)
+        child.restarts += 1
+        how = f"was ended by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"ended with {os.WEXITSTATUS(status)}"
+        what = f" in the middle of {child.job}" if child.job else ""
+        child.last_fault = f"{how}{what}"
+        child.job = ""
+        if not self._ending:
+            self._log.error(f"the room {child.name} {how}{what}; it begins anew", room_name=child.name)
+
+    def _check_limits(self) -> None:
+        for child in self._children.values():
+            if child.pid and child.job and time.monotonic() - child.since > child.limit:
+                self._log.error(f"{child.job} did not end within {child.limit:g} s and was stopped", room_name=child.name)
+                child.limit = float("inf")
+                _signal(child.pid, signal.SIGKILL)
+
+    def _reloaded(self) -> None:
+        self._reload = False
+        notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            config = load(self._config.path)
+        except ConfigError as exc:
+            self._log.error(f"the new configuration is not used: {exc}")
+            notify(f"READY=1\nSTATUS=the new configuration is not used: {exc}")
+            return
+        self._stop()
+        self._config = config
+        self._begin()
+        notify("READY=1")
+
+    def _stop(self) -> None:
+        """End all rooms; what they were in the middle of they may finish."""
+        for child in self._children.values():
+            _signal(child.pid, signal.SIGTERM)
+        until = time.monotonic() + _FARE_WELL
+        ending, self._ending = self._ending, True
+        while any(child.pid for child in self._children.values()) and time.monotonic() < until:
+            self._listen(0.1)
+            self._bury()
+            self._watchdog()
+        for child in self._children.values():
+            _signal(child.pid, signal.SIGKILL)
+        while any(child.pid for child in self._children.values()):
+            self._bury()
+            time.sleep(0.01)
+        self._ending = ending
+
+    # --- what others see ---
+
+    def _patience(self) -> float:
+        times = [_TICK] + [self._next_ping - time.monotonic()] * bool(self._ping)
+        for child in self._children.values():
+            if not child.pid:
+                times.append(child.not_before - time.monotonic())
+            elif child.job:
+                times.append(child.since + child.limit - time.monotonic())
+        return max(min(times), 0.0)
+
+    def _report(self) -> None:
+        ready = all(child.ready for child in self._children.values())
+        if ready and not self._said_ready:
+            self._said_ready = True
+            notify(f"READY=1\nSTATUS=watching {summary(self._config)}")
+        self._watchdog()
+        status = {
+            "version": 1, "pid": os.getpid(), "time": time.time(), "since": self._started, "config": self._config.path, "ready": ready,
+            "told": self._told, "watches": summary(self._config), "rooms": {name: child.shown() for name, child in self._children.items()},
+        }  # fmt: skip
+        write_status(status)
+
+    def _watchdog(self) -> None:
+        """Only while every room does something, or is being begun anew: a room that died again and again is no progress."""
+        now = time.monotonic()
+        stuck = [child for child in self._children.values() if child.pid and child.job and now - child.since > child.limit + _FARE_WELL]
+        if self._ping and now >= self._next_ping and not stuck:
+            self._next_ping = now + self._ping
+            notify("WATCHDOG=1")
+
+
+def _signal(pid: int, number: int) -> None:
+    if pid:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def _read(file: int) -> t.Optional[bytes]:
+    """What is there; empty at the end, None when there is nothing yet."""
+    try:
+        return os.read(file, 65536)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
