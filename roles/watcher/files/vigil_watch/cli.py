@@ -57,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     check = add("check", "look at every check once, or only read the configuration", _check)
     check.add_argument("names", nargs="*", metavar="NAME", help="only these checks")
     check.add_argument("--only-config", action="store_true", help="read the configuration and say whether it can be used")
+    check.add_argument("--candidate", metavar="FILE", help="a new file for the directory of watches, which is not there yet")
+    check.add_argument("--as", dest="name", metavar="NAME", help="under which name it would be there")
     add("status", "what is watched, the last results, what waits to be told, and what runs next", _status)
     events = add("events", "what happened", _events)
     events.add_argument("--since", default="1d", metavar="TIME", help="so long ago, such as 12h (1d)")
@@ -88,7 +90,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    config = load(arguments.config)
+    config = load(arguments.config, {arguments.name: arguments.candidate} if arguments.candidate else None)
     if arguments.only_config:
         from vigil_watch.rooms import summary
 

@@ -39,9 +39,10 @@ class ConfigError(Exception):
     """What cannot be used; one sentence with file and line."""
 
 
-def load(path: str = DEFAULT) -> Config:
+def load(path: str = DEFAULT, candidates: t.Optional[t.Mapping[str, str]] = None) -> Config:
     """Read the main file and all files of its directory.
 
+    :arg candidates: names in the directory -> files that are read in their place
     :raises ConfigError: one sentence for the first thing that is wrong
     """
     main = _document(path)
@@ -49,7 +50,8 @@ def load(path: str = DEFAULT) -> Config:
     _known(main, (), main.data, _MAIN)
     _read_main(config, main)
     folder = str(main.data.get("watch_dir") or os.path.join(os.path.dirname(path), "watch.d"))
-    documents = [_document(os.path.join(folder, name)) for name in _listed(folder)]
+    instead = dict(candidates or {})
+    documents = [_document(instead.get(name) or os.path.join(folder, name)) for name in sorted({*_listed(folder), *instead})]
     for document in documents:
         _known(document, (), document.data, _WATCH)
     _read_checks(config, documents)
