@@ -116,6 +116,20 @@ def _check(arguments: argparse.Namespace) -> int:
     return 1 if outcome["status"] == "critical" else 0
 
 
+def _present(arguments: argparse.Namespace) -> Config:
+    """The configuration, or what is known of the one that runs where the files cannot be used."""
+    try:
+        return load(arguments.config)
+    except ConfigError as exc:
+        from vigil_watch.status import read_status
+
+        status = read_status() or {}
+        if not status.get("state_url"):
+            raise
+        print(f"vigil: the configuration on the disk is not in use: {exc}", file=sys.stderr)
+        return Config(arguments.config, str(status["name"]), state_url=str(status["state_url"]))
+
+
 def _history(config: Config, kind: str, name: t.Optional[str], since: t.Optional[str], limit: int) -> t.List[t.Dict[str, t.Any]]:
     from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.history import history
 
@@ -131,7 +145,7 @@ def _history(config: Config, kind: str, name: t.Optional[str], since: t.Optional
 def _status(arguments: argparse.Namespace) -> int:
     from vigil_watch.status import healthy, read_status
 
-    config = load(arguments.config)
+    config = _present(arguments)
     status = read_status() or {}
     results = _latest(config)
     queued = _history(config, "outbox", None, None, 1000)
@@ -164,7 +178,9 @@ def _latest(config: Config) -> t.List[t.Dict[str, t.Any]]:
         found.setdefault(str(one["check"]), one)
     order = ("critical", "unknown", "warning", "skipped", "ok")
     names = {one.key for one in config.checks} | {one.name for one in config.checks}
-    return sorted((one for one in found.values() if one["check"] in names), key=lambda one: (order.index(one["status"]), one["check"]))
+    return sorted(
+        (one for one in found.values() if one["check"] in names or not names), key=lambda one: (order.index(one["status"]), one["check"])
+    )
 
 
 def _seconds_since(moment: t.Any) -> float:
@@ -177,7 +193,7 @@ def _seconds_since(moment: t.Any) -> float:
 
 
 def _events(arguments: argparse.Namespace) -> int:
-    entries = _history(load(arguments.config), "events", arguments.name, arguments.since, arguments.limit)
+    entries = _history(_present(arguments), "events", arguments.name, arguments.since, arguments.limit)
     if arguments.json:
         print(json.dumps(entries, default=str))
         return 0
@@ -187,7 +203,7 @@ def _events(arguments: argparse.Namespace) -> int:
 
 
 def _outbox(arguments: argparse.Namespace) -> int:
-    entries = _history(load(arguments.config), "dead" if arguments.dead else "outbox", None, None, arguments.limit)
+    entries = _history(_present(arguments), "dead" if arguments.dead else "outbox", None, None, arguments.limit)
     if arguments.json:
         print(json.dumps(entries, default=str))
         return 0

@@ -298,7 +298,7 @@ class Supervisor:
             notify(f"READY=1\nSTATUS=watching {summary(self._config)}")
         self._watchdog()
         status = {
-            "version": 1, "pid": os.getpid(), "time": time.time(), "since": self._started, "config": self._config.path, "ready": ready,
+            "version": 1, "pid": os.getpid(), "time": time.time(), "since": self._started, "config": self._config.path, "name": self._config.name, "state_url": self._config.state_url, "ready": ready,
             "told": self._told, "watches": summary(self._config), "rooms": {name: child.shown() for name, child in self._children.items()},
         }  # fmt: skip
         write_status(status)
