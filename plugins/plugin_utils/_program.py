@@ -18,7 +18,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PLACE = "ansible_collections/vigil/ops/"
-_ENGINE = ("plugins/module_utils/_engine", "plugins/module_utils/_runner.py")
+_ENGINE = ("plugins/module_utils/_engine", "plugins/module_utils/_runner.py", "plugins/module_utils/_streams.py")
 _WATCH = "roles/watcher/files/vigil_watch"
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Services that are restarted when they fail, and names that are compared with before."""
+"""What keeps a ledger of its own: services that are restarted, names that are compared with before, logs that are read on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_diff as dns_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import log_scan as log_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import start_guard
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import receipts
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
+from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
 from vigil_watch.desk import Desk
 from vigil_watch.room import Room
 from vigil_watch.schedule import Job
@@ -74,4 +76,22 @@ class DnsRoom(_Acknowledging):
             outcome = dns_flow.dns_diff(request, self._desk.store)
             for change in outcome["changes"]:
                 self.log.info(f"{change['name']} {change['type']} {change['kind']}", watch=job.work.name)
+            self._told(outcome, view)
+
+
+class LogRoom(_Acknowledging):
+    """What is new in logs."""
+
+    name = "logs"
+
+    def jobs(self) -> t.List[Job]:
+        return [Job(f"logs {one.name}", one.every, one) for one in self.config.logs]
+
+    def work(self, jobs: t.List[Job]) -> None:
+        for job in jobs:
+            view = f"logs {job.work.name}"
+            request = log_flow.read(dict(job.work.options, batch=self._last(view)))
+            outcome = log_flow.log_scan(request, self._desk.store, stream)
+            for failure in outcome["failures"]:
+                self.log.warning(f"{job.work.name}: {failure['message']}", source=failure["source"])
             self._told(outcome, view)

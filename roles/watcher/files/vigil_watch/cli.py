@@ -228,8 +228,8 @@ def _watch_of(config: Config, name: str) -> t.Any:
 
 def _backups(arguments: argparse.Namespace) -> int:
     from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import info
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.restore import info, read_source
+    from ansible_collections.vigil.ops.plugins.module_utils._runner import run
     from vigil_watch.files import plain_name
 
     config = load(arguments.config)
@@ -238,7 +238,8 @@ def _backups(arguments: argparse.Namespace) -> int:
     problems: t.List[t.Dict[str, t.Any]] = []
     for watch in watches:
         try:
-            one = info(Repository(str(watch.options["repository"])), plain_name(watch.name), "full" if arguments.verify else "none")
+            source = read_source({"repository": str(watch.options["repository"]), "remote": None})
+            one = info(source, plain_name(watch.name), "full" if arguments.verify else "none", run)
         except BackupError as exc:
             problems.append({"message": f"{watch.name}: {exc}", "snapshots": [], "paths": []})
             continue
@@ -256,14 +257,15 @@ def _backups(arguments: argparse.Namespace) -> int:
 
 def _restore(arguments: argparse.Namespace) -> int:
     from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import read_request, restore
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.restore import read_request, restore
+    from ansible_collections.vigil.ops.plugins.module_utils._runner import run
     from vigil_watch.files import plain_name
 
     watch = _watch_of(load(arguments.config), arguments.name)
     params = {"repository": str(watch.options["repository"]), "name": plain_name(watch.name), "snapshot": arguments.snapshot, "at": arguments.at,
-              "paths": arguments.paths, "dest": arguments.dest, "backup": True, "devices": False}  # fmt: skip
+              "paths": arguments.paths, "dest": arguments.dest, "backup": True, "devices": False, "exact": False, "mask": None, "remote": None}  # fmt: skip
     try:
-        outcome = restore(read_request(params), arguments.dry_run)
+        outcome = restore(read_request(params), run, arguments.dry_run)
     except (BackupError, ValueError) as exc:
         raise _Refusal(str(exc)) from exc
     if arguments.json:

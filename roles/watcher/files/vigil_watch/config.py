@@ -19,20 +19,23 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest, type_name
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration, parse_size
+from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import LibraryMissing
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_diff as dns_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import log_scan as log_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import read_checks
-from vigil_watch.model import DEFAULT, DNS_EVERY, GUARD_EVERY, HEARTBEAT_EVERY, Config, DnsWatch, FileWatch, Guarded
+from vigil_watch.model import DEFAULT, DNS_EVERY, GUARD_EVERY, HEARTBEAT_EVERY, LOGS_EVERY, Config, FileWatch, Guarded, Watch
 from vigil_watch.yaml_lines import Document, YamlError, read_yaml
 
 _MAIN = ("name", "service", "labels", "state_url", "channels", "channels_file", "watch_dir", "gate", "metrics", "heartbeat", "limits")
 _WATCH = ("checks", "guards", "dns", "files", "logs")
-_DNS = ("name", "every", "limit", "priority")
+_WATCHED = ("name", "every", "limit", "priority")
 _FILES = ("name", "paths", "exclude", "include", "repository", "quiet", "max_delay", "every", "retention", "remote", "ignore_lines", "mask", "max_size",
           "one_file_system")  # fmt: skip
 _GATE = ("load_per_core", "cpu_pressure", "stretch")
 _METRICS = ("listen", "textfile")
 _HEARTBEAT = ("every", "url", "timeout")
-_LIMITS = ("health", "guards", "dns", "files", "memory")
+_LIMITS = ("health", "guards", "dns", "files", "logs")
 
 
 class ConfigError(Exception):
@@ -57,7 +60,7 @@ def load(path: str = DEFAULT, candidates: t.Optional[t.Mapping[str, str]] = None
     _read_checks(config, documents)
     _read_guards(config, documents)
     for document in documents:
-        _read_dns(config, document)
+        _read_watches(config, document)
         _read_files(config, document)
     return config
 
@@ -269,15 +272,25 @@ def _named(document: Document, place: t.Tuple[t.Any, ...], item: t.Any, what: st
     return item
 
 
-def _read_dns(config: Config, document: Document) -> None:
-    for index, item in enumerate(_list_of(document, "dns")):
-        place = ("dns", index)
-        given = _named(document, place, item, "a DNS watch")
-        every = _Reader(document, place, given).get("every", DNS_EVERY, _time)
-        options = {key: value for key, value in given.items() if key not in _DNS}
-        options.update(view=str(given["name"]), against="previous")
-        config.dns.append(DnsWatch(str(given["name"]), every, options))
-        config.sources[f"dns:{given['name']}"] = document.where(place)
+def _read_watches(config: Config, document: Document) -> None:
+    """DNS and logs, whose options are those of the modules."""
+    for key, what, usual, found in (("dns", "a DNS watch", DNS_EVERY, config.dns), ("logs", "a log watch", LOGS_EVERY, config.logs)):
+        for index, item in enumerate(_list_of(document, key)):
+            place = (key, index)
+            given = _named(document, place, item, what)
+            every = _Reader(document, place, given).get("every", usual, _time)
+            options = {name: value for name, value in given.items() if name not in _WATCHED}
+            options["view"] = str(given["name"])
+            try:
+                if key == "dns":
+                    options["against"] = "previous"
+                    dns_flow.read(options)
+                else:
+                    log_flow.read(options)
+            except (dns_flow.Refusal, log_flow.Refusal, LibraryMissing) as exc:
+                raise ConfigError(f"{document.where(place)}: {exc}") from exc
+            found.append(Watch(str(given["name"]), every, options))
+            config.sources[f"{key}:{given['name']}"] = document.where(place)
 
 
 def _read_files(config: Config, document: Document) -> None:

@@ -15,9 +15,10 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import new_event
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as flow
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import receipts
+from ansible_collections.vigil.ops.plugins.module_utils._runner import run
+from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
 from vigil_watch.desk import Desk
 from vigil_watch.model import FileWatch
 from vigil_watch.room import Room
@@ -25,10 +26,25 @@ from vigil_watch.schedule import Job
 
 _POLL = 10.0  # seconds between two looks where events cannot be had
 _MOST_TEXT = 2000
-_DEFAULTS = {
-    "exclude": None, "include": None, "max_size": None, "one_file_system": False, "name": "", "paranoid": False, "retention": None,
-    "ignore_lines": None, "mask": None, "wait": "60s", "verify": False,
-}  # fmt: skip
+# the options of backup that a watch does not give
+DEFAULTS: t.Dict[str, t.Any] = {
+    "after": [],
+    "batch": None,
+    "before": [],
+    "compression": "gzip",
+    "exclude": None,
+    "ignore_lines": None,
+    "include": None,
+    "mask": None,
+    "max_size": None,
+    "one_file_system": False,
+    "paranoid": False,
+    "remote": None,
+    "retention": None,
+    "stdin_from": [],
+    "verify": False,
+    "wait": "1m",
+}
 
 
 class _Changes:
@@ -106,30 +122,27 @@ class FileRoom(Room):
         with self._lock:
             self._changes[watch.name].taken()  # before it looks, so that what changes meanwhile is seen by the next one
         now = time.time()
-        job = flow.read_job({**_DEFAULTS, **watch.options, "name": plain_name(watch.name)}, self.config.name)
+        receipt = receipts.key(self.config.name, f"watcher files {watch.name}", self.config.state_url)
+        with self._desk.store.view() as unit:
+            batch = receipts.last(unit, receipt)
+        options = {**DEFAULTS, **watch.options, "name": plain_name(watch.name), "batch": batch}
+        job = flow.read_job(options, self.config.name)
         is_first = not job.repository.exists() or not job.repository.ids(job.options.name)
-        outcome = flow.backup(job, now, show=True)
+        outcome = flow.backup(job, flow.Tools(run, stream, time.sleep), now, show=True)
         for problem in outcome["problems"]:
             self.log.warning(f"{watch.name}: {problem}")
-        if outcome["snapshot"] is None:
-            return
-        stats = outcome["stats"]
-        words = ", ".join(f"{stats[key]} {key}" for key in ("added", "modified", "removed") if stats[key]) or "changed"
-        self.log.info(f"{watch.name}: {words}", snapshot=outcome["snapshot"])
-        if is_first:
-            return  # what was there before is no change
-        told = self._desk.tell(notify.Batch(messages=[self._event(watch, outcome, words, now)]))
-        self.say(told=told)
-
-    def _event(self, watch: FileWatch, outcome: t.Mapping[str, t.Any], words: str, now: float) -> t.Dict[str, t.Any]:
-        paths = [path for key in ("added", "modified", "removed") for path in outcome[key]]
-        observed = {key: outcome[key][:20] for key in ("added", "modified", "removed", "torn")}
-        observed.update(snapshot=outcome["snapshot"], diff=str(outcome.get("text") or "")[:_MOST_TEXT])
-        message = f"{words}: {', '.join(paths[:3])}" + (" ..." if len(paths) > 3 else "")
-        return new_event(
-            self.config.service, self.config.name, f"files {watch.name}", now, status="firing", severity="info", message=message,
-            labels=self.config.labels, observed=observed, metrics=dict(outcome["stats"]),
-        )  # fmt: skip
+        for one in outcome["events"]:
+            if one["snapshot"] and one["snapshot"] == outcome["snapshot"] and outcome["text"]:
+                one["message"] += "\n" + outcome["text"][:_MOST_TEXT]
+        if is_first:  # what was there before is no change
+            outcome["events"] = [one for one in outcome["events"] if one["kind"] != "changed"]
+        if outcome["snapshot"]:
+            stats = outcome["stats"]
+            words = ", ".join(f"{stats[key]} {key}" for key in ("added", "modified", "removed") if stats[key])
+            self.log.info(f"{watch.name}: {words}", snapshot=outcome["snapshot"])
+        told = self._desk.tell_outcome(dict(outcome, receipt=receipt), now)
+        if told:
+            self.say(told=told)
 
     # --- events ---
 

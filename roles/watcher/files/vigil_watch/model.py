@@ -14,7 +14,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec impo
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
 
 DEFAULT = "/etc/vigil/vigil.yml"
-EVERY, GUARD_EVERY, DNS_EVERY, HEARTBEAT_EVERY = 30.0, 10.0, 300.0, 60.0
+EVERY, GUARD_EVERY, DNS_EVERY, LOGS_EVERY, HEARTBEAT_EVERY = 30.0, 10.0, 300.0, 5.0, 60.0
 
 
 @dataclasses.dataclass
@@ -26,8 +26,8 @@ class Guarded:
 
 
 @dataclasses.dataclass
-class DnsWatch:
-    """Names that are compared with before; ``options`` are those of dns_diff."""
+class Watch:
+    """Names that are compared with before, or logs that are read on; ``options`` are those of dns_diff or log_scan."""
 
     name: str
     every: float
@@ -63,10 +63,11 @@ class Config:
     heartbeat_every: float = HEARTBEAT_EVERY
     heartbeat_url: str = ""
     limits: t.Dict[str, float] = dataclasses.field(
-        default_factory=lambda: {"health": 120.0, "guards": 300.0, "dns": 600.0, "files": 7200.0}
+        default_factory=lambda: {"health": 120.0, "guards": 300.0, "dns": 600.0, "files": 7200.0, "logs": 600.0}
     )
     checks: t.List[Check] = dataclasses.field(default_factory=list)
     guards: t.List[Guarded] = dataclasses.field(default_factory=list)
-    dns: t.List[DnsWatch] = dataclasses.field(default_factory=list)
+    dns: t.List[Watch] = dataclasses.field(default_factory=list)
+    logs: t.List[Watch] = dataclasses.field(default_factory=list)
     files: t.List[FileWatch] = dataclasses.field(default_factory=list)
     sources: t.Dict[str, str] = dataclasses.field(default_factory=dict)  # "check:NAME" -> file it is from

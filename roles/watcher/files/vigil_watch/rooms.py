@@ -16,7 +16,13 @@ def wanted(config: Config) -> t.List[str]:
     """The rooms that have something to do."""
     rooms = [
         name
-        for name, watches in (("health", config.checks), ("guards", config.guards), ("dns", config.dns), ("files", config.files))
+        for name, watches in (
+            ("health", config.checks),
+            ("guards", config.guards),
+            ("dns", config.dns),
+            ("files", config.files),
+            ("logs", config.logs),
+        )
         if watches
     ]
     if config.channels:
@@ -34,6 +40,8 @@ def room_class(name: str) -> t.Any:
         from vigil_watch.acting import GuardRoom as room  # type: ignore[assignment]
     elif name == "dns":
         from vigil_watch.acting import DnsRoom as room  # type: ignore[assignment]
+    elif name == "logs":
+        from vigil_watch.acting import LogRoom as room  # type: ignore[assignment]
     elif name == "files":
         from vigil_watch.files import FileRoom as room  # type: ignore[assignment]
     elif name == "teller":
@@ -51,6 +59,7 @@ def summary(config: Config) -> str:
         ("guard", config.guards),
         ("DNS watch", config.dns),
         ("file watch", config.files),
+        ("log watch", config.logs),
         ("channel", config.channels),
     )
     return (

@@ -19,37 +19,17 @@ import time
 import traceback
 import typing as t
 
+from vigil_watch.child import FIRST_PAUSE, Child
 from vigil_watch.config import ConfigError, load
 from vigil_watch.log import Log
 from vigil_watch.model import Config
 from vigil_watch.rooms import room_class, summary, wanted
 from vigil_watch.status import notify, write_status
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_LONGEST_PAUSE = 60.0
 _FARE_WELL = 20.0  # seconds that a room has to end what it does
 _CALM = 300.0  # seconds after which a room that died is as good as new
 _TICK = 5.0
-
-
-class _Child:
-    """A room as the supervisor knows it. Moments are time.monotonic()."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.pid = 0
-        self.ear = self.nudge = -1
-        self.rest = b""
-        self.job, self.since, self.limit = "", 0.0, 0.0
-        self.ready = False
-        self.began = self.not_before = 0.0
-        self.pause = _FIRST_PAUSE
-        self.restarts = 0
-        self.last_fault = ""
-        self.about: t.Dict[str, t.Any] = {}
-
-    def shown(self) -> t.Dict[str, t.Any]:
-        busy = {"job": self.job, "seconds": round(time.monotonic() - self.since, 1)} if self.job else None
-        return {"pid": self.pid, "ready": self.ready, "busy": busy, "restarts": self.restarts, "fault": self.last_fault, **self.about}
 
 
 class Supervisor:
@@ -58,7 +38,7 @@ class Supervisor:
     def __init__(self, config: Config, log: Log) -> None:
         self._config = config
         self._log = log
-        self._children: t.Dict[str, _Child] = {}
+        self._children: t.Dict[str, Child] = {}
         self._ending = self._reload = False
         self._ear, self._alarm = os.pipe()
         for end in (self._ear, self._alarm):
@@ -111,7 +91,7 @@ class Supervisor:
     # --- rooms ---
 
     def _begin(self) -> None:
-        self._children = {name: _Child(name) for name in wanted(self._config)}
+        self._children = {name: Child(name) for name in wanted(self._config)}
         self._log.info(f"watching: {summary(self._config)}", rooms=list(self._children))
         self._revive()
 
@@ -120,7 +100,7 @@ class Supervisor:
             if not child.pid and time.monotonic() >= child.not_before and not self._ending:
                 self._fork(child)
 
-    def _fork(self, child: _Child) -> None:
+    def _fork(self, child: Child) -> None:
         ear, mouth = os.pipe()
         commands, nudge = os.pipe()
         sys.stderr.flush()
@@ -185,7 +165,7 @@ class Supervisor:
             for line in lines:
                 self._hear(child, line)
 
-    def _hear(self, child: _Child, line: bytes) -> None:
+    def _hear(self, child: Child, line: bytes) -> None:
         try:
             word = json.loads(line)
         except ValueError:
@@ -225,13 +205,13 @@ class Supervisor:
                 if child.pid == pid:
                     self._died(child, status)
 
-    def _died(self, child: _Child, status: int) -> None:
+    def _died(self, child: Child, status: int) -> None:
         for file in (child.ear, child.nudge):
             if file >= 0:
                 os.close(file)
         child.pid, child.ear, child.nudge = 0, -1, -1
         if time.monotonic() - child.began > _CALM:
-            child.pause = _FIRST_PAUSE
+            child.pause = FIRST_PAUSE
         child.not_before = time.monotonic() + child.pause
         child.pause = min(child.pause * 2, _LONGEST_PAUSE)
         child.restarts += 1
@@ -298,9 +278,18 @@ class Supervisor:
             notify(f"READY=1\nSTATUS=watching {summary(self._config)}")
         self._watchdog()
         status = {
-            "version": 1, "pid": os.getpid(), "time": time.time(), "since": self._started, "config": self._config.path, "name": self._config.name, "state_url": self._config.state_url, "ready": ready,
-            "told": self._told, "watches": summary(self._config), "rooms": {name: child.shown() for name, child in self._children.items()},
-        }  # fmt: skip
+            "version": 1,
+            "pid": os.getpid(),
+            "time": time.time(),
+            "since": self._started,
+            "config": self._config.path,
+            "name": self._config.name,
+            "state_url": self._config.state_url,
+            "ready": ready,
+            "told": self._told,
+            "watches": summary(self._config),
+            "rooms": {name: child.shown() for name, child in self._children.items()},
+        }
         write_status(status)
 
     def _watchdog(self) -> None:
