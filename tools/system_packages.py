@@ -23,6 +23,11 @@ NAME_SERVERS = (
     (("openssl",), "openssl"),
 )
 REMOTES = ((("rclone",), "rclone"), (("restic",), "restic"))
+ARCHIVES = (
+    (("zstd",), "zstd"),
+    (("setfacl",), "acl"),
+    (("getfattr",), "attr"),
+)
 NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
     "integration": (
         (BROWSERS, "chromium"),
@@ -32,7 +37,7 @@ NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
         *NAME_SERVERS,
         *REMOTES,
     ),
-    "unit": ((("promtool",), "prometheus"), *NAME_SERVERS, *REMOTES),
+    "unit": ((("promtool",), "prometheus"), *NAME_SERVERS, *REMOTES, *ARCHIVES),
     "bench": (
         *NAME_SERVERS,
         (("dnsperf",), "dnsperf"),
@@ -40,6 +45,10 @@ NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
         (("wrk",), "wrk"),
         (("prometheus-blackbox-exporter",), "prometheus-blackbox-exporter"),
         (("check_http",), "monitoring-plugins-basic"),
+        (("restic",), "restic"),
+        (("borg",), "borgbackup"),
+        (("rsync",), "rsync"),
+        (("zstd",), "zstd"),
     ),
     "sanity": ((("shellcheck",), "shellcheck"),),
     "lab": ((("systemd-nspawn",), "systemd-container"), (("mmdebstrap",), "mmdebstrap"), (("ssh",), "openssh-client")),

@@ -10,7 +10,6 @@ comes before what is in it, and a file before its other names.
 
 from __future__ import annotations
 
-import concurrent.futures
 import hashlib
 import typing as t
 
@@ -53,9 +52,11 @@ class Writer:
     def __init__(self, file: t.BinaryIO, workers: int = 2, how: Codec | None = None) -> None:
         self._file = file
         self._codec = how or codec("gzip")
-        self._pool = concurrent.futures.ThreadPoolExecutor(max(1, workers))
+        from concurrent.futures import ThreadPoolExecutor  # most runs find nothing new, and need none of it
+
+        self._pool = ThreadPoolExecutor(max(1, workers))
         self._most = max(1, workers) + 2  # blocks that wait, which bounds the memory
-        self._jobs: list[concurrent.futures.Future[bytes]] = []
+        self._jobs: list[t.Any] = []  # futures
         self._plain, self._dense = _Gathered(None), _Gathered(True)
         self._begun = 0
         self._digest = hashlib.sha256()
@@ -144,7 +145,7 @@ class Writer:
         return _Gathered(block.dense)
 
     def _take(self) -> None:
-        pressed = self._jobs.pop(0).result()
+        pressed: bytes = self._jobs.pop(0).result()
         self._places.begins(self.bytes)
         self._file.write(pressed)
         self._digest.update(pressed)

@@ -10,13 +10,11 @@ all cores can press them and one file can be read without the rest. ``tar`` need
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import typing as t
 import zlib
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import Damaged
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.zstd import zstd
 
 SUFFIXES = {"gzip": ".tar.gz", "zstd": ".tar.zst", "none": ".tar"}
 _PIECE = 1 << 17
@@ -45,6 +43,8 @@ def codec(name: str) -> Codec:
     if name == "gzip":
         return Codec(name, SUFFIXES[name], _gzip)
     if name == "zstd":
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.zstd import zstd
+
         zstd()
         return Codec(name, SUFFIXES[name], lambda data, worth: zstd().press(data, _ZSTD if worth else _ZSTD_FAST))
     return Codec(name, SUFFIXES[name], lambda data, _worth: data)
@@ -88,6 +88,8 @@ def _by_isal() -> _Press | None:
 
 def _by_libdeflate() -> _Press | None:
     """The C library libdeflate, where it is installed."""
+    import ctypes
+
     try:
         library = ctypes.CDLL("libdeflate.so.0")
         for name, result, arguments in (
@@ -132,12 +134,14 @@ class Blocks:
 
     def __init__(self, file: t.BinaryIO, suffix: str, archive: str) -> None:
         self._file, self._archive = file, archive
-        self._maker: t.Callable[[], t.Any] | None = {".tar.gz": lambda: zlib.decompressobj(31), ".tar": None}.get(
-            suffix, lambda: zstd().unpacker()
-        )
+        self._maker: t.Callable[[], t.Any] | None = lambda: zlib.decompressobj(31)
         self._errors: tuple[type[Exception], ...] = (zlib.error, EOFError)
-        if suffix == ".tar.zst":
-            self._errors = (*zstd().errors, EOFError)
+        if suffix == SUFFIXES["none"]:
+            self._maker = None
+        elif suffix == SUFFIXES["zstd"]:
+            from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.zstd import zstd
+
+            self._maker, self._errors = zstd().unpacker, (*zstd().errors, EOFError)
         self.at = 0
 
     def read(self, at: int) -> t.Iterator[bytes]:

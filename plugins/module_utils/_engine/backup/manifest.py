@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import gzip
 import hashlib
 import os
@@ -35,8 +34,10 @@ class ManifestWriter:
         self._file = file
         self._digest = hashlib.sha256()
         self._press = codec("gzip").press
-        self._pool = concurrent.futures.ThreadPoolExecutor(1)
-        self._jobs: list[concurrent.futures.Future[bytes]] = []
+        from concurrent.futures import ThreadPoolExecutor  # most runs find nothing new, and need none of it
+
+        self._pool = ThreadPoolExecutor(1)
+        self._jobs: list[t.Any] = []  # futures
         self._lines: list[bytes] = []
         self.rows = 0
 
@@ -67,7 +68,7 @@ class ManifestWriter:
             self._take()
 
     def _take(self) -> None:
-        pressed = self._jobs.pop(0).result()
+        pressed: bytes = self._jobs.pop(0).result()
         self._digest.update(pressed)
         self._file.write(pressed)
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import hashlib
 import os
@@ -93,6 +92,8 @@ class Restore:
 
         :raises BackupError: a content is damaged, or cannot be written; what was put back before stays
         """
+        from concurrent.futures import ThreadPoolExecutor
+
         if self._wish.dest:
             try:
                 os.makedirs(self._root, 0o700, exist_ok=True)
@@ -101,7 +102,7 @@ class Restore:
         target = Target(self._root)
         folders: list[Entry] = []
         try:
-            with concurrent.futures.ThreadPoolExecutor(self._workers) as pool:
+            with ThreadPoolExecutor(self._workers) as pool:
                 steps: list[Entry] = []
                 for number, entry in enumerate(self._wanted(set(), [])):
                     if entry.kind == "directory" and entry.path != "/" and (self._steps[number] or entry.path in self._touched):
@@ -181,7 +182,7 @@ class Restore:
 
     # --- putting it back ---
 
-    def _together(self, target: Target, pool: concurrent.futures.ThreadPoolExecutor, steps: t.Sequence[Entry]) -> None:
+    def _together(self, target: Target, pool: t.Any, steps: t.Sequence[Entry]) -> None:
         """Put back some paths that follow each other: directories, then contents block by block on all cores, then other names of files."""
         blocks: dict[tuple[str, int], list[tuple[int, Entry, Stored]]] = {}
         links: list[Entry] = []

@@ -56,8 +56,11 @@ class Shelf:
 
     def path_of(self, archive: str) -> str:
         """The file of an archive; where there is none, the one that is missed."""
-        kinds = self._best(archive)
-        return os.path.join(self.path, _tar(kinds) or f"{archive}.tar.gz")
+        path = os.path.join(self.path, _tar(self._best(archive)) or f"{archive}.tar.gz")
+        if os.path.exists(path):
+            return path
+        self.changed()  # another process wrote it, or wrote it anew
+        return os.path.join(self.path, _tar(self._best(archive)) or f"{archive}.tar.gz")
 
     def index_of(self, archive: str) -> str:
         """The file of its index."""

@@ -13,7 +13,6 @@ them, which takes a hundred times as long. A process that is killed needs none o
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import secrets
@@ -134,6 +133,8 @@ class Target:
 
     def sync(self) -> None:
         """Have all that was written on the disk."""
+        import ctypes
+
         handle = os.open(self.root, _DIRECTORY)
         try:
             if self.root == "/" or ctypes.CDLL(None).syncfs(handle):

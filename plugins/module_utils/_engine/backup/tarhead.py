@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import Entry
@@ -18,6 +19,10 @@ _EXTENDED = b"x"
 _NAME, _OWNER = 100, 32
 _MOST_ID, _MOST_SIZE = 8**7, 8**11
 _EXTENDED_NAME = b"././@PaxHeader"
+_ACLS = {"system.posix_acl_access": b"SCHILY.acl.access", "system.posix_acl_default": b"SCHILY.acl.default"}
+_ACL_VERSION = b"\x02\0\0\0"
+_ACL_TAGS = {1: "user", 2: "user", 4: "group", 8: "group", 16: "mask", 32: "other"}
+_ACL_NAMED = (2, 8)
 _PREFACES: dict[int, bytes] = {}
 
 
@@ -51,6 +56,7 @@ def header(entry: Entry) -> bytes:
         records.append((b"mtime", b"%s%d.%09d" % (b"-" if entry.mtime < 0 else b"", *divmod(abs(entry.mtime), 10**9))))
     if entry.xattrs:
         records += [(b"SCHILY.xattr." + os.fsencode(name), value) for name, value in sorted(entry.xattrs.items())]
+        records += [(record, acl_text(entry.xattrs[name])) for name, record in _ACLS.items() if name in entry.xattrs]
     path = _text(b"path", path, _NAME, records)
     link = _text(b"linkpath", link, _NAME, records)
     user = _text(b"uname", os.fsencode(entry.user), _OWNER, records)
@@ -66,6 +72,17 @@ def header(entry: Entry) -> bytes:
         device = b"%07o\0%07o\0" % tuple(int(number) for number in entry.device.split(":"))
     block = _block(path, entry.mode & 0o7777, numbers, seconds, kind, link, user, group, device)
     return _extended(records) + block if records else block
+
+
+def acl_text(packed: bytes) -> bytes:
+    """An ACL as acl_from_text(3) and GNU tar want it, of the attribute in which Linux keeps it (linux/posix_acl_xattr.h); empty if it is none."""
+    if len(packed) % 8 != 4 or packed[:4] != _ACL_VERSION:
+        return b""
+    parts = []
+    for tag, rights, owner in struct.iter_unpack("<HHI", packed[4:]):
+        letters = "".join(letter if rights & bit else "-" for letter, bit in (("r", 4), ("w", 2), ("x", 1)))
+        parts.append(f"{_ACL_TAGS.get(tag, 'other')}:{owner if tag in _ACL_NAMED else ''}:{letters}")
+    return ",".join(parts).encode("ascii")
 
 
 def _text(name: bytes, value: bytes, most: int, records: list[tuple[bytes, bytes]]) -> bytes:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import typing as t
@@ -162,7 +163,12 @@ def seen(found: Found) -> Entry:
     if kind == "file":
         entry.sparse = status.st_blocks * 512 < status.st_size
     elif kind == "symlink":
-        entry.target = reached(os.readlink, path)
+        try:
+            entry.target = reached(os.readlink, path)
+        except OSError as exc:
+            if exc.errno == errno.EINVAL:  # something else is there now
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from exc
+            raise
     elif kind in ("character_device", "block_device"):
         entry.device = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
     return entry
