@@ -53,7 +53,8 @@ def bring_up(connection: sqlite3.Connection, path: str, read_only: bool, busy: f
         if version == 0:
             raise StateMissing(f"The state file {path} is empty; the first run that keeps history fills it.")
         if version < schema.VERSION:
-            raise StateError(
+            # As if nothing were kept: whoever only tries what a run would do comes before the run that brings it up to date.
+            raise StateMissing(
                 f"The state file {path} is of an older version of vigil.ops; the next run that writes there brings it up to date."
             )
         return patient(lambda: _salt(connection, path), busy)

@@ -339,6 +339,23 @@ def test_read_only_makes_nothing(tmp_path):
             results.record(unit, "web1", outcome(), NOW)
 
 
+def test_a_store_of_an_older_version_holds_up_nobody_who_only_tries(tmp_path):
+    """Playbooks try everything before the run that writes, and so brings the store up to date."""
+    path = tmp_path / "state.db"
+    connection = sqlite3.connect(path)
+    for statement in schema.STEPS[0]:
+        connection.execute(statement)
+    connection.execute("INSERT INTO meta (key, value) VALUES ('salt', 'aa')")
+    connection.execute("PRAGMA user_version=1")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StateMissing, match="the next run that writes there"):
+        open_store(url_of(path), read_only=True)
+    with open_store(url_of(path)) as store, store.unit() as unit:
+        results.record(unit, "web1", outcome(), NOW)
+    open_store(url_of(path), read_only=True).close()
+
+
 def test_exception_rolls_back(tmp_path):
     with open_store(str(tmp_path / "state.db")) as store:
         with pytest.raises(KeyError), store.unit() as unit:
