@@ -162,7 +162,7 @@ EXAMPLES = r"""
         threshold: {count: 10, within: 60s, by: component}
         labels: {service: shop}
       - name: payment refused
-        json: {level: error, event.code: in [P1, P2]}
+        json: {level: error, event.code: "in [P1, P2]"}
         cooldown: 10m
       - {name: no backup, keyword: backup finished, absent: 26h, severity: critical}
     multiline: java
