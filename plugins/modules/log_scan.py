@@ -184,7 +184,7 @@ matches:
   contains:
     id: {description: "The match's name, the same one whenever it is returned.", type: str, returned: always, sample: 3f9a}
     rule: {description: Name of the rule., type: str, returned: always, sample: errors}
-    source: {description: The file, journal or program., type: str, returned: always, sample: /var/log/shop/app.log}
+    source: {description: "The file, journal or program.", type: str, returned: always, sample: /var/log/shop/app.log}
     line: {description: "The line without secrets, cut at 2048 letters.", type: str, returned: always, sample: "12:00:01 ERROR [pay] refused"}
     fields: {description: What was read from it., type: dict, returned: always, sample: {"component": "pay"}}
     time: {description: "The time that the line says, else that of the run.", type: str, returned: always, sample: "2026-11-20T12:34:56Z"}
