@@ -14,6 +14,8 @@ if t.TYPE_CHECKING:  # pragma: no cover
 _DIALECTS = {
     "alertmanager": "alertmanager",
     "alertmanagers": "alertmanager",
+    "amqp": "amqp",
+    "amqps": "amqp",
     "cloudevents+http": "cloudevents",
     "cloudevents+https": "cloudevents",
     "dingtalk": "dingtalk",
@@ -22,23 +24,32 @@ _DIALECTS = {
     "file": "file",
     "http": "webhook",
     "https": "webhook",
+    "journald": "syslog",
+    "kafka": "kafka",
+    "kafkas": "kafka",
     "lark": "feishu",
     "pagerduty": "pagerduty",
     "slack": "slack",
+    "smtp": "smtp",
+    "smtps": "smtp",
+    "syslog": "syslog",
+    "syslog+tcp": "syslog",
+    "syslog+tls": "syslog",
     "teams": "teams",
     "wecom": "wecom",
 }
 SCHEMES = tuple(_DIALECTS)
+ANY = "apprise+"  # and a scheme that Apprise knows
 
 
 def knows(scheme: str) -> bool:
     """Whether there is a dialect for a scheme."""
-    return scheme in _DIALECTS
+    return scheme in _DIALECTS or scheme.startswith(ANY)
 
 
 def load(scheme: str) -> Dialect:
     """The dialect of a scheme; KeyError when there is none."""
-    name = _DIALECTS[scheme]
+    name = "apprise" if scheme.startswith(ANY) else _DIALECTS[scheme]
     return t.cast("Dialect", _LOADERS[name]().DIALECT)
 
 
@@ -116,6 +127,36 @@ def _cloudevents() -> t.Any:
     return cloudevents
 
 
+def _smtp() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import smtp
+
+    return smtp
+
+
+def _syslog() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import syslog
+
+    return syslog
+
+
+def _amqp() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import amqp
+
+    return amqp
+
+
+def _kafka() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import kafka
+
+    return kafka
+
+
+def _apprise() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import apprise
+
+    return apprise
+
+
 _LOADERS: dict[str, t.Callable[[], t.Any]] = {
     "webhook": _webhook,
     "file": _file,
@@ -128,4 +169,9 @@ _LOADERS: dict[str, t.Callable[[], t.Any]] = {
     "alertmanager": _alertmanager,
     "pagerduty": _pagerduty,
     "cloudevents": _cloudevents,
+    "smtp": _smtp,
+    "syslog": _syslog,
+    "amqp": _amqp,
+    "kafka": _kafka,
+    "apprise": _apprise,
 }

@@ -172,8 +172,12 @@ class Transport:
 
     def dial(self, deadline: Deadline) -> Stream:
         """A plain connection to the channel's host for a protocol of its own; no proxy."""
+        return Stream(alone(_net.connect(self.addresses(deadline), deadline)), deadline, self._gate)
+
+    def addresses(self, deadline: Deadline) -> list[_net.Address]:
+        """Those of the channel's host."""
         _scheme, host, port = self._origin()
-        return Stream(alone(_net.connect(self._resolve(host, port, deadline), deadline)), deadline, self._gate)
+        return self._resolve(host, port, deadline)
 
     def secure(self, stream: Stream) -> None:
         """TLS on it, as the channel trusts and shows itself."""

@@ -33,7 +33,7 @@ CHATS = {
     "wecom card": (f"wecom://{TOKEN}?type=template_card&", lambda: vendors.WeCom(TOKEN), lambda taken: json.dumps(taken, ensure_ascii=False)),
     "dingtalk": (f"dingtalk://{TOKEN}?secret={SECRET}&", lambda: vendors.DingTalk(TOKEN, SECRET), lambda taken: taken["markdown"]["text"]),
     "dingtalk text": (f"dingtalk://{TOKEN}?type=text&", lambda: vendors.DingTalk(TOKEN), lambda taken: taken["text"]["content"]),
-    "dingtalk card": (f"dingtalk://{TOKEN}?type=actionCard&", lambda: vendors.DingTalk(TOKEN), lambda taken: taken.get("actionCard", taken.get("markdown"))["text"]),
+    "dingtalk card": (f"dingtalk://{TOKEN}?type=actionCard&", lambda: vendors.DingTalk(TOKEN), lambda taken: taken[taken["msgtype"]]["text"]),
     "feishu": (f"feishu://{TOKEN}?secret={SECRET}&", lambda: vendors.Feishu(TOKEN, SECRET), lambda taken: taken["card"]["elements"][0]["text"]["content"]),
     "lark": (f"lark://{TOKEN}?", lambda: vendors.Feishu(TOKEN), lambda taken: taken["card"]["elements"][0]["text"]["content"]),
     "feishu text": (f"feishu://{TOKEN}?type=text&", lambda: vendors.Feishu(TOKEN), lambda taken: taken["content"]["text"]),
