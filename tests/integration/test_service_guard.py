@@ -348,3 +348,12 @@ def test_heal_in_check_mode_restarts_stores_and_tells_nothing(service, heal, tmp
     out, events = heal({"a": [app.guard()]}, "--check")
     assert out.rc == 0 and (app.restarts, events) == (0, []), out.output
     assert "nothing is restarted in check mode" in out.stdout and not (tmp_path / "home-a" / "node.db").exists()
+
+
+def test_heal_in_check_mode_says_what_is_due_after_several_looks(service, heal):
+    app = service("a")
+    guard = dict(app.guard(), failures=2)
+    heal({"a": [guard]})
+    out, _events = heal({"a": [guard]}, "--check")
+    assert out.rc == 0 and app.restarts == 0, out.output
+    assert [line.split()[:3] for line in out.stdout.splitlines() if " due " in line] == [["a", "a", "due"]], out.stdout

@@ -145,7 +145,7 @@ class _Watch:
         """The verdict, kept in the same unit of work as what it was made of."""
 
         def decide(memory: Memory, now: float) -> Verdict:
-            if self._recheck:
+            if self._recheck and not self._check_mode:  # in check mode the look before was not kept
                 memory.failures = max(memory.failures - 1, 0)
             look = look_of(one, seen, memory, obstacle, self._eyes.boot, now)
             verdict = judge(memory, look, one.limits, now, self._may_restart)

@@ -64,6 +64,16 @@ def test_a_recheck_counts_a_look_once(store, options):
         assert (found["status"], found["guards"][0]["failures"]) == ("failing", 1)
 
 
+def test_in_check_mode_a_recheck_finds_due_what_the_look_before_found_due(store, options):
+    """heal --check looks twice, and keeps neither look."""
+    options["failures"] = 3
+    for _run in range(2):
+        once(store, options)
+    for recheck in (False, True, True):
+        found = flow.guard(read(options), store, run_program, True, heal=recheck, recheck=recheck)
+        assert (found["status"], found["guards"][0]["failures"], found["changed"]) == ("due", 3, recheck)
+
+
 def test_a_failing_command_is_named(store, options):
     options.update(failures=1, restart_command=["/nonexistent/ctl"])
     found = once(store, options)
