@@ -67,10 +67,9 @@ class _Scan:
 def _pids(processes: t.Any) -> list[int] | None:
     """The processes that the probe process has read, or will read for both; None where they hide."""
     try:
-        processes.reading(True)
+        return [process.pid for process in processes.reading(True).every]
     except CannotSee:
         return None
-    return [process.pid for process in processes.every]
 
 
 def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:

@@ -15,13 +15,13 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _procfs
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import found_in, start_guard
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import SAMPLE, clock, last_look, leave_more
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import SAMPLE, clock, last_look, leave
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._procfs import Process, read_processes
 
 _FRESH = 0.5
 _SEARCH_SECONDS = 5.0
 _MOST_PIDS = 20
-_MOST_LEFT = 2000
+_MOST_LEFT = 10000
 _NAME_LIMIT = 15
 # The start of a process and the clock of the system are counted in steps.
 _STEP = 0.05
@@ -55,10 +55,14 @@ _Taken = t.Dict[t.Tuple[int, float], float]
 
 
 class Reading(t.NamedTuple):
-    """All processes but this inspection, and when reading them was begun (boot-time clock)."""
+    """All processes, those without this inspection, and when reading them was begun (boot-time clock)."""
 
+    every: list[Process]
     processes: list[Process]
     moment: float
+
+    def taken(self) -> _Taken:
+        return {(process.pid, process.began): process.cpu_seconds for process in self.every}
 
 
 class Scan:
@@ -66,7 +70,7 @@ class Scan:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.every: list[Process] = []
+        self.is_left = False
         self._last: Reading | None = None
         self._before: Reading | None = None
 
@@ -89,9 +93,18 @@ class Scan:
             return t.cast("Reading", self._before), t.cast("Reading", self._last)
 
     def _read(self) -> None:
-        moment = clock()
-        self.every = read_processes()
-        self._before, self._last = self._last, Reading(_without_us(self.every), moment)
+        moment, every = clock(), read_processes()
+        self._before, self._last = self._last, Reading(every, _without_us(every), moment)
+
+    def leave(self, ctx: Context) -> None:
+        """Leave the first reading for the next run. All of it: which processes match changes, as their command lines do."""
+        with self.lock:
+            if self.is_left or ctx.left is None or self._last is None or self._before is not None:
+                return
+            self.is_left = True
+            if len(self._last.every) <= _MOST_LEFT:
+                look = {str(process.pid): [process.began, round(process.cpu_seconds, 2)] for process in self._last.every}
+                leave(ctx, SPEC.name, self._last.moment, look)
 
 
 def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
@@ -114,14 +127,12 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     found = _matching(reading.processes, options, uid)
     last = last_look(ctx, SPEC.name, reading.moment) if ctx.attempt == 1 else None
     taken, seconds = (None, None) if last is None else (_taken(_load(last[0]), found, last[1]), last[1])
-    if ctx.attempt == 1:  # only those that are looked for
-        more = {str(process.pid): [process.began, round(process.cpu_seconds, 2)] for process in found}
-        leave_more(ctx, SPEC.name, reading.moment, more, _MOST_LEFT)
+    scan.leave(ctx)
     if taken is None and "cpu_percent" in ctx.wanted:
         before, reading = scan.pair(ctx.attempt == 1)
         seconds = reading.moment - before.moment
         found = _matching(reading.processes, options, uid)
-        taken = _taken({(process.pid, process.began): process.cpu_seconds for process in before.processes}, found, seconds)
+        taken = _taken(before.taken(), found, seconds)
     found.sort(key=lambda process: -process.age)
     return {
         "count": len(found),

@@ -39,8 +39,8 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     scan = ctx.shared.get("process")
     if scan is None or ctx.attempt > 1:
         return count(PROC)
-    scan.reading(True)  # the probe process has read them, or will for both
-    return summary((process.pid, process.name, process.state, process.threads) for process in scan.every)
+    every = scan.reading(True).every  # the probe process has read them, or will for both
+    return summary((process.pid, process.name, process.state, process.threads) for process in every)
 
 
 def count(proc: str) -> dict[str, t.Any]:

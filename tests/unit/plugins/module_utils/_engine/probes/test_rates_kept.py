@@ -356,7 +356,7 @@ def test_what_a_process_takes_is_measured_when_it_is_asked_for(spinner):
 
 def test_what_a_process_took_since_the_last_run(spinner):
     _results, left = run_flow(CPU_OF, {})
-    (used,) = (entry[1] for entry in left["process"]["look"].values())
+    used = left["process"]["look"][str(spinner.pid)][1]
     past = aged(left, 100.0)
     (result,), _left = run_flow([dict(CPU_OF[0], expect={"count": 1})], past)
     assert 99 < result["metrics"]["seconds"] < 200
@@ -381,7 +381,7 @@ def test_processes_that_cannot_be_compared(spinner, change):
     time.sleep(0.2)
     _results, left = run_flow(CPU_OF, {})
     look = left["process"]["look"]
-    look.update({pid: change(entry) for pid, entry in look.items()})
+    look[str(spinner.pid)] = change(look[str(spinner.pid)])
     time.sleep(1.1)  # the process is older than what was left, so not begun since
     (result,), _left = run_flow(CPU_OF, left)
     assert result["status"] == "ok" and result["metrics"]["seconds"] < 1 and result["metrics"]["cpu_percent"] <= 130, result
