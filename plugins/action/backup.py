@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup_restic
 from ansible_collections.vigil.ops.plugins.modules.backup import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _announce
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, validated
@@ -35,7 +36,8 @@ class ActionModule(ActionBase):
         del tmp
         try:
             args = validated(self._task.args, ARGUMENT_SPEC)
-            secrets = flow.read_job({**args, "repository": "/"}, "").secrets()
+            engine: t.Any = backup_restic if args["engine"] == "restic" else flow
+            secrets = engine.read_job({**args, "repository": "/"}, "").secrets()
         except Refused as exc:
             result.update(failed=True, changed=False, msg=str(exc))
             return result

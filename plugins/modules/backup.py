@@ -42,7 +42,9 @@ options:
     elements: path
     default: []
   repository:
-    description: The directory of the repository on the same host. It is made when it is missing, for its owner alone.
+    description:
+      - The directory of the repository on the same host. It is made when it is missing, for its owner alone.
+      - With O(engine=restic) a repository as restic names it, such as V(/srv/restic) or V(s3:https://s3.example.com/bucket).
     type: path
     required: true
   name:
@@ -154,6 +156,18 @@ options:
       - C(attempts) (3) is how often something is tried in a run, with growing pauses, and C(timeout) (V(1h)) the time for one run of rclone.
       - C(recheck) (V(1d)) is how often the remote is looked at although nothing is new. With O(verify) all that is there is compared in each run.
     type: raw
+  engine:
+    description:
+      - V(archive) is the plain format of this collection. V(restic) drives C(restic) (0.14 or newer), which must be on the host, for encryption,
+        parts of files that are stored once, and its remotes. Options that it has nothing for are refused.
+    type: str
+    choices: [archive, restic]
+    default: archive
+  restic:
+    description:
+      - What O(engine=restic) needs, C(password) or C(password_file) (on the host), and C(environment), variables for its remotes such as
+        C(AWS_SECRET_ACCESS_KEY). Neither is shown.
+    type: dict
   history_url:
     description: The store on the controller in which it is kept which snapshots were received. The default is that of E(VIGIL_STATE_URL), or the default store.
     type: str
@@ -206,6 +220,16 @@ EXAMPLES = r"""
         RCLONE_CONFIG_S3STORE_ENDPOINT: https://minio.example.com
         RCLONE_CONFIG_S3STORE_ACCESS_KEY_ID: "{{ minio_key }}"
         RCLONE_CONFIG_S3STORE_SECRET_ACCESS_KEY: "{{ minio_secret }}"
+
+- name: The same with restic
+  vigil.ops.backup:
+    engine: restic
+    paths: [/etc]
+    repository: s3:https://minio.example.com/backups
+    restic:
+      password_file: /etc/vigil/restic.password
+      environment: {AWS_ACCESS_KEY_ID: "{{ minio_key }}", AWS_SECRET_ACCESS_KEY: "{{ minio_secret }}"}
+    retention: {daily: 14}
 
 - name: Keep what a service must not write to meanwhile
   vigil.ops.backup:
@@ -274,6 +298,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup_restic
 from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
@@ -303,6 +328,8 @@ ARGUMENT_SPEC = {
     "after": {"type": "list", "elements": "raw", "default": []},
     "stdin_from": {"type": "list", "elements": "dict", "default": [], "options": STREAM},
     "remote": {"type": "raw"},
+    "engine": {"type": "str", "choices": ["archive", "restic"], "default": "archive"},
+    "restic": {"type": "dict", "no_log": False},
     "history_url": {"type": "str"},
     "acknowledge": {"type": "str", "choices": ["received", "told"], "default": "received"},
     "show": {"type": "bool", "default": False},
@@ -312,13 +339,14 @@ ARGUMENT_SPEC = {
 
 def main() -> None:
     module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    engine: t.Any = backup_restic if module.params["engine"] == "restic" else flow
     try:
-        job = flow.read_job(module.params, platform.node())
+        job = engine.read_job(module.params, platform.node())
     except ValueError as exc:
         module.fail_json(msg=f"The options cannot be used: {exc}.")
     tools = flow.Tools(run, stream, time.sleep)
     try:
-        result = flow.backup(job, tools, time.time(), module.check_mode, module._diff)
+        result = engine.backup(job, tools, time.time(), module.check_mode, module._diff)
     except BackupError as exc:
         finish(module, {"failed": True, "changed": False, "msg": f"Nothing was backed up: {exc}."}, job.secrets())
     text = result.pop("text")

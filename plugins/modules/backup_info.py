@@ -26,6 +26,18 @@ options:
       - A copy of a repository at a remote of rclone, as in M(vigil.ops.backup). Only what is needed is brought to the host, below C(/var/tmp),
         and removed afterwards.
     type: raw
+  engine:
+    description:
+      - V(archive) is the plain format of this collection. V(restic) drives C(restic) (0.14 or newer), which must be on the host, for encryption,
+        parts of files that are stored once, and its remotes. Options that it has nothing for are refused.
+    type: str
+    choices: [archive, restic]
+    default: archive
+  restic:
+    description:
+      - What O(engine=restic) needs, C(password) or C(password_file) (on the host), and C(environment), variables for its remotes such as
+        C(AWS_SECRET_ACCESS_KEY). Neither is shown.
+    type: dict
   name:
     description: Name of a job. The default is all of them.
     type: str
@@ -66,17 +78,23 @@ problems:
   sample: []
 """
 
+import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import check_name
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore_restic
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import Tools
 from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
+from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
 
 ARGUMENT_SPEC = {
     "repository": {"type": "path"},
     "remote": {"type": "raw"},
+    "engine": {"type": "str", "choices": ["archive", "restic"], "default": "archive"},
+    "restic": {"type": "dict", "no_log": False},
     "name": {"type": "str"},
     "verify": {"type": "str", "choices": ["none", "quick", "full"], "default": "none"},
 }
@@ -90,14 +108,16 @@ ALTERNATIVES: dict[str, t.Any] = {
 
 def main() -> None:
     module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ALTERNATIVES)
+    engine: t.Any = restore_restic if module.params["engine"] == "restic" else flow
+    tools = Tools(run, stream, time.sleep)
     name = module.params["name"]
     try:
-        source = flow.read_source(module.params)
+        source = engine.read_source(module.params)
         name = name if name is None else check_name(name)
     except ValueError as exc:
         module.fail_json(msg=f"The options cannot be used: {exc}.")
     try:
-        result = flow.info(source, name, module.params["verify"], run)
+        result = engine.info(source, name, module.params["verify"], tools)
     except BackupError as exc:
         result = {"failed": True, "msg": f"The repository cannot be read: {exc}."}
     finish(module, {"changed": False, **result}, source.secrets())

@@ -35,6 +35,18 @@ options:
       - A copy of a repository at a remote of rclone, as in M(vigil.ops.backup). Only what is needed is brought to the host, below C(/var/tmp),
         and removed afterwards.
     type: raw
+  engine:
+    description:
+      - V(archive) is the plain format of this collection. V(restic) drives C(restic) (0.14 or newer), which must be on the host, for encryption,
+        parts of files that are stored once, and its remotes. Options that it has nothing for are refused.
+    type: str
+    choices: [archive, restic]
+    default: archive
+  restic:
+    description:
+      - What O(engine=restic) needs, C(password) or C(password_file) (on the host), and C(environment), variables for its remotes such as
+        C(AWS_SECRET_ACCESS_KEY). Neither is shown.
+    type: dict
   name:
     description: Name of the job.
     type: str
@@ -105,16 +117,22 @@ stats:
   sample: {"restored": 1, "removed": 0}
 """
 
+import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore_restic
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import Tools
 from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
+from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
 
 ARGUMENT_SPEC = {
     "repository": {"type": "path"},
     "remote": {"type": "raw"},
+    "engine": {"type": "str", "choices": ["archive", "restic"], "default": "archive"},
+    "restic": {"type": "dict", "no_log": False},
     "name": {"type": "str", "default": "default"},
     "snapshot": {"type": "str"},
     "at": {"type": "str"},
@@ -135,20 +153,22 @@ ALTERNATIVES: dict[str, t.Any] = {
 
 def main() -> None:
     module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ALTERNATIVES)
+    engine: t.Any = restore_restic if module.params["engine"] == "restic" else flow
+    tools = Tools(run, stream, time.sleep)
     try:
-        request = flow.read_request(module.params)
+        request = engine.read_request(module.params)
     except ValueError as exc:
         module.fail_json(msg=f"The options cannot be used: {exc}.")
     try:
-        result = flow.restore(request, run, module.check_mode, module._diff)
+        result = engine.restore(request, tools, module.check_mode, module._diff)
     except BackupError as exc:
-        finish(module, {"failed": True, "msg": f"Not everything was restored: {exc}."}, request.source.secrets())
+        finish(module, {"failed": True, "msg": f"Not everything was restored: {exc}."}, request.secrets())
     text = result.pop("text")
     if module._diff:
         result["diff"] = {"prepared": text}
     for warning in result.pop("warnings"):
         module.warn(warning)
-    finish(module, result, request.source.secrets())
+    finish(module, result, request.secrets())
 
 
 if __name__ == "__main__":
