@@ -33,6 +33,7 @@ NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
         (BROWSERS, "chromium"),
         (("chromedriver",), "chromium-driver"),
         (("promtool",), "prometheus"),
+        (("prometheus-alertmanager",), "prometheus-alertmanager"),
         (("ssh",), "openssh-client"),
         *NAME_SERVERS,
         *REMOTES,
@@ -56,13 +57,21 @@ NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
 # Installing these would leave a server running: only their programs are taken, and what those link to is installed.
 TAKEN_OUT = {
     "prometheus": ("promtool",),
+    "prometheus-alertmanager": ("prometheus-alertmanager",),
+    "rabbitmq-server": (),
     "nsd": ("nsd", "nsd-control"),
     "unbound": ("unbound",),
     "nginx": ("nginx",),
     "prometheus-blackbox-exporter": ("prometheus-blackbox-exporter",),
     "monitoring-plugins-basic": ("check_http", "check_tcp"),
 }
-NEEDED["long"] = NEEDED["integration"] + NEEDED["lab"]
+# What belongs to them beside programs: where it is in the package -> where the program looks for it, or the tests do.
+BROUGHT_ALONG = {
+    "prometheus-alertmanager": ("usr/share/prometheus/alertmanager", Path("/usr/share/prometheus/alertmanager")),
+    "rabbitmq-server": ("usr/lib/rabbitmq", CACHE / "rabbitmq"),
+}
+BROKER = ((("rabbitmq-server",), "rabbitmq-server"),)
+NEEDED["long"] = NEEDED["integration"] + NEEDED["lab"] + BROKER
 
 
 def lacking(legs: t.Sequence[str]) -> t.List[str]:
@@ -100,11 +109,20 @@ def only_programs(package: str, programs: t.Sequence[str], env: t.Dict[str, str]
         run(["apt-get", "-qq", "download", package], "apt-get download", env=env, cwd=scratch)
         archive = next(Path(scratch).glob("*.deb"))
         depends = run(["dpkg-deb", "-f", archive, "Depends"], "dpkg-deb", env=env)
-        libraries = ", ".join(name for name in depends.strip().split(", ") if name.startswith("lib") and not name.startswith("libjs"))
+        libraries = ", ".join(
+            name for name in depends.strip().split(", ") if name.startswith(("lib", "erlang-")) and not name.startswith("libjs")
+        )
         if libraries:
             run(["apt-get", "-qq", "-y", "--no-install-recommends", "satisfy", libraries], "apt-get satisfy", env=env)
         run(["dpkg-deb", "-x", archive, Path(scratch) / "out"], "dpkg-deb", env=env)
         (CACHE / "bin").mkdir(parents=True, exist_ok=True)
+        if package in BROUGHT_ALONG:
+            source, place = BROUGHT_ALONG[package]
+            shutil.copytree(str(Path(scratch) / "out" / source), str(place), symlinks=True, dirs_exist_ok=True)
         for program in programs:
             found = next(place for place in sorted(Path(scratch).rglob(program)) if place.parent.name in ("bin", "sbin", "plugins"))
             shutil.copy2(str(found), str(CACHE / "bin" / program))
+    if package == "rabbitmq-server":
+        link = CACHE / "bin" / "rabbitmq-server"
+        link.unlink(missing_ok=True)
+        link.symlink_to(next((CACHE / "rabbitmq" / "lib").glob("rabbitmq_server-*/sbin/rabbitmq-server")))

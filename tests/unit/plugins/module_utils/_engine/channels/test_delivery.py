@@ -543,6 +543,7 @@ def test_killed_senders_lose_nothing(store, listen):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_killed_senders_lose_nothing_long(store, listen):
     receiver = listen()
     receiver.delay = 0.01
