@@ -217,7 +217,7 @@ left_out:
 root_causes:
   description:
     - The failing checks that explain other failures, the one that explains most first, each with C(name), C(status), C(reason), C(summary), the
-      names it C(affects), the C(probability) that it is behind them, and C(why) in a sentence.
+      names it C(affects), the C(probability) that it is behind them, the worst C(severity) of all of these, and C(why) in a sentence.
     - Causes on other hosts are found by M(vigil.ops.report) and M(vigil.ops.notify), which see the results of all hosts.
   returned: when the checks were valid
   type: list
@@ -229,6 +229,7 @@ root_causes:
       summary: "127.0.0.1:5432 refused"
       affects: [front page]
       probability: 0.99
+      severity: critical
       why: '"database port" fails (refused), and so does the check that depends on it'
 """
 

@@ -118,12 +118,17 @@ def _hashable(matcher: t.Any) -> t.Any:
     return tuple(matcher) if isinstance(matcher, list) else matcher
 
 
+def _note(value: t.Any) -> t.Any:
+    """What is no plain value, as text."""
+    return value if isinstance(value, (str, int, float)) else json.dumps(value, ensure_ascii=False, default=str)
+
+
 def _checks(label: str, made: Made, attributes: Attributes) -> list[dict[str, t.Any]]:
     """The checks of a resource: one, or several where a key must fulfil more than one matcher."""
     name = _CONTROL.sub(" ", label)[:_LONGEST_NAME].strip()
     meta = attributes.get("meta")
     every = {"title": attributes.get("title"), **(meta if isinstance(meta, dict) else {})}
-    notes = {str(key): value for key, value in every.items() if isinstance(value, (str, int, float)) and value != ""}
+    notes = {str(key): _note(value) for key, value in every.items() if value not in (None, "", [], {})}
     rounds: list[dict[str, t.Any]] = []
     for path, matcher in dict.fromkeys((path, _hashable(matcher)) for path, matcher in made.expect):
         free = next((one for one in rounds if path not in one), None)

@@ -163,6 +163,12 @@ command:
     assert [sentence.partition(": it has a Go template")[1] != "" for sentence in left] == [True] * 3
 
 
+def test_what_meta_holds_is_kept_as_text():
+    checks, left = converted("user: {u: {exists: true, meta: {seen: 2026-01-31, tags: [a, b], sev: 5, none: ~}}}")
+    check = checks["user u"]
+    assert check["annotations"] == {"seen": '"2026-01-31"', "tags": '["a", "b"]', "sev": 5} and left == []
+
+
 def test_a_port_without_a_protocol_is_tcp():
     assert converted("port: {22: {listening: true}}")[0]["port 22"]["port"] == {"port": 22, "protocol": "tcp"}
 
