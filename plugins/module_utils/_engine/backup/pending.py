@@ -35,17 +35,21 @@ class Pending:
     def __enter__(self) -> Pending:
         return self
 
-    def commit(self) -> None:
+    def commit(self, sure: bool = True, alone: bool = True) -> None:
         """Put it in its place, for good.
 
+        :arg sure: bring it to the disk; not for what can be made anew of other files
+        :arg alone: bring its name to the disk, too; not where another file of the same directory follows at once
         :raises OSError: it cannot be written
         """
         self.file.flush()
-        os.fsync(self.file.fileno())
+        if sure:
+            os.fsync(self.file.fileno())
         self.file.close()
         os.rename(self._path, self.place)
         self._open = False
-        sync_directory(os.path.dirname(self.place))
+        if alone:
+            sync_directory(os.path.dirname(self.place))
 
     def __exit__(self, *unused: t.Any) -> None:
         if self._open:

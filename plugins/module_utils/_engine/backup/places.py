@@ -17,6 +17,7 @@ import zlib
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import Damaged
 
 _PACKED = struct.Struct("=32sIQQ")
+_HASH = re.compile(rb'\{"sha256": "([0-9a-f]{64})", "at": \d+, "skip": \d+, "size": \d+\}\n')
 _LINE = re.compile(rb'\{"sha256": "([0-9a-f]{64})", "at": (\d+), "skip": (\d+), "size": (\d+)\}\n')
 
 
@@ -91,6 +92,21 @@ class PlacesWriter:
                 lines = []
         pieces.append(maker.compress(b"".join(lines)))
         return b"".join(pieces) + maker.flush()
+
+
+def read_hashes(data: bytes, archive: str) -> list[bytes]:
+    """The hashes alone, in hexadecimal: which contents an archive holds.
+
+    :raises Damaged: it cannot be read
+    """
+    try:
+        text = gzip.decompress(data)
+        found = _HASH.findall(text)
+    except (OSError, EOFError, zlib.error) as exc:
+        raise Damaged(f"the index of the archive {archive} cannot be read: {exc}") from exc
+    if not data or len(found) != text.count(b"\n"):
+        return [each.hex().encode("ascii") for each in read_index(data, archive)]
+    return found
 
 
 def read_index(data: bytes, archive: str) -> Places:

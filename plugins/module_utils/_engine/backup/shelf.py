@@ -18,7 +18,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import Damaged, refusal
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.pending import Pending
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.places import Places, PlacesWriter, read_index
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.places import Places, PlacesWriter, read_hashes, read_index
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.reader import Reader, places_of
 
 _FILE = re.compile(r"(?P<id>[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8})(?:\.(?P<number>[0-9]+))?(?P<kind>\.tar\.gz|\.tar\.zst|\.tar|\.jsonl\.gz)")
@@ -90,12 +90,22 @@ class Shelf:
         found = self._places.get(archive)
         if found is None:
             try:
-                found = self._read(archive)
+                found = read_index(self._bytes(archive), archive)
             except Damaged as exc:
                 found = self._mend(archive, exc)
             if keep:
                 self._places[archive] = found
         return found
+
+    def hashes(self, archive: str) -> list[bytes]:
+        """The sha256 of all contents of an archive, in hexadecimal.
+
+        :raises Damaged: as :meth:`places`
+        """
+        try:
+            return read_hashes(self._bytes(archive), archive)
+        except Damaged:
+            return [each.hex().encode("ascii") for each in self.places(archive, keep=False)]
 
     def sweep(self, used: t.Container[str]) -> None:
         """Remove archives that are not used, and of one that was written anew all files but those that count, if these are whole."""
@@ -107,13 +117,12 @@ class Shelf:
                         os.unlink(os.path.join(self.path, name))
         self._found = None
 
-    def _read(self, archive: str) -> Places:
+    def _bytes(self, archive: str) -> bytes:
         try:
             with open(self.index_of(archive), "rb") as source:
-                data = source.read()
+                return source.read()
         except OSError as exc:
             raise Damaged(f"the index of the archive {archive} cannot be read: {os.strerror(exc.errno or 0).lower()}") from exc
-        return read_index(data, archive)
 
     def _mend(self, archive: str, why: Damaged) -> Places:
         reader = Reader(self.path_of(archive), archive)

@@ -90,12 +90,12 @@ class Taker:
             return None
         repository, writer = self._repository, self._writer
         writer.close()
-        self._pending.commit()
+        self._pending.commit(alone=False)
         repository.shelf.changed()
         index = writer.index()
         with Pending(repository.scratch(), repository.archive_index(self._archive)) as pending:
             pending.file.write(index)
-            pending.commit()
+            pending.commit(sure=False)  # after a power cut it may be damaged, and is made anew of the archive
         repository.shelf.changed()
         self._outcome.stats["stored_bytes"] = writer.bytes
         return {"sha256": writer.sha256, "bytes": writer.bytes, "index_sha256": hashlib.sha256(index).hexdigest()}
@@ -124,7 +124,7 @@ class Taker:
                 return
             if content.torn:
                 break
-            entry.archive = self._held().get(bytes.fromhex(content.sha256))
+            entry.archive = self._held().get(content.sha256.encode())
             if entry.archive is not None or self._dry or self._keep(entry, content):
                 break
             entry.torn = number == TRIES - 1
@@ -153,12 +153,11 @@ class Taker:
         self._outcome.stats["new_bytes"] += entry.size
         writer = self._started()
         if content.data is not None:
-            entry.size, sha256 = len(content.data), bytes.fromhex(content.sha256)
-            writer.small(entry, content.data, sha256)
+            entry.size = len(content.data)
+            writer.small(entry, content.data, bytes.fromhex(content.sha256))
         else:
-            sha256 = bytes.fromhex(writer.add(entry, pieces(self._selection.place(entry.path), content)))
-        entry.sha256 = sha256.hex()
-        self._held()[sha256] = self._archive
+            entry.sha256 = writer.add(entry, pieces(self._selection.place(entry.path), content))
+        self._held()[(entry.sha256 or "").encode()] = self._archive
         return entry.sha256 == content.sha256
 
     def _started(self) -> Writer:
@@ -169,13 +168,12 @@ class Taker:
         return self._writer
 
     def _held(self) -> dict[bytes, str]:
-        """sha256 -> archive of all that the repository holds, asked when something is new."""
+        """sha256 in hexadecimal -> archive of all that the repository holds, asked when something is new."""
         if self._known is None:
             self._known = {}
-            for archive in self._repository.archives():
+            for archive in reversed(self._repository.archives()):  # the oldest that holds it is named
                 try:
-                    for sha256 in self._repository.shelf.places(archive, keep=False):
-                        self._known.setdefault(sha256, archive)
+                    self._known.update(dict.fromkeys(self._repository.shelf.hashes(archive), archive))
                 except Damaged as exc:  # what is in it is stored once more
                     self._outcome.problems.append(str(exc))
         return self._known
