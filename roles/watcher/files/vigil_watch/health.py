@@ -43,7 +43,8 @@ class HealthRoom(Room):
         baselines = flow.learned_baselines(store, name, checks)
         held = flow.broken_limits(store, name, checks)
         before = {id(check): (check.expect, check.warn) for check in checks}
-        outcome = flow.inspect(checks, run, timeout=self.config.limits["health"] / 2, baselines=baselines, held=held)
+        last = flow.last_look(store, name, checks)
+        outcome = flow.inspect(checks, run, timeout=self.config.limits["health"] / 2, baselines=baselines, held=held, last_look=last)
         for check in checks:  # a hysteresis holds for this look alone
             check.expect, check.warn = before[id(check)]
         now = time.time()
