@@ -4,8 +4,8 @@
 
 """Real faults on real systemd nodes over real SSH, all at once, and the verdict on each: status, one word, one sentence, in time.
 
-One run of the playbook looks at four hosts: node1 with broken services, disks, memory, clock, certificates and servers; node2 without
-DNS; node3 as an ordinary user to whom /proc is hidden; and a container without systemd.
+One run of the playbook looks at five hosts: node1 with broken services, disks, memory, clock, certificates and servers; node2 without
+DNS; node3 as an ordinary user to whom /proc is hidden; a container without systemd; and a user who may start no more processes.
 """
 
 from __future__ import annotations
@@ -222,6 +222,20 @@ def bare(address: str) -> list[Row]:
     ]
 
 
+def spent(address: str) -> list[Row]:
+    full = "the limit on processes of this user, or of this host, is reached"
+    return [
+        ("service", service("ssh"), "unknown", "unseen", f"systemctl cannot be started: {full}"),
+        ("disk", {"disk": {"path": "/"}}, "unknown", "unseen", f"no process could be started: {full}"),
+        ("command", {"command": {"argv": ["true"]}}, "unknown", "unseen", f"true cannot be started: {full}"),
+        ("name", {"tcp": {"host": "node2", "port": 22}}, "unknown", "unseen", f"nothing more can be started: {full}"),
+        ("retried", {**service("ssh"), "retries": 2}, "unknown", "unseen", full),
+        ("name of a process", {"process": {"name": "sshd"}}, "ok", None, ""),
+        ("address", {"tcp": {"host": address, "port": 22}}, "ok", None, ""),
+        ("memory", {"memory": {}, "expect": {}}, "ok", None, ""),
+    ]
+
+
 # What is in these rows is all local: it must not wait for what does not answer.
 QUICK = ("name in /etc/hosts", "address", "disk", "service", "user", "full", "crowd", "well", "killed", "expired file", "no psutil either")
 
@@ -253,9 +267,11 @@ def seen(own_lab, run_playbook_once, tmp_path_factory):
         "node2": without_dns(two.address),
         "hidden": hidden(three.address),
         "bare": bare(three.address),
+        "poor": spent(two.address),
     }
     place = tmp_path_factory.mktemp("faults")
     more = [f"hidden ansible_host={three.address} ansible_user={user}", f"bare ansible_host={three.address} ansible_port={port}"]
+    more.append(f"poor ansible_host={two.address} ansible_user={faults.spend_processes(two)}")
     (place / "more.ini").write_text("\n".join(["[lab]", *more, ""]))
     checks = {host: [{"name": name, **check} for name, check, *_verdict in every] for host, every in rows.items()}
     given = {"vigil_report_dir": str(place), "faults": checks, "vigil_checks": "{{ faults[inventory_hostname] }}"}
@@ -267,7 +283,7 @@ def seen(own_lab, run_playbook_once, tmp_path_factory):
     return Seen(rows, results, {name: host["status"] for name, host in hosts.items()})
 
 
-@pytest.mark.parametrize("host", ["node1", "node2", "hidden", "bare"])
+@pytest.mark.parametrize("host", ["node1", "node2", "hidden", "bare", "poor"])
 def test_every_fault_has_its_verdict(seen, host):
     wrong = []
     assert len(seen.results[host]) == len(seen.rows[host])
@@ -281,7 +297,7 @@ def test_every_fault_has_its_verdict(seen, host):
 
 
 def test_the_hosts_are_judged_by_what_was_seen(seen):
-    assert seen.statuses == {"node1": "critical", "node2": "critical", "hidden": "unknown", "bare": "unknown"}
+    assert seen.statuses == {"node1": "critical", "node2": "critical", "hidden": "unknown", "bare": "unknown", "poor": "unknown"}
 
 
 @pytest.mark.parametrize("host", ["node1", "node2"])

@@ -197,6 +197,15 @@ def hide_processes(node: Node) -> str:
     return "app"
 
 
+def spend_processes(node: Node) -> str:
+    """A user who may log in, run Python, and start nothing more (processes are counted by user id, over all nodes and this machine)."""
+    node.ssh(
+        "useradd -m -u 61234 poor && usermod -p '*' poor && mkdir -p ~poor/.ssh && cp /root/.ssh/authorized_keys ~poor/.ssh/"
+        " && chown -R poor: ~poor/.ssh && echo 'poor hard nproc 4' >> /etc/security/limits.conf"
+    )
+    return "poor"
+
+
 _BARE = f"""#!/bin/sh
 # sshd as the first process of a container without systemd: its own processes and mounts, no /run/systemd, no systemctl
 set -e

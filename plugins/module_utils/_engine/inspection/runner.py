@@ -111,24 +111,30 @@ class Runner:
                 self._blind[name] = _fault(name, exc)
 
     def _start_worker(self) -> None:
+        try:
+            threading.Thread(target=self._work, daemon=True, name="vigil-probe").start()
+        except RuntimeError:
+            return  # no room for another one, see _step
         self._workers += 1
-        threading.Thread(target=self._work, daemon=True, name="vigil-probe").start()
 
     def _work(self) -> None:
         while True:
             look = self._todo.get()
             if look is None:
                 return
-            time.sleep(self._pause(look))
-            begin = time.monotonic()
-            self._tell(look, _BEGUN, begin)
-            check = self._checks[look.place]
-            try:
-                view = self._context.view(look.attempt, check.wanted)
-                seen = self._blind.get(check.probe) or self._probes[check.probe].observe(check.options, view)
-            except Exception as exc:  # noqa: BLE001 - see _outcome
-                seen = exc
-            self._tell(look, seen, time.monotonic() - begin)
+            self._make(look)
+
+    def _make(self, look: _Look) -> None:
+        time.sleep(self._pause(look))
+        begin = time.monotonic()
+        self._tell(look, _BEGUN, begin)
+        check = self._checks[look.place]
+        try:
+            view = self._context.view(look.attempt, check.wanted)
+            seen = self._blind.get(check.probe) or self._probes[check.probe].observe(check.options, view)
+        except Exception as exc:  # noqa: BLE001 - see _outcome
+            seen = exc
+        self._tell(look, seen, time.monotonic() - begin)
 
     def _tell(self, look: _Look, seen: t.Any, moment: float) -> None:
         self._done.put((look, seen, moment))
@@ -140,6 +146,8 @@ class Runner:
         now = time.monotonic()
         if now >= self._context.deadline:
             return False
+        if not self._workers and not self._todo.empty():
+            self._make(t.cast(_Look, self._todo.get()))  # a host that is out of processes is looked at all the same, if slowly
         until = min([self._context.deadline, *self._overdue.values()])
         if self._crowd is not None:
             for look, seen, begin, end in self._crowd.step(until if self._done.empty() else now):
@@ -214,5 +222,7 @@ def _outcome(probe: str, seen: t.Any, seconds: float) -> Outcome:
 
 
 def _fault(probe: str, exc: Exception) -> CannotSee:
+    if isinstance(exc, RuntimeError) and "start new thread" in str(exc):
+        return CannotSee("nothing more can be started: the limit on processes of this user, or of this host, is reached", "unseen")
     detail = " ".join(str(exc).split())[:200]
     return CannotSee(f"the {probe} probe itself failed: {type(exc).__name__}: {detail}", "internal")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 import typing as t
@@ -64,6 +65,22 @@ def _whole(digits: str) -> int:
 _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_int=_whole)
 
 
+def shortage(program: str, exc: CommandMissing) -> CannotSee | None:
+    """What is to be said of a program that was not started for want of something that every program needs; None where it is not there."""
+    cause = exc.__cause__
+    if not isinstance(cause, OSError) or cause.errno not in _SHORT:
+        return None
+    return CannotSee(f"{program} cannot be started: {_SHORT[cause.errno]}", "unseen")
+
+
+_SHORT = {
+    errno.EMFILE: "this user has too many open files",
+    errno.ENFILE: "this host has too many open files",
+    errno.EAGAIN: "the limit on processes of this user, or of this host, is reached",
+    errno.ENOMEM: "there is no memory left",
+}
+
+
 def run_program(ctx: Context, argv: list[str], timeout: float) -> tuple[int, str, str]:
     """Run a program that a probe relies on.
 
@@ -74,6 +91,6 @@ def run_program(ctx: Context, argv: list[str], timeout: float) -> tuple[int, str
     try:
         return ctx.run(argv, timeout)
     except CommandMissing as exc:
-        raise CannotSee(f"{argv[0]} is not installed", "unsupported") from exc
+        raise shortage(argv[0], exc) or CannotSee(f"{argv[0]} is not installed", "unsupported") from exc
     except CommandTimeout as exc:
         raise CannotSee(f"{argv[0]} did not end within {timeout:g} s", "timeout") from exc

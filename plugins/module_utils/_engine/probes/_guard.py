@@ -12,6 +12,7 @@ none of the standard streams (an SSH connection would wait for them) and ends wh
 from __future__ import annotations
 
 import array
+import errno
 import json
 import os
 import select
@@ -31,6 +32,11 @@ class GuardTimeout(Exception):
 
 class GuardLost(Exception):
     """The look could not be made: no process could be started, or it died."""
+
+
+def _no_process(exc: OSError) -> GuardLost:
+    full = "the limit on processes of this user, or of this host, is reached"
+    return GuardLost(f"no process could be started: {full if exc.errno == errno.EAGAIN else str(exc.strerror).lower()}")
 
 
 class Guard:
@@ -60,13 +66,13 @@ class Guard:
         try:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except OSError as exc:
-            raise GuardLost(f"no process could be started: {exc.strerror}") from exc
+            raise _no_process(exc) from exc
         with theirs:
             try:
                 pid = os.fork()
             except OSError as exc:
                 ours.close()
-                raise GuardLost(f"no process could be started: {exc.strerror}") from exc
+                raise _no_process(exc) from exc
             if pid == 0:
                 become_keeper(theirs, self._jobs)
         try:
@@ -124,7 +130,7 @@ class Guard:
                         t.cast(socket.socket, self._keeper).close()
                         self._keeper = None
                         if attempt == 2:
-                            raise GuardLost(f"no process could be started: {exc.strerror}") from exc
+                            raise _no_process(exc) from exc
         except BaseException:
             os.close(reader)
             raise

@@ -189,7 +189,7 @@ def start_guard() -> None:
     try:
         GUARD.start()
     except GuardLost as exc:
-        raise CannotSee(str(exc), "unsupported") from exc
+        raise CannotSee(str(exc), "unseen") from exc
 
 
 def guarded(name: str, path: str, seconds: float, **arguments: t.Any) -> dict[str, t.Any]:
@@ -228,7 +228,8 @@ def account(kind: str, name: str, seconds: float) -> dict[str, t.Any]:
             f"{kind} {name} was not answered within {seconds:g} s; a directory service (sssd, ldap) may be down", "timeout"
         ) from exc
     except (GuardLost, OSError) as exc:
-        raise CannotSee(f"{kind} {name} could not be looked up: {exc}", "unseen") from exc
+        why = (exc.strerror or "error").lower() if isinstance(exc, OSError) else str(exc)
+        raise CannotSee(f"{kind} {name} could not be looked up: {why}", "unseen") from exc
 
 
 def found_in(pattern: str, texts: t.Sequence[str], seconds: float) -> list[bool]:

@@ -88,7 +88,8 @@ def _ask(units: list[str], ctx: Context) -> dict[str, Block]:
     try:
         rc, out, err = run_program(ctx, argv, _TIMEOUT)
     except CannotSee as exc:
-        raise CannotSee(f"services cannot be seen: {exc.sentence} (systemd is needed)", exc.reason) from exc
+        needed = " (systemd is needed)" if exc.reason == "unsupported" else ""
+        raise CannotSee(f"services cannot be seen: {exc.sentence}{needed}", exc.reason) from exc
     blocks = [_block(text) for text in re.split(r"\n\s*\n", out.strip()) if text.strip()]
     if not blocks:
         said = " ".join(err.split())[:200] or f"systemctl ended with {rc}"

@@ -18,7 +18,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
     ProbeFailure,
     ProbeSpec,
 )
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import read_json
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common import read_json, shortage
 
 _LONGEST = 65536
 
@@ -60,7 +60,7 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     try:
         rc, out, err = ctx.run(list(options["argv"]), options["timeout"])
     except CommandMissing as exc:
-        raise CannotSee(f"{program} is not installed or may not be run by this user", "unsupported") from exc
+        raise shortage(program, exc) or CannotSee(f"{program} is not installed or may not be run by this user", "unsupported") from exc
     except CommandTimeout as exc:
         raise ProbeFailure("timeout", f"{program} did not end within {options['timeout']:g} s") from exc
     except CommandFlood as exc:

@@ -127,7 +127,8 @@ def _read(words: list[str], options: dict[str, t.Any], ctx: Context) -> list[dic
     try:
         rc, out, err = run_program(ctx, argv, options["timeout"])
     except CannotSee as exc:
-        raise CannotSee(f"the journal cannot be seen: {exc.sentence} (systemd is needed)", exc.reason) from exc
+        needed = " (systemd is needed)" if exc.reason == "unsupported" else ""
+        raise CannotSee(f"the journal cannot be seen: {exc.sentence}{needed}", exc.reason) from exc
     except CommandFlood as exc:
         raise CannotSee(f"the journal cannot be seen: {exc}; look at a shorter time or one unit", "unseen") from exc
     said = " ".join(err.split())

@@ -81,6 +81,24 @@ def test_a_probe_that_hangs_is_unknown_and_does_not_hold_the_others():
     assert "did not come back within" in results[0]["summary"]
 
 
+def test_without_a_single_thread_everything_is_looked_at_all_the_same(monkeypatch):
+    """As on a host where the limit on processes is reached."""
+
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    def observe(options, ctx):
+        if options["say"] == 1:
+            threading.Thread(target=print).start()
+        return {"value": 1 if options["say"] != 2 or ctx.attempt == 3 else 0}
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    results = run([*many(2), {"name": "2", "act": {"say": 2}, "retries": 2}], observe)
+    assert [result["status"] for result in results] == ["ok", "unknown", "ok"]
+    assert (results[1]["reason"], results[2]["attempts"]) == ("unseen", 3)
+    assert results[1]["summary"] == "nothing more can be started: the limit on processes of this user, or of this host, is reached"
+
+
 def test_the_time_of_the_run_ends_all():
     stop = threading.Event()
     begin = time.monotonic()

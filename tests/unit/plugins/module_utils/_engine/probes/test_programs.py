@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import time
@@ -145,6 +146,26 @@ def test_a_missing_or_hanging_systemctl_is_unknown():
         with pytest.raises(CannotSee, match="systemctl") as caught:
             service.observe(service_options("ssh"), Context(run=fail))
         assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EAGAIN, "limit on processes"),
+        (errno.EMFILE, "too many open files"),
+        (errno.ENOMEM, "no memory"),
+        (errno.ENOENT, "not installed"),
+    ],
+)
+def test_a_host_that_is_out_of_something_does_not_lack_the_program(number, words):
+    def fail(argv, timeout):
+        raise CommandMissing(argv[0]) from OSError(number, "x")
+
+    for look in (lambda ctx: service.observe(service_options("ssh"), ctx), lambda ctx: look_at(["true"], ctx)):
+        with pytest.raises(CannotSee, match=words) as caught:
+            look(Context(run=fail))
+        assert caught.value.reason == ("unsupported" if number == errno.ENOENT else "unseen")
+        assert ("systemd is needed" in caught.value.sentence) == (number == errno.ENOENT and "services" in caught.value.sentence)
 
 
 @pytest.mark.parametrize("name", ["-H", "--help", "a b", "a\nb", "ss*", "x[y]", "a/b", ""])
