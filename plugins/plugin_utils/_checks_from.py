@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import typing as t
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect im
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain
 
 PROFILE = "profile:"
+_JINJA = re.compile(r"\{\{-?\s*([A-Za-z_][\w.]*)\s*(?:[|\[(~+*/-][^}]*)?\}\}")
 PROFILES = Path(__file__).resolve().parents[2] / "playbooks" / "files" / "profiles"
 
 
@@ -64,6 +66,10 @@ class Reader:
             content = content.get("checks", content.get("vigil_checks"))
         if not isinstance(content, list):
             raise Refused(f"checks_from: {name} must hold a list of checks, a mapping with one under checks, or be a goss file")
+        template = _template_in(content)
+        if template:
+            where = "files are read as they are; put the list into a variable such as vigil_checks_own"
+            raise Refused(f"checks_from: {name} has the template {template}, and {where}")
         return content
 
     def _is_good(self, name: str, check: dict[str, t.Any]) -> bool:
@@ -116,6 +122,15 @@ def _profile(name: str) -> str:
     if name not in known:
         raise Refused(f'checks_from: there is no profile "{name}"{nearest(name, known)}')
     return str(PROFILES / f"{name}.yml")
+
+
+def _template_in(value: t.Any) -> str:
+    """The first expression of Jinja in a list of checks; what docker and others call formats, such as ``{{.State}}``, is none."""
+    if isinstance(value, str):
+        found = next((match.group() for match in _JINJA.finditer(value) if match.group(1) not in ("end", "else")), "")
+        return found[:60]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((found for found in map(_template_in, items) if found), "")
 
 
 def _has_templates(path: str) -> bool:

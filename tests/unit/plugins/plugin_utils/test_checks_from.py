@@ -61,6 +61,8 @@ def test_a_circle_of_includes_ends(reader, tmp_path):
         ("x.yml", "a: [", "cannot be read"),
         ("x.yml", "user:\n{{range .Vars.users}}\n  {{.}}: {exists: true}\n{{end}}\n", "goss render"),
         ("x.yml", "gossfile: {none.yaml: {}}", "includes none.yaml, which is not there"),
+        ("x.yml", "[{name: a, http: {url: 'http://{{ inventory_hostname }}/'}}]", r"has the template {{ inventory_hostname }}"),
+        ("x.yml", "[{name: a, tcp: {port: '{{ ports.web | int }}'}}]", "put the list into a variable"),
         ("none.yml", None, "cannot be read"),
         ("profile:wbe", None, 'did you mean "web"'),
         ("profile:../../x", None, "there is no profile"),
@@ -73,6 +75,18 @@ def test_what_cannot_be_read_is_one_sentence(reader, tmp_path, name, content, wo
     with pytest.raises(Refused, match=words) as caught:
         reader.read(name)
     assert "\n" not in str(caught.value)
+
+
+def test_formats_of_other_programs_are_no_templates(reader, tmp_path):
+    line = "docker inspect -f '{{range .Mounts}}{{.Source}}{{else}}-{{end}}{{json .State}}{{len .Args}}' x"
+    (tmp_path / "x.yml").write_text(f'[{{name: a, command: {{argv: [sh, -c, "{line}"]}}}}]')
+    assert names(reader.read("x.yml")) == ["a"]
+
+
+def test_a_pattern_that_nothing_fits_is_named(reader, tmp_path):
+    (tmp_path / "goss.yaml").write_text("gossfile: {'goss.d/*.yaml': {}}\nuser: {root: {exists: true}}\n")
+    assert names(reader.read("goss.yaml")) == ["user root"]
+    assert [sentence.partition(": ")[2] for sentence in reader.left_out] == ["gossfile goss.d/*.yaml: no file fits this pattern"]
 
 
 def test_sources_of_another_type(reader):
