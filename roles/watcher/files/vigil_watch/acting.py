@@ -25,7 +25,6 @@ class _Acknowledging(Room):
     """A room whose flow keeps its own ledger, which forgets an event only when it was told."""
 
     def prepare(self) -> None:
-        start_guard()
         self._desk = Desk(self.config)
 
     def _last(self, view: str) -> str:
@@ -45,6 +44,10 @@ class GuardRoom(_Acknowledging):
     """n failures, a restart, a look whether that helped."""
 
     name = "guards"
+
+    def prepare(self) -> None:
+        start_guard()  # it forks, which must not be done once there are threads
+        super().prepare()
 
     def jobs(self) -> t.List[Job]:
         return [Job(f"guard {one.guard.unit}", one.every, one.guard, "P0") for one in self.config.guards]

@@ -30,6 +30,7 @@ _LONGEST_PAUSE = 60.0
 _FARE_WELL = 20.0  # seconds that a room has to end what it does
 _CALM = 300.0  # seconds after which a room that died is as good as new
 _TICK = 5.0
+_STATUS = 2.0  # seconds between two descriptions of itself
 
 
 class Supervisor:
@@ -48,7 +49,8 @@ class Supervisor:
         self._said_ready = False
         microseconds = os.environ.get("WATCHDOG_USEC", "")
         self._ping = int(microseconds) / 2e6 if microseconds.isdigit() else 0.0
-        self._next_ping = 0.0
+        self._next_ping = self._next_status = 0.0
+        self._was_ready = False
 
     def run(self) -> int:
         """The exit code."""
@@ -277,6 +279,10 @@ class Supervisor:
             self._said_ready = True
             notify(f"READY=1\nSTATUS=watching {summary(self._config)}")
         self._watchdog()
+        now = time.monotonic()
+        if now < self._next_status and ready == self._was_ready:
+            return
+        self._next_status, self._was_ready = now + _STATUS, ready
         status = {
             "version": 1,
             "pid": os.getpid(),
