@@ -37,8 +37,9 @@ Nothing but tar, gzip (zstd, where an archive ends in .zst) and a text editor is
   snapshots/NAME/*.json   one record a snapshot: when, of what, and which manifest and archives belong to it ("archives", oldest first)
   manifests/*.jsonl.gz    every path of that snapshot, one line of JSON each (zless); "archive" names the archive that holds its content
   archives/ID*.tar*       what was new in the snapshot of that id: ordinary tar files (tar tf, tar xf); ID.1.tar.gz took the place of ID.tar.gz
-To restore a whole snapshot, unpack its archives in the order of the record into an empty directory (tar --xattrs --acls -xpf), each over the one
-before, then remove what the manifest does not name.
+To restore a path, find its row in the manifest and unpack it from the archive that the row names (tar --xattrs --acls -xpf). A content that several
+paths had lies there once, under one of them: unpack the archive and look for its sha256. To restore all of a snapshot, unpack each archive of
+the record into a directory of its own and take every row of the manifest in turn; docs/backup.md of vigil.ops has a shell script for that.
 """
 _DIRECTORIES = ("snapshots", "manifests", "archives", "tmp")
 _STAMP = "%Y%m%dT%H%M%SZ"
