@@ -19,11 +19,11 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import elsewhere, gone, outcomes
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dead, elsewhere, gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, open_store
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, open_store
 from ansible_collections.vigil.ops.plugins.modules.notify import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE, REQUIRED_BY, REQUIRED_ONE_OF
-from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _outcomes, _policy, _scope
+from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin, _outcomes, _policy, _scope
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, store_url, validated
 
 display = Display()
@@ -46,7 +46,8 @@ class ActionModule(ActionBase):
             seconds = _seconds(args)
             rules = _rules(args, channels, task_vars)
             batch = _batch(args, results, str(task_vars.get("inventory_hostname", "")), _source(args["scope"], task_vars))
-            told = self._tell(args, channels, batch, seconds, rules)
+            wanted = _dead(args)
+            told = self._tell(args, channels, batch, seconds, rules, wanted)
         except (Refused, PolicyError) as exc:
             result.update(failed=True, changed=False, msg=str(exc))
             return result
@@ -59,17 +60,26 @@ class ActionModule(ActionBase):
         return result
 
     def _tell(
-        self, args: dict[str, t.Any], channels: list[Channel], batch: flow.Batch, seconds: float, rules: flow.Rules
+        self,
+        args: dict[str, t.Any],
+        channels: list[Channel],
+        batch: flow.Batch,
+        seconds: float,
+        rules: flow.Rules,
+        wanted: dead.Wanted | None,
     ) -> dict[str, t.Any]:
         url = store_url(args["state_url"])
         try:
             if self._task.check_mode:
-                return flow.preview(url, channels, batch, time.time, rules)
+                found = flow.preview(url, channels, batch, time.time, rules)
+                return dict(found, dead=_look(url, wanted)) if wanted is not None else found
             store = open_store(url)
         except StateError as exc:
             raise Refused(f"state_url: {exc}") from exc
         try:
-            return flow.tell(store, channels, batch, seconds, rules=rules)
+            letters = store.run(lambda unit: dead.act(unit, wanted)) if wanted is not None else None
+            told = flow.tell(store, channels, batch, seconds, rules=rules)
+            return told if letters is None else dict(told, dead=letters)
         except StateError as exc:
             # not being able to tell never fails a play
             lost = len(batch.events) + len(batch.messages) + sum(outcomes.count(one[1]) for one in batch.dns)
@@ -88,8 +98,8 @@ def _validated(given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "required_one_of": None if has_results else REQUIRED_ONE_OF,
     }
     args = validated(given, ARGUMENT_SPEC, ["results"], **rules)
-    if not has_results and not any(args[key] for key in ("event", "title", "heartbeat", "flush")):
-        raise Refused("There is nothing to tell: give event, title, results, heartbeat or flush.")
+    if not has_results and not any(args[key] for key in ("event", "title", "heartbeat", "flush", "dead")):
+        raise Refused("There is nothing to tell: give event, title, results, heartbeat, flush or dead.")
     return args
 
 
@@ -125,7 +135,26 @@ def _listed(given: t.Any) -> list[t.Any]:
 def _rules(args: dict[str, t.Any], channels: list[Channel], variables: t.Mapping[str, t.Any]) -> flow.Rules:
     policy = _policy.from_environment(args["alerts"], channels)
     groups = variables.get("groups")
-    return flow.Rules(policy, groups if isinstance(groups, t.Mapping) else {})
+    return flow.Rules(policy, groups if isinstance(groups, t.Mapping) else {}, _origin.notes(), _origin.trace_id())
+
+
+def _dead(args: dict[str, t.Any]) -> dead.Wanted | None:
+    """What is to be done with refused messages."""
+    if args["dead_only"] is not None and args["dead"] is None:
+        raise Refused("dead_only says which refused messages are meant: give dead (list, replay or purge) as well.")
+    try:
+        return dead.read_wanted(args["dead"], args["dead_only"], time.time()) if args["dead"] else None
+    except ValueError as exc:
+        raise Refused(str(exc)) from exc
+
+
+def _look(url: str, wanted: dead.Wanted) -> dict[str, t.Any]:
+    """What would be done."""
+    try:
+        with open_store(url, read_only=True) as store, store.view() as unit:
+            return dead.act(unit, wanted, dry=True)
+    except StateMissing:
+        return {"action": wanted.action, "number": 0, "over": 0, "letters": []}
 
 
 def _runs(args: dict[str, t.Any]) -> list[Run]:

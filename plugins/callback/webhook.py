@@ -64,7 +64,10 @@ options:
       - A check that fails and depends on one of another host waits until the playbook ends, when all hosts were looked at; it is told then unless
         the other one explains it.
       - V(failures) are failed tasks and plays without hosts, V(unreachable) hosts that cannot
-        be reached. V(changes) tells at the end which tasks changed something, V(stats) how the run ended.
+        be reached. V(changes) tells at the end which tasks changed something, V(stats) how the run ended, with what M(ansible.builtin.set_stats)
+        left for the run.
+      - Every event has the page of the job in AWX, GitLab or Jenkins (or E(VIGIL_JOB_URL)) as the annotation C(run), and the trace of
+        E(TRACEPARENT).
     type: list
     elements: str
     default: [results, failures, unreachable]
@@ -89,6 +92,35 @@ options:
     ini:
       - section: callback_vigil_webhook
         key: group
+  alerts_file:
+    description:
+      - A YAML file with C(vigil_alerts): who is told of what, silences, maintenance windows. See O(vigil.ops.notify#module:alerts).
+      - One that cannot be read is a warning, and every channel is told of everything then.
+    type: path
+    env:
+      - name: VIGIL_ALERTS_FILE
+    ini:
+      - section: callback_vigil_webhook
+        key: alerts_file
+  expect_every:
+    description:
+      - This playbook is expected to run again within this time, such as V(1d). When it does not, whoever looks at the store next raises an alert, see
+        O(vigil.ops.notify#module:heartbeat). A run that ends counts, whatever its outcome; one that is killed does not.
+    type: str
+    env:
+      - name: VIGIL_EXPECT_EVERY
+    ini:
+      - section: callback_vigil_webhook
+        key: expect_every
+  expect_name:
+    description:
+      - The name under which the run is expected. It is the file name of the playbook where this is left out, or of several the first one's.
+    type: str
+    env:
+      - name: VIGIL_EXPECT_NAME
+    ini:
+      - section: callback_vigil_webhook
+        key: expect_name
   language:
     description:
       - The language of texts in chats, of channels that name none of their own; V(en) or V(zh).
@@ -140,8 +172,9 @@ from ansible import context
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import GROUPS, LANGUAGES, Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.rules import NO_RULES, Rules
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
-from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _outcomes, _run_events
+from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin, _outcomes, _policy, _run_events
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE
 from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
@@ -182,6 +215,7 @@ class CallbackModule(CallbackBase):
         self._events: list[str] = []
         self._teller: Teller | None = None
         self._run = _run_events.Run("vigil")
+        self._rules = NO_RULES
         self._url = ""
         self._play = ""
         self._deadline = 10.0
@@ -219,11 +253,27 @@ class CallbackModule(CallbackBase):
         url = plain(self.get_option("state_url") or "") or "default"
         self._url = default_url() if url == "default" else url
         self._run = _run_events.Run(plain(self.get_option("service")) or "vigil")
+        self._read_rules()
         if not self._channels:
             self.disabled = True
             self._display.v(
                 "vigil.ops.webhook tells nobody: set VIGIL_CHANNELS, VIGIL_CHANNELS_FILE or channels in [callback_vigil_webhook]."
             )
+
+    def _read_rules(self) -> None:
+        """Who is told of what, and whether this run is expected."""
+        path = plain(self.get_option("alerts_file") or "") if os.environ.get("VIGIL_ALERTS_FILE") != "" else ""
+        policy = None
+        try:
+            policy = _policy.read(None, self._channels, path or None)
+        except ValueError as exc:
+            self.say(f"{exc} Every channel is told of everything.")
+        self._rules = Rules(policy, self._run.groups, _origin.notes(), _origin.trace_id())
+        every, name = plain(self.get_option("expect_every") or ""), plain(self.get_option("expect_name") or "")
+        try:
+            self._run.expect(every, name)
+        except ValueError as exc:
+            self.say(f"{exc} The run is not expected.")
 
     def _choice(self, option: str, known: t.Sequence[str], default: str) -> str:
         """An option with known values. Ansible itself would leave the whole callback out for a wrong one."""
@@ -242,7 +292,7 @@ class CallbackModule(CallbackBase):
             if self._teller is None:
                 names = Names(GATE)  # before there is any thread
                 names.start()
-                self._teller = Teller(self._url, self._channels, names)
+                self._teller = Teller(self._url, self._channels, names, self._rules)
             self._teller.read(self._run.remember)
         except StateError as exc:
             self.say(f"{exc} Nothing is told.")
@@ -270,6 +320,8 @@ class CallbackModule(CallbackBase):
             self._inspected(result)
         elif _run_events.action_of(task) in _FOUND and "results" in self._events:
             self._keep(self._run.compared(result, time.time()))
+        elif task.no_log and _run_events.is_stats(task):
+            self._run.hides_stats = True
         if "changes" in self._events and result.is_changed():
             self._run.changed(_run_events.host_of(result), plain(task.get_name()))
 
@@ -311,7 +363,7 @@ class CallbackModule(CallbackBase):
         now, until = time.time(), time.monotonic() + self._deadline
         for batch in self._run.late(now):
             self._keep(batch)
-        last = self._run.batch([], self._run.messages(stats, self._events, now))
+        last = self._run.last(self._run.messages(stats, self._events, now))
         self._teller.tell(last, lambda unit: self._run.resolved(unit, now), self._deadline)
         sentences = self._teller.finish(until)
         for sentence in [*self._teller.notices, *sentences]:

@@ -127,6 +127,18 @@ options:
       - Send what is queued and due, with nothing new to tell.
     type: bool
     default: false
+  dead:
+    description:
+      - What to do with messages that receivers refused for good. They are kept until somebody does one of these; RV(dead) says which they are.
+      - V(list) shows them, V(replay) sends them again, as after a key was put right, V(purge) throws them away.
+      - What tells of an alert that has ended since is not sent again, as its end would never be told.
+    type: str
+    choices: [list, replay, purge]
+  dead_only:
+    description:
+      - Which of them, with C(channel) (its name), C(name) (of the instance or the check, with C(*) and C(?)) and C(before) (a time, or how
+        long ago, such as V(7d)).
+    type: dict
   language:
     description:
       - The language of texts in chats, for all channels.
@@ -194,6 +206,12 @@ EXAMPLES = r"""
     heartbeat: {name: nightly backup, every: 1d, grace: 2h}
   run_once: true
 
+- name: The robot has a new key, so send again what it refused
+  vigil.ops.notify:
+    dead: replay
+    dead_only: {channel: ops}
+  run_once: true
+
 - name: Send what could not be sent before
   vigil.ops.notify:
     flush: true
@@ -221,6 +239,10 @@ dropped:
   returned: success
   type: int
   sample: 0
+dead:
+  description: The refused messages that O(dead) was about, C(number) of them, the first hundred in C(letters); C(over) were not sent again.
+  returned: when O(dead) is given
+  type: dict
 channels:
   description: What happened on each channel.
   returned: success
@@ -270,6 +292,8 @@ ARGUMENT_SPEC = {
     "service": {"type": "str", "default": "vigil"},
     "heartbeat": {"type": "raw"},
     "alerts": {"type": "raw"},
+    "dead": {"type": "str", "choices": ["list", "replay", "purge"]},
+    "dead_only": {"type": "dict"},
     "flush": {"type": "bool", "default": False},
     "language": {"type": "str", "choices": ["en", "zh"]},
     "deadline": {"type": "str", "default": "10s"},
@@ -277,7 +301,7 @@ ARGUMENT_SPEC = {
 }
 MUTUALLY_EXCLUSIVE = [["event", "title"], ["event", "scope"]]
 REQUIRED_BY = {"body": ["title"]}
-REQUIRED_ONE_OF = [["event", "title", "results", "heartbeat", "flush"]]
+REQUIRED_ONE_OF = [["event", "title", "results", "heartbeat", "flush", "dead"]]
 
 
 def main() -> None:

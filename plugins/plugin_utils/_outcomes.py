@@ -15,6 +15,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 
 _TEXT = 1000
+_MOST_LEFT = 50  # entries of what set_stats left
 
 
 def outcomes_of(data: t.Mapping[str, t.Any], failed: bool) -> list[dict[str, t.Any]]:
@@ -91,3 +92,18 @@ def _rest(data: t.Mapping[str, t.Any]) -> str:
 
 def _line(text: str) -> str:
     return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
+
+
+def left_of(custom: t.Any) -> dict[str, t.Any]:
+    """What tasks of ``set_stats`` left, of the run as it is and of hosts by their names; long texts are cut."""
+    given = plain(custom) if isinstance(custom, t.Mapping) else {}
+    found = {**{key: value for key, value in given.items() if key != "_run"}, **(given.get("_run") or {})}
+    return {str(key): _cut(value) for key, value in list(found.items())[:_MOST_LEFT]}
+
+
+def _cut(value: t.Any) -> t.Any:
+    if isinstance(value, str):
+        return value if len(value) <= _TEXT else value[: _TEXT - 1] + "…"
+    if isinstance(value, dict):
+        return {str(key): _cut(item) for key, item in list(value.items())[:_MOST_LEFT]}
+    return [_cut(item) for item in value[:_MOST_LEFT]] if isinstance(value, list) else value

@@ -44,7 +44,7 @@ def read_file(path: str) -> t.Any:
 def read(given: t.Any, channels: t.Sequence[Channel] | None, path: str | None = None) -> Policy | None:
     """The policy of an option (data, or the path of a file), else of a file; None where there is neither.
 
-    :arg channels: all that may be named; None where they are not known
+    :arg channels: all that may be named, and that get the words of the policy; None where they are not known
     :raises PolicyError: one sentence
     """
     path = given if isinstance(given, str) and given.strip() else path if given is None else None
@@ -57,6 +57,11 @@ def read(given: t.Any, channels: t.Sequence[Channel] | None, path: str | None = 
         policy = read_policy(given)
         if channels is not None:
             check_channels(policy, {clean(channel.name) for channel in channels if channel.name})
+        if policy.templates or policy.read_more:
+            # Jinja2 and texts are loaded where they are needed alone: a worker is a fork of this process
+            from ansible_collections.vigil.ops.plugins.plugin_utils import _templates
+
+            _templates.give(policy, channels or ())
     except PolicyError as exc:
         raise PolicyError(where + str(exc)) from exc
     return policy

@@ -13,6 +13,7 @@ import os
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, from_result, new_event, with_children
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.policy import read_run
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
@@ -23,6 +24,7 @@ from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 from ansible_collections.vigil.ops.plugins.plugin_utils._held_back import HeldBack
 
 if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Run as ExpectedRun
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Unit
 
 NO_HOSTS = "hosts matched"
@@ -63,6 +65,11 @@ def data_of(result: t.Any) -> t.Mapping[str, t.Any]:
     return data if isinstance(data, t.Mapping) else {}
 
 
+def is_stats(task: t.Any) -> bool:
+    """Whether the task leaves something for the end of the run."""
+    return _contact.short(action_of(task)) == "set_stats"
+
+
 def is_rescued(task: t.Any) -> bool:
     """Whether a failure of the task is handled by the rescue part of a block around it."""
     node, parent = task, getattr(task, "_parent", None)
@@ -98,10 +105,33 @@ class Run:
         self._plays: list[str] | None = None
         self._tasks: dict[str, frozenset[str] | None] = {}
         self._held = HeldBack()
+        self._inventory: t.Any = None
+        self._expected: ExpectedRun | None = None
+        self._is_named = False
+        self.hides_stats = False
+
+    def groups(self) -> t.Mapping[str, t.Collection[str]]:
+        """The hosts of each group; asked for only where somebody wants to know."""
+        return plain(self._inventory.get_groups_dict()) if self._inventory is not None else {}
+
+    def expect(self, every: str, name: str) -> None:
+        """The next run is due within ``every``; nothing is expected where that is empty.
+
+        :raises PolicyError: one sentence
+        """
+        self._expected = read_run("expect_every", {"name": name or "playbook", "every": every}) if every else None
+        self._is_named = bool(name)
+
+    def last(self, messages: t.Sequence[Event]) -> flow.Batch:
+        """What is told at the end of a playbook: its messages, that it has run, and what is due though nobody has observed anything."""
+        runs = [self._expected] if self._expected is not None else []
+        return flow.Batch((), messages, self.source, runs=runs, looks=True)
 
     def begin(self, path: str, playbook: t.Any = None) -> None:
         """A playbook begins. Its alerts are found again by its real path: files of one name are not one playbook."""
         self.playbook = os.path.basename(path) or "playbook"
+        if self._expected is not None and not self._is_named:
+            self._expected, self._is_named = self._expected._replace(name=self.playbook), True
         digest = hashlib.sha256(os.path.realpath(path).encode("utf-8", "surrogateescape")).hexdigest()
         self.source = f"playbook:{self.playbook}:{digest[:12]}"
         self.play = ""
@@ -124,6 +154,7 @@ class Run:
         self.play = str(plain(play.get_name()))
         self._begun.add((self.source, self.play))
         self._extra = getattr(play.get_variable_manager(), "extra_vars", {})
+        self._inventory = getattr(play.get_variable_manager(), "_inventory", None)
         awaited = self.play not in self._tasks and any(place == self.play for waiting in self._open.values() for place, _check in waiting)
         if awaited and (self._plays or []).count(self.play) == 1:
             self._tasks[self.play] = _playbook.task_names(play)
@@ -248,7 +279,8 @@ class Run:
         totals = {key: sum(count[key] for count in own) for key in _COUNTS}
         severity = "error" if totals["failures"] or totals["unreachable"] else "info"
         text = f"{len(own)} hosts: " + ", ".join(f"{key} {number}" for key, number in totals.items())
-        return new_event(self.playbook, CONTROLLER, "end of the run", now, severity=severity, message=text, metrics=totals)
+        left = {} if self.hides_stats else _outcomes.left_of(getattr(stats, "custom", None))
+        return new_event(self.playbook, CONTROLLER, "end of the run", now, severity=severity, message=text, metrics=totals, observed=left)
 
     def resolved(self, unit: Unit, now: float) -> flow.Batch:
         """What this run has shown to be over: nothing is taken for well that was not seen to be well."""

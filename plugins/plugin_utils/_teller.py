@@ -130,11 +130,13 @@ class Teller:
 
     A store that is locked, or whose disk is full, is waited for but a moment: events stay in memory and are kept with a later one.
 
+    :ivar rules: who is told of what
     :raises StateError: the store cannot be opened, and will not be later
     """
 
-    def __init__(self, url: str, channels: t.Sequence[Channel], names: Names | None = None) -> None:
+    def __init__(self, url: str, channels: t.Sequence[Channel], names: Names | None = None, rules: flow.Rules = flow.NO_RULES) -> None:
         self.channels = list(channels)
+        self.rules = rules
         self.notices: list[str] = []
         self._url = url
         self._names = names
@@ -195,7 +197,7 @@ class Teller:
         :arg seconds: how long to wait for the store; by default a moment, and not at all soon after it failed
         :arg last: what chats are told of this play is complete with it and may be sent; else it is held for those channels that group
         """
-        if batch.events or batch.messages or batch.dns or batch.listed:
+        if batch.events or batch.messages or batch.dns or batch.listed or batch.runs or batch.looks:
             self._unkept.append(batch)
         if not seconds and time.monotonic() < self._not_before:
             return self._why
@@ -203,7 +205,7 @@ class Teller:
 
         def work(unit: Unit) -> list[flow.Committed]:
             every = batches if more is None else [*batches, more(unit)]
-            committed = [flow.commit(unit, self.channels, one) for one in every]
+            committed = [flow.commit(unit, self.channels, one, rules=self.rules) for one in every]
             self._hold(unit, [row for one in committed for row in one.rows], last)
             return committed
 

@@ -34,6 +34,7 @@ class Channel:
     :ivar secret: what requests are signed with
     :ivar template: the path of a Jinja2 file for the body
     :ivar room: how much of its limit a text may take; less when the receiver found it too long
+    :ivar words: of chats: puts the user's own words into events, given the language
     :ivar own: what the dialect alone knows
     """
 
@@ -57,6 +58,7 @@ class Channel:
         self.secret = ""
         self.template: str | None = None
         self.room = 1.0
+        self.words: t.Callable[[t.Sequence[Event], str], list[Event]] | None = None
         self.own: dict[str, t.Any] = {}
         self.secrets: set[str] = set()
 

@@ -16,10 +16,10 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import DEAD, RETRY, SENT, THROTTLED, Channel, Verdict
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate, Names, Transport
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner, turns
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store, Unit
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 900.0
+FIRST_PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.5, 900.0, 0.05
 BREAKER_FAILURES, BREAKER_REST = 3, 30.0
 LEAST_TIME = 0.2  # seconds: with less left no request is begun
 _PAUSE = 0.25
@@ -78,7 +78,11 @@ class Courier:
         grouped = registry.groups(self.channel)
         with self._store.unit() as unit:
             lease = outbox.LEASE + _BATCH * self.channel.timeout
+            if turns.wait(unit, self.channel.key, self._owner, lease, owner.is_alive):
+                return self._stands_by(unit)
             messages = outbox.claim(unit, self.channel.key, self._owner, _MOST if grouped else _BATCH, lease, grouped)
+            if messages:
+                turns.take(unit, self.channel.key, self._owner, lease)
             due = None if messages else outbox.next_due(unit, self.channel.key)
             now = unit.now
         if not messages:
@@ -90,7 +94,15 @@ class Courier:
         finally:
             with self._store.unit() as unit:
                 outbox.release(unit, self._owner)
+                turns.give_back(unit, self.channel.key, self._owner)
         return 0.0
+
+    def _stands_by(self, unit: Unit) -> float | None:
+        """Another process sends for this channel, what is ours as well."""
+        if not outbox.pending(unit).get(self.channel.key):
+            return None
+        self.report.message = self.report.message or "another process is sending to this channel"
+        return _PAUSE
 
     def drain(self, until: float, stop: threading.Event | None = None) -> None:
         """Rounds until nothing is queued, or nothing more can be done before ``until``."""
@@ -180,6 +192,8 @@ class Courier:
         dialect, events = self._dialect, [message.event for message in group]
         self.channel.room = self._rooms.get(group[0].id, 1.0)
         try:
+            if self.channel.words is not None and dialect.digest:
+                events = self.channel.words(events, self.channel.language)
             if self._way is not None:
                 return self._way.send(events, seconds)
             if dialect.request is None or dialect.judge is None:
@@ -216,8 +230,8 @@ def _tenths(seconds: float) -> float:
 
 
 def backoff(attempts: int) -> float:
-    """Seconds before the next attempt: doubled each time, at most a quarter of an hour, with jitter so that senders spread."""
-    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 30))
+    """Seconds before the next attempt: anything up to a bound that doubles each time, at most a quarter of an hour, so that senders spread."""
+    return max(random.uniform(0.0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 30))), LEAST_PAUSE)
 
 
 def deliver(store: Store, channels: t.Sequence[Channel], seconds: float, gate: Gate | None = None) -> list[Report]:

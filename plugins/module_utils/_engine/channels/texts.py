@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.digest import Finding, findings
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import rank
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -43,6 +44,8 @@ WORDS = {
         "alerts": "{count} alerts",
         "hosts": "{count} alerts, {hosts} hosts",
         "others": "… and {count} more",
+        "hosts more": "and {count} more",
+        "such as": "such as {host}: {message}",
         "total": "In all",
         "acknowledged": "Acknowledged",
     },
@@ -65,6 +68,8 @@ WORDS = {
         "alerts": "{count} 条告警",
         "hosts": "{count} 条告警,涉及 {hosts} 台主机",
         "others": "…另有 {count} 条",
+        "hosts more": "等,另有 {count} 台",
+        "such as": "例如 {host}: {message}",
         "total": "合计",
         "acknowledged": "已确认",
     },
@@ -119,7 +124,9 @@ class Letter(t.NamedTuple):
 
 
 def headline(event: Event, language: str) -> str:
-    """``[Critical] shop front page``."""
+    """``[Critical] shop front page``, or what a template of the user made of it (``_title``)."""
+    if event.get("_title"):
+        return inline(event["_title"])
     return inline(f"[{_state(event, WORDS[language])}] {event['check'] or event['service']}")
 
 
@@ -128,7 +135,9 @@ def _state(event: Event, words: t.Mapping[str, str]) -> str:
 
 
 def facts(event: Event, language: str) -> list[tuple[str, str]]:
-    """(name, value) of what is known beside the message, annotations last."""
+    """(name, value) of what is known beside the message, annotations last; nothing where a template of the user says it all (``_text``)."""
+    if event.get("_text"):
+        return []
     words = WORDS[language]
     found = [
         (words["service"], event["service"] if event["check"] else ""),
@@ -164,7 +173,7 @@ def letter(events: t.Sequence[Event], language: str, style: Style, limit: int) -
     """What is to be told, the text in at most ``limit`` of what the style counts.
 
     Of several events: how many there are of what, then all of them in full where they fit, else a line each, the worst first; the last line
-    tells how many are left out. An alert that has ended since is told by its end alone.
+    tells how many are left out. The same finding on many hosts is one. An alert that has ended since is told by its end alone.
     """
     over = {event["alert_id"] for event in events if event["status"] == "resolved"}
     shown = sorted((event for event in events if event["status"] == "resolved" or event["alert_id"] not in over), key=_worst_first)
@@ -172,8 +181,9 @@ def letter(events: t.Sequence[Event], language: str, style: Style, limit: int) -
         return Letter(clipped(headline(shown[0], language), _TITLE), body(shown[0], language, style, limit), shown[0], shown)
     title, (name, value) = _summary(shown, language)
     counts = style.fact(style.escape(name), style.escape(value))
-    full = (style.end * 2).join([counts, *(_full(event, language, style) for event in shown)])
-    text = full if style.size(full) <= limit else _listed(counts, shown, language, style, limit)
+    found = findings(shown, WORDS[language]["such as"], WORDS[language]["hosts more"])
+    full = (style.end * 2).join([counts, *(_full(one.event, language, style) for one in found)])
+    text = full if style.size(full) <= limit else _listed(counts, found, language, style, limit)
     return Letter(clipped(title, _TITLE), text, shown[0], shown)
 
 
@@ -252,20 +262,27 @@ def _summary(events: t.Sequence[Event], language: str) -> tuple[str, tuple[str, 
     return inline(f"[{states[0]}] {title}"), (words["total"], counts)
 
 
-def _listed(counts: str, events: t.Sequence[Event], language: str, style: Style, limit: int) -> str:
-    words, one_host = WORDS[language], len({event["instance"] for event in events}) == 1
+def _rest(event: Event, number: int, language: str) -> str:
+    """``… and 140 more``, and where to read them: what the user named (``_more``), or the page of the job."""
+    others, place = WORDS[language]["others"].format(count=number), event.get("_more") or event["annotations"].get("run")
+    return f"{others}: {place}" if place else others
+
+
+def _listed(counts: str, found: t.Sequence[Finding], language: str, style: Style, limit: int) -> str:
+    one_host, left = len({one.event["instance"] for one in found}) == 1, sum(one.number for one in found)
     lines, room = [counts], limit - style.size(counts)
     gap = style.size(style.end)
-    longest = max(_LEAST_LINE, room // len(events) - 8)
-    for number, event in enumerate(events):
+    longest = max(_LEAST_LINE, room // len(found) - 8)
+    for number, (event, many) in enumerate(found):
         place = "" if one_host or not event["instance"] else f" ({event['instance']})"
         line = inline(f"{headline(event, language)}{place}: {event['message']}")
         written = style.escape(line)
         while style.size(written) > longest:
             line = clipped(line, max(len(line) * longest // (style.size(written) + 1), 1))
             written = style.escape(line)
-        others = style.escape(words["others"].format(count=len(events) - number))
-        if (number + 1 < len(events) and room - style.size(written) - gap < style.size(others) + gap) or room < style.size(written) + gap:
+        others = style.escape(_rest(event, left, language))
+        left -= many
+        if (number + 1 < len(found) and room - style.size(written) - gap < style.size(others) + gap) or room < style.size(written) + gap:
             return style.end.join([*lines, others])
         lines.append(written)
         room -= style.size(written) + gap

@@ -13,14 +13,14 @@ import typing as t
 import uuid
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import lifecycle, rounds
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.desk import Desk, Groups, Route
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, from_result, new_event, with_children
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Policy, Run
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Run
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import looks_secret
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.left_over import left_over, name_of
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.rules import NO_RULES, Rules
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, outbox
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import (
@@ -97,11 +97,6 @@ def bind(channels: t.Iterable[Channel], salt: str) -> None:
         channel.bind(salt)
 
 
-def routes_of(channels: t.Iterable[Channel]) -> list[Route]:
-    """The channels as the lifecycle knows them."""
-    return [Route(channel.key, channel.min_severity) for channel in channels]
-
-
 def secrets_of(channels: t.Iterable[Channel]) -> set[str]:
     """Everything secret in the channels."""
     return set().union(*(channel.secrets for channel in channels)) - {""}
@@ -161,34 +156,24 @@ class Committed(t.NamedTuple):
     muted: list[tuple[Event, str]]
 
 
-class Rules(t.NamedTuple):
-    """``vigil_alerts`` as it was read, and the hosts of each group of the inventory."""
-
-    policy: Policy | None = None
-    groups: Groups = {}
-
-    def desk(self, channels: t.Iterable[Channel]) -> Desk:
-        """Who decides within one unit of work."""
-        return Desk(routes_of(channels), self.policy, self.groups)
-
-
-NO_RULES = Rules()
-
-
 def commit(unit: Unit, channels: t.Sequence[Channel], batch: Batch, dry: bool = False, rules: Rules = NO_RULES) -> Committed:
     """Take everything through the lifecycle in the caller's unit of work; ``dry`` writes nothing."""
     desk, secrets = rules.desk(channels), secrets_of(channels)
     over = gone.events(unit, batch.listed, dry) if batch.listed else []
-    events = [hidden(event, secrets) for event in [*batch.events, *over]]
+
+    def made(event: Event) -> Event:
+        return hidden(rules.marked(event), secrets)
+
+    events = [made(event) for event in [*batch.events, *over]]
     events.sort(key=lambda event: not desk.is_cause(event))  # so that what it mutes is not told before
     steps = [lifecycle.step(unit, event, desk, _source(event, batch), dry) for event in events]
-    for event in (hidden(message, secrets) for message in batch.messages):
+    for event in map(made, batch.messages):
         if dry:
             steps.append(lifecycle.Step(event, lifecycle.takers(unit, event, desk)))
         else:
             steps.append(lifecycle.message(unit, event, desk, uuid.uuid4().hex))
     for one in batch.dns:
-        steps += outcomes.commit(unit, one, desk, lambda event: hidden(event, secrets), dry)
+        steps += outcomes.commit(unit, one, desk, made, dry)
     for run in batch.runs if not dry else ():
         rounds.seen(unit, run)
     if batch.looks or batch.runs:

@@ -23,20 +23,22 @@ def entries(unit: Unit, kind: str, name: str | None = None, since: float = 0.0, 
 
     ``name``: a host (instance) or check name, ``*`` and ``?`` stand for any characters; ``since``: seconds since the epoch.
     """
-    like = _like(clean(name)) if name else None
+    pattern = like(name) if name else None
     if kind == "events":
-        return outbox.events(unit, like, since, limit)
+        return outbox.events(unit, pattern, since, limit)
     if kind in ("outbox", "dead"):
-        return outbox.listing(unit, "queued" if kind == "outbox" else "dead", like, since, limit)
+        return outbox.listing(unit, "queued" if kind == "outbox" else "dead", pattern, since, limit)
     if kind == "results":
-        return results.listing(unit, like, since, limit, changed=False)
+        return results.listing(unit, pattern, since, limit, changed=False)
     if kind == "changes":
-        found = results.listing(unit, like, since, limit, changed=True) + dns.listing(unit, like, since, limit)
+        found = results.listing(unit, pattern, since, limit, changed=True) + dns.listing(unit, pattern, since, limit)
         return sorted(found, key=lambda entry: str(entry["time"]), reverse=True)[:limit]
     raise ValueError("There is no kind '{}'; choose one of {}.".format(kind, ", ".join(KINDS)))
 
 
-def _like(name: str) -> str:
+def like(name: str) -> str:
+    """A name with ``*`` and ``?`` as SQL's LIKE has it."""
+    name = clean(name)
     for char in "\\%_":
         name = name.replace(char, "\\" + char)
     return name.replace("*", "%").replace("?", "_")

@@ -370,7 +370,7 @@ def test_digest_of_many_tells_the_worst_and_how_many_more(store, listen, receive
     robot = receivers.Robot(KEY)
     channel = robot_channel(listen(robot))
     severities = ["warning"] * 400 + ["critical"] * 7
-    queue_alerts(store, channel, *((f"web{number:03}", "page", severity, "firing") for number, severity in enumerate(severities)))
+    queue_alerts(store, channel, *((f"web{number:03}", f"page {number}", severity, "firing") for number, severity in enumerate(severities)))
     assert delivery.deliver(store, [channel], 10)[0].attempts == 1
     content = robot.contents[0]
     assert 3500 < len(content.encode()) <= 4096
@@ -502,7 +502,9 @@ SENDER = (
     "from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import delivery\n"
     "from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse\n"
     "from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store\n"
-    "delivery.deliver(open_store(sys.argv[1]), [parse(sys.argv[2])], 30)\n"
+    "store, channel = open_store(sys.argv[1]), parse(sys.argv[2])\n"
+    "channel.bind(store.salt)\n"
+    "delivery.deliver(store, [channel], 30)\n"
 )
 
 
