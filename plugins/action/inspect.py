@@ -22,7 +22,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection impor
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, Store, default_url, open_store
 from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
-from ansible_collections.vigil.ops.plugins.plugin_utils import _checks_from, _light
+from ansible_collections.vigil.ops.plugins.plugin_utils import _checks_from, _light, _piped
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, plain, validated
 
 display = Display()
@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
         self, args: dict[str, t.Any], task_vars: dict[str, t.Any], store: Store | None, host: str, checks: list[Check]
     ) -> dict[str, t.Any]:
         try:
-            outcome: dict[str, t.Any] = self._execute_module(module_name="vigil.ops.inspect", module_args=args, task_vars=task_vars)
+            outcome: dict[str, t.Any] = _piped.execute(self, "vigil.ops.inspect", args, task_vars)
         except AnsibleConnectionFailure:
             self._keep(store, host, {"unreachable": True}, checks)
             raise

@@ -308,3 +308,19 @@ def test_what_does_not_answer_is_given_up_in_time_and_holds_nobody_up(seen, host
     held = {result["name"]: result["duration_ms"] for result in results if result["name"] in QUICK}
     assert len(held) > 4
     assert max(held.values()) < PATIENCE * 1000, held
+
+
+def test_a_host_on_which_ansible_can_write_nothing_is_looked_at_all_the_same(own_lab, seen, run_playbook_once, tmp_path):
+    """Without pipelining, which is the default of Ansible, it copies its modules to the host: one disk is full, one read-only."""
+    one, _two, three = own_lab.nodes()
+    one.ssh("mkdir -p .ansible; mount -t tmpfs -o size=4k tmpfs .ansible; head -c 9000 /dev/zero > .ansible/big; true", check=False)
+    three.ssh("mkdir -p .ansible; mount -t tmpfs -o ro tmpfs .ansible")
+    checks = [{"name": "disk", "disk": {"path": "/root/.ansible"}, "expect": {"used_percent": "< 90", "read_only": False}}]
+    variables = json.dumps({"vigil_report_dir": str(tmp_path), "vigil_checks": checks})
+    off = {"ANSIBLE_PIPELINING": "0", "ANSIBLE_SSH_PIPELINING": "0"}
+    arguments = ("--limit", "node1,node3", "-e", variables)
+    done = run_playbook_once("vigil.ops.inspect", *arguments, inventory=own_lab.inventory, env=off, timeout=120)
+    hosts = json.loads((tmp_path / "inspection.json").read_text())["hosts"]
+    found = {host["name"]: [(result["status"], result["reason"]) for result in host["results"]] for host in hosts}
+    assert found == {"node1": [("critical", "used_percent")], "node3": [("critical", "read_only")]}, done.output
+    assert "Ansible cannot write on node1" in done.output
