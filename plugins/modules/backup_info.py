@@ -78,14 +78,12 @@ problems:
   sample: []
 """
 
-import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import check_name
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore_restic
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import Tools
 from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
@@ -109,7 +107,7 @@ ALTERNATIVES: dict[str, t.Any] = {
 def main() -> None:
     module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ALTERNATIVES)
     engine: t.Any = restore_restic if module.params["engine"] == "restic" else flow
-    tools = Tools(run, stream, time.sleep)
+    more = {"stream": stream} if engine is restore_restic else {}
     name = module.params["name"]
     try:
         source = engine.read_source(module.params)
@@ -117,7 +115,7 @@ def main() -> None:
     except ValueError as exc:
         module.fail_json(msg=f"The options cannot be used: {exc}.")
     try:
-        result = engine.info(source, name, module.params["verify"], tools)
+        result = engine.info(source, name, module.params["verify"], run, **more)
     except BackupError as exc:
         result = {"failed": True, "msg": f"The repository cannot be read: {exc}."}
     finish(module, {"changed": False, **result}, source.secrets())

@@ -117,13 +117,11 @@ stats:
   sample: {"restored": 1, "removed": 0}
 """
 
-import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore_restic
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import Tools
 from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
@@ -154,13 +152,13 @@ ALTERNATIVES: dict[str, t.Any] = {
 def main() -> None:
     module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ALTERNATIVES)
     engine: t.Any = restore_restic if module.params["engine"] == "restic" else flow
-    tools = Tools(run, stream, time.sleep)
+    more = {"stream": stream} if engine is restore_restic else {}
     try:
         request = engine.read_request(module.params)
     except ValueError as exc:
         module.fail_json(msg=f"The options cannot be used: {exc}.")
     try:
-        result = engine.restore(request, tools, module.check_mode, module._diff)
+        result = engine.restore(request, run, module.check_mode, module._diff, **more)
     except BackupError as exc:
         finish(module, {"failed": True, "msg": f"Not everything was restored: {exc}."}, request.secrets())
     text = result.pop("text")

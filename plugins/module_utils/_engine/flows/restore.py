@@ -23,7 +23,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.restore i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.textdiff import Differ, read_patterns
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.verify import verify
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import MOST, Tools, problem_of, read_repository
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import MOST, problem_of, read_repository
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup_programs import FOLDER
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.moments import read_moment
 
@@ -84,13 +84,13 @@ def opened(source: Source, run: Run) -> t.Iterator[Opened]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def info(source: Source, name: str | None, check: str, tools: Tools) -> dict[str, t.Any]:
+def info(source: Source, name: str | None, check: str, run: Run) -> dict[str, t.Any]:
     """The snapshots of a repository, and what is wrong with it.
 
     :arg check: none, quick or full
     :raises BackupError: there is none
     """
-    with opened(source, tools.run) as (repository, distant):
+    with opened(source, run) as (repository, distant):
         names = [name] if name is not None else repository.names()
         snapshots, problems, ids = [], [], []
         archives: set[str] = set()
@@ -151,7 +151,7 @@ def read_request(params: t.Mapping[str, t.Any]) -> Request:
     )
 
 
-def restore(request: Request, tools: Tools, check_mode: bool = False, show: bool = False) -> dict[str, t.Any]:
+def restore(request: Request, run: Run, check_mode: bool = False, show: bool = False) -> dict[str, t.Any]:
     """Put back what differs from a snapshot.
 
     :arg show: collect the differences
@@ -159,7 +159,7 @@ def restore(request: Request, tools: Tools, check_mode: bool = False, show: bool
     :raises BackupError: one sentence
     """
     wish = request.wish
-    with opened(request.source, tools.run) as source:
+    with opened(request.source, run) as source:
         repository = source.repository
         record = repository.record(request.name, _chosen(repository, request))
         source.manifests([record["id"]])

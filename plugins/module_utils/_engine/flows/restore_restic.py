@@ -19,10 +19,10 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.content i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import KINDS, Entry, shown
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, refusal
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import check_name
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.restic import Node, Restic, Snapshot, Vault, read_vault
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.restic import Node, Restic, Run, Snapshot, Stream, Vault, read_vault
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.target import Parents, Replaced, Target
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Found, seen
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import MOST, Tools
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup import MOST
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.moments import read_moment
 
 _TYPES = {"dir": "directory", "dev": "block_device", "chardev": "character_device"}
@@ -76,9 +76,9 @@ def read_source(params: t.Mapping[str, t.Any]) -> Vault:
     return read_vault(params["repository"], params["restic"])
 
 
-def info(vault: Vault, name: str | None, check: str, tools: Tools) -> dict[str, t.Any]:
+def info(vault: Vault, name: str | None, check: str, run: Run, stream: Stream) -> dict[str, t.Any]:
     """As :func:`restore.info`."""
-    restic = Restic(vault, tools.run, tools.stream)
+    restic = Restic(vault, run, stream)
     if not restic.exists():
         raise BackupError("there is no repository of restic")
     snapshots = [_described(each) for each in restic.snapshots(name)]
@@ -94,7 +94,7 @@ def _described(snapshot: Snapshot) -> dict[str, t.Any]:
     return found
 
 
-def restore(request: Request, tools: Tools, check_mode: bool = False, show: bool = False) -> dict[str, t.Any]:
+def restore(request: Request, run: Run, check_mode: bool, show: bool, stream: Stream) -> dict[str, t.Any]:
     """As :func:`restore.restore`, but that a file whose size and times are those of the snapshot counts as the same.
 
     restic before 0.17 writes all of a snapshot in place, through whatever links are there. So what differs is restored aside, and each file
@@ -102,7 +102,7 @@ def restore(request: Request, tools: Tools, check_mode: bool = False, show: bool
 
     :raises BackupError: one sentence
     """
-    restic = Restic(request.vault, tools.run, tools.stream)
+    restic = Restic(request.vault, run, stream)
     if not restic.exists():
         raise BackupError("there is no repository of restic")
     chosen = _chosen(restic.snapshots(request.name), request)
