@@ -68,7 +68,8 @@ class Reading:
             except OSError as exc:
                 self._fail(source, files.trouble(job.path, exc))
             except Unreadable as exc:
-                self._fail(source, files.Trouble(job.path, "damaged", str(exc)))
+                if not exc.is_partial:  # else it is being packed
+                    self._fail(source, files.Trouble(job.path, "damaged", str(exc)))
             self.bytes += follower.read
             self.long_lines += follower.long_lines
         for one in tracker.troubles:

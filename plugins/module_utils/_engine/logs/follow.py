@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.packed import Log, Unreadable
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.reader import BLOCK, Block, Cutter, Joiner, encoding_of
-from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.record import HEAD, TAIL, continues, digest, head_of
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.record import HEAD, TAIL, digest, exactly
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.tracker import Job
@@ -43,30 +43,30 @@ class Follower:
         """
         record = self._record
         with Log(self._job.path) as log:
-            if not log.is_packed and (not record.is_at(log.stat) or log.stat.st_size < record.offset or not continues(record, log)):
+            if not record.is_at(log.stat) or (not log.is_packed and log.stat.st_size < record.offset):
                 return  # just rotated: the next look finds where it went
-            cutter, trail = self._prepare(log)
-            yield from self._read(log, cutter, trail)
+            prepared = self._prepare(log)
+            if prepared is not None:
+                yield from self._read(log, *prepared)
 
-    def _prepare(self, log: Log) -> t.Tuple[Cutter, bytes]:
-        """Where to begin, and the bytes just before that."""
+    def _prepare(self, log: Log) -> t.Optional[t.Tuple[Cutter, bytes, bytes]]:
+        """Where to begin, the bytes just before that, and the first ones of the log; None where this is not the log any more."""
         record = self._record
-        if record.offset or record.head_size:
-            head = head_of(log, HEAD)
-            if record.head_size < HEAD:
-                record.head_size, record.head = head.size, head.print
         log.seek(0)
-        begin = log.read(4)
-        if not record.kind:
-            record.kind = self._options.encoding or encoding_of(begin)
+        begin = exactly(log, HEAD)
         size = min(TAIL, record.offset)
         log.seek(record.offset - size)
-        back = _exactly(log, size)
-        record.tail = digest(back) if back else ""
-        log.seek(record.offset)
-        return Cutter(record.offset, record.kind, self._options.joiner, back=back), back
+        back = exactly(log, size)
+        is_same = len(back) == size and (digest(back) if back else "") == record.tail
+        if not is_same or (record.head_size and digest(begin[: record.head_size]) != record.head):
+            return None
+        if record.offset and record.head_size < HEAD:
+            record.head_size, record.head = len(begin), digest(begin)
+        if not record.kind:
+            record.kind = self._options.encoding or encoding_of(begin)
+        return Cutter(record.offset, record.kind, self._options.joiner, back=back), back, begin[: record.offset]
 
-    def _read(self, log: Log, cutter: Cutter, trail: bytes) -> t.Iterator[Block]:
+    def _read(self, log: Log, cutter: Cutter, trail: bytes, begin: bytes) -> t.Iterator[Block]:
         record, place, is_whole = self._record, self._record.offset, True
         if not log.is_packed:
             record.saw(log.stat, self._now)
@@ -84,8 +84,9 @@ class Follower:
                 record.size = -1
                 is_whole = False
                 break  # truncated and written anew while it was read: this is not what followed
-            if place == 0:
-                record.head_size, record.head = len(data[:HEAD]), digest(data[:HEAD])
+            if place == len(begin) < HEAD:
+                begin = (begin + data)[:HEAD]
+                record.head_size, record.head = len(begin), digest(begin)
             place += len(data)
             trail = (trail + data)[-TAIL:] if len(data) < TAIL else data[-TAIL:]
             self.read += len(data)
@@ -113,13 +114,3 @@ class Follower:
 def _is_still(log: Log, place: int, trail: bytes) -> bool:
     """Whether the bytes before a place are still those that were read."""
     return not trail or log.peek(place - len(trail), len(trail)) == trail
-
-
-def _exactly(log: Log, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        more = log.read(size - len(data))
-        if not more:
-            break
-        data += more
-    return data

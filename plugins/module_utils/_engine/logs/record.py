@@ -17,6 +17,7 @@ import typing as t
 
 HEAD = 1024
 TAIL = 64
+NEVER = -1  # the offset of a file that is not to be read
 _NAMES = (
     "path",
     "dev",
@@ -120,7 +121,7 @@ class Bytes(t.Protocol):
 def head_of(file: Bytes, most: int = HEAD) -> Head:
     """The first bytes of a file, at most ``most`` of them."""
     file.seek(0)
-    data = _exactly(file, most)
+    data = exactly(file, most)
     return Head(len(data), digest(data))
 
 
@@ -130,11 +131,12 @@ def tail_of(file: Bytes, offset: int) -> str:
     if not size:
         return ""
     file.seek(offset - size)
-    data = _exactly(file, size)
+    data = exactly(file, size)
     return digest(data) if len(data) == size else "short"
 
 
-def _exactly(file: Bytes, size: int) -> bytes:
+def exactly(file: Bytes, size: int) -> bytes:
+    """So many bytes, fewer only at the end."""
     parts = []
     while size > 0:
         data = file.read(size)

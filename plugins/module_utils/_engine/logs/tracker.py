@@ -15,16 +15,13 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.logs import files
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs import files, likeness
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.packed import Log, Unreadable
-from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.reader import BLOCK
-from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.record import Record, begins_like, continues, head_of, tail_of
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.record import NEVER, Record, continues
 
 KEEP = 86400.0  # a log that is gone may come back packed in so many seconds
 YOUNG = 60.0  # so long after a rotation other logs are looked for that were rotated with it
-SETTLED = 10.0  # a file that was not written for so long is no copy in the making
 FINAL = 5.0  # a rotated log that was not written for so long gets no more
-NEVER = -1  # the offset of a file that is not to be read
 
 
 class Job(t.NamedTuple):
@@ -65,8 +62,14 @@ class Tracker:
         unknown = [place for place in places if not self._met(place)]
         self._find_moved({place.path for place in places})
         unknown = [place for place in unknown if (place.stat.st_dev, place.stat.st_ino) not in self._known]
-        for record in self._orphans:
-            self._find_orphan(record, unknown)
+        # by their inodes first: what is not found so has lost its inode, which may be that of another log by now
+        lost = [record for record in self._orphans if not self._find_orphan(record, unknown, True)]
+        for record in lost:
+            self._known.pop((record.dev, record.ino), None)
+            record.ino = 0
+        for record in lost:
+            if not self._find_orphan(record, unknown, False):
+                self._drop_when_old(record)
         for place in unknown:
             if (place.stat.st_dev, place.stat.st_ino) not in self._known:
                 self._guarded(place, lambda place=place: self._begin(place))  # type: ignore[misc]
@@ -99,10 +102,12 @@ class Tracker:
             return True
         with Log(place.path) as log:
             if not record.is_at(log.stat):
-                return False
+                return True  # rotated this very moment: the next look finds where it went
             if not log.is_packed and (log.stat.st_size < record.offset or not continues(record, log)):
                 return False
         record.path, record.gone = os.path.realpath(place.path), 0.0
+        if not record.head_size:  # it was empty: that it was truncated since cannot be seen
+            self._between.setdefault(record.live, record.mtime)
         self._add(record, record.path, place.path != record.live and self._is_over(place.stat))
         return True
 
@@ -143,22 +148,26 @@ class Tracker:
         if 0 <= record.offset < place.stat.st_size and not files.is_packed(place.path):
             self._add(record, place.path, True)
 
-    def _find_orphan(self, record: Record, unknown: t.Sequence[files.Place]) -> None:
+    def _find_orphan(self, record: Record, unknown: t.Sequence[files.Place], by_inode: bool) -> bool:
         """A log that is not where it was: under another name (same inode), as a copy, or packed."""
         record.gone = record.gone or self._now
-        if record.offset == NEVER:
-            self._drop_when_old(record)
-            return
-        live, name = record.live, os.path.basename(record.live)
+        if record.offset == NEVER or not (record.ino if by_inode else record.offset):
+            return False
         near = {place.path: place for place in unknown}
         near.update({place.path: place for place in self._siblings(record.path)})
-        others = [place for place in near.values() if place.path != live and self._may_be(record, place, name)]
-        others.sort(key=lambda place: (not (record.ino and record.is_at(place.stat)), files.is_packed(place.path), -place.stat.st_mtime_ns))
+        if by_inode:
+            others = [place for place in near.values() if record.is_at(place.stat) and self._owner(place) in (None, record)]
+        else:
+            others = [place for place in near.values() if place.path != record.live and self._may_be(record, place)]
+            others.sort(key=lambda place: (files.is_packed(place.path), -place.stat.st_mtime_ns))
         for place in others:
             if self._guarded(place, lambda place=place: self._is_same(record, place)):  # type: ignore[misc]
                 self._move(record, place)
-                return
-        self._drop_when_old(record)
+                return True
+        return False
+
+    def _owner(self, place: files.Place) -> t.Optional[Record]:
+        return self._known.get((place.stat.st_dev, place.stat.st_ino))
 
     def _siblings(self, path: str) -> t.List[files.Place]:
         directory = os.path.dirname(path)
@@ -166,17 +175,11 @@ class Tracker:
             self._near[directory] = files.siblings(path, self._rotated)
         return self._near[directory]
 
-    def _may_be(self, record: Record, place: files.Place, name: str) -> bool:
-        owner = self._known.get((place.stat.st_dev, place.stat.st_ino))
-        if owner is not None and owner is not record:
-            return False
-        if record.ino and record.is_at(place.stat):
-            return True
-        if list(_print(place.stat)) == record.packed:
-            return False  # looked at before: nothing in it is new
-        related = files.is_rotation_of(os.path.basename(place.path), name) or files.is_rotation_of(
-            os.path.basename(place.path), os.path.basename(record.path)
-        )
+    def _may_be(self, record: Record, place: files.Place) -> bool:
+        if self._owner(place) is not None or list(_print(place.stat)) == record.packed:
+            return False  # another log, or looked at before: nothing in it is new
+        name = os.path.basename(place.path)
+        related = any(files.is_rotation_of(name, os.path.basename(one)) for one in (record.live, record.path))
         return related or os.path.dirname(place.path) != os.path.dirname(record.path)
 
     @staticmethod
@@ -184,13 +187,13 @@ class Tracker:
         if not record.head_size:
             return record.is_at(place.stat)
         with Log(place.path) as log:
+            if (log.stat.st_dev, log.stat.st_ino) != (place.stat.st_dev, place.stat.st_ino):
+                return False  # renamed since it was listed
             if not log.is_packed and log.stat.st_size < record.offset:
                 return False
             return continues(record, log)
 
     def _move(self, record: Record, place: files.Place) -> None:
-        if record.ino and not record.is_at(place.stat):
-            self._known.pop((record.dev, record.ino), None)
         if record.path == os.path.realpath(record.live):
             self.rotations += 1
         self._between.setdefault(record.live, record.mtime)
@@ -201,7 +204,8 @@ class Tracker:
         self._add(record, place.path, files.is_packed(place.path) or self._is_over(place.stat))
 
     def _drop_when_old(self, record: Record) -> None:
-        if self._now - record.gone > KEEP:
+        """A log that is gone is kept in mind for some time; not if nothing of it was read, as whatever holds it is new then."""
+        if not record.offset or self._now - record.gone > KEEP:
             for name in [name for name, one in self._records.items() if one is record]:
                 del self._records[name]
 
@@ -209,13 +213,17 @@ class Tracker:
         """A file that is not known: a copy of a log that is, or a new log."""
         live = {one.live for one in self._records.values()}
         with Log(place.path) as log:
-            if place.path not in live and self._is_copy(log):
+            if (log.stat.st_dev, log.stat.st_ino) in self._known or (
+                place.path not in live and likeness.is_copy(log, self._records.values(), self._now)
+            ):
+                return
+            if log.is_packed and not likeness.holds_all(log):
                 return
             record = Record(path=os.path.realpath(place.path), live=place.path, source=self._key)
             record.dev, record.ino, record.at = log.stat.st_dev, log.stat.st_ino, self._now
             record.mtime = log.stat.st_mtime_ns
             if self._skips:
-                self._skip(record, log)
+                likeness.skip(record, log, self._now)
         self._enter(record, record.path, files.is_packed(record.path))
 
     def _enter(self, record: Record, path: str, is_final: bool) -> None:
@@ -226,60 +234,19 @@ class Tracker:
         if record.offset != NEVER:
             self._add(record, path, is_final)
 
-    def _is_copy(self, log: Log) -> bool:
-        """Whether the file holds a known log, or its beginning while it is still being copied."""
-        for record in self._records.values():
-            if record.offset == NEVER or not record.head_size:
-                continue
-            if not log.is_packed and log.stat.st_size < record.head_size:
-                name = os.path.basename(log.path)
-                if self._now - log.stat.st_mtime < SETTLED and files.is_rotation_of(name, os.path.basename(record.live)):
-                    return True
-                continue
-            if not begins_like(record, log):
-                continue
-            if not log.is_packed and log.stat.st_size < record.offset:
-                if self._now - log.stat.st_mtime < SETTLED:
-                    return True
-                continue
-            try:
-                if continues(record, log):
-                    return True
-            except Unreadable:
-                return True  # it is being packed
-        return False
-
-    def _skip(self, record: Record, log: Log) -> None:
-        """What is there at the first look is not read: up to the last line end."""
-        if log.is_packed:
-            record.offset = NEVER
-            record.saw(log.stat, self._now)
-            return
-        head = head_of(log)
-        record.head_size, record.head = head.size, head.print
-        at = log.stat.st_size
-        while at > 0:
-            begin = max(0, at - 65536)
-            log.seek(begin)
-            found = log.read(at - begin).rfind(b"\n")
-            if found >= 0:
-                at = begin + found + 1
-                break
-            at = begin
-        wide = log.seek(0) == 0 and log.read(2) in (b"\xff\xfe", b"\xfe\xff")
-        record.offset = (at + 1) // 2 * 2 if wide else at
-        record.tail = tail_of(log, record.offset)
-
     def _look_between(self) -> None:
         """A log that is just being copied or packed is none yet, so it is looked for some time longer than once."""
-        young = {one.live: one for one in self._records.values() if one.path == os.path.realpath(one.live)} if self._between else {}
-        for live, since in self._between.items():
-            if live in young:
-                young[live].between = [since, self._now + YOUNG]
+        if self._between:
+            heirs = {one.live: one for one in self._records.values()}
+            heirs.update({one.live: one for one in self._records.values() if one.path == os.path.realpath(one.live)})
+            for live, since in self._between.items():
+                if live in heirs:
+                    earlier = heirs[live].between
+                    heirs[live].between = [min(since, earlier[0]) if earlier else since, self._now + YOUNG]
         for record in list(self._records.values()):
-            since, until = record.between or [0.0, 0.0]
+            looked, until = record.between or [0.0, 0.0]
             if until and not self._is_first:
-                self._find_between(record.live, since)
+                self._find_between(record.live, looked)
             if self._now > until:
                 record.between = []
 
@@ -294,10 +261,10 @@ class Tracker:
 
     def _take(self, place: files.Place, live: str) -> None:
         with Log(place.path) as log:
-            if self._is_copy(log):
+            if (log.stat.st_dev, log.stat.st_ino) in self._known or likeness.is_copy(log, self._records.values(), self._now):
                 return
-            while log.is_packed and log.read(BLOCK):
-                pass  # damaged ones are said here, and those that are not complete are left for the next look
+            if log.is_packed and not likeness.holds_all(log):
+                return
             record = Record(path=place.path, live=live, source=self._key, dev=log.stat.st_dev, ino=log.stat.st_ino, at=self._now)
             record.mtime = log.stat.st_mtime_ns
         self.rotations += 1
