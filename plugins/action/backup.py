@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
             outcome.update(receipt=receipts.key)
             if outcome["batch"] and args["acknowledge"] == "received" and not self._task.check_mode:
                 receipts.receive(str(outcome["batch"]))
-        if args["show"]:
+        if args["show"] and ("stats" in outcome or outcome.get("failed")):
             host = str(self._task.delegate_to or task_vars.get("inventory_hostname", "localhost"))
             self._show(mask(line_of(outcome), secrets), host, args["name"])
         result.update(outcome, **{key: mask(outcome[key], secrets) for key in _TEXTS if key in outcome})
@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
 def line_of(outcome: t.Mapping[str, t.Any]) -> str:
     """What came of a backup, in a line."""
     if outcome.get("failed") or "stats" not in outcome:
-        return "failed     " + " ".join(str(outcome.get("msg") or "it did not end yet").split())
+        return "failed     " + " ".join(str(outcome.get("msg") or "").split())
     counts = [f"{outcome['stats'][key]} {key}" for key in ("added", "modified", "removed") if outcome["stats"][key]]
     parts = [", ".join(counts)] if counts else []
     parts += [f"{len(outcome['forgotten'])} snapshots forgotten"] if outcome["forgotten"] else []

@@ -115,7 +115,7 @@ def _read_channels(args: dict[str, t.Any]) -> list[Channel]:
         raise Refused("There is no channel to tell: give the option channels, or set VIGIL_CHANNELS or VIGIL_CHANNELS_FILE.")
     for channel in channels:
         channel.language = args["language"] or channel.language
-        for path in (channel.ca, channel.client_cert):
+        for path in (channel.ca, channel.client_cert, channel.template):
             if path and not os.access(path, os.R_OK):
                 raise Refused(f"The channel {channel.masked} names the file {path}, which cannot be read.")
     return channels
@@ -198,7 +198,7 @@ def _batch(args: dict[str, t.Any], results: t.Any, host: str, source: str | None
     if results is not None:
         if not isinstance(results, dict):
             raise Refused(
-                "results must be a mapping of host names and what vigil.ops.inspect, dns_diff, log_scan or service_guard returned there,"
+                "results must be a mapping of host names and what vigil.ops.inspect, dns_diff, log_scan, service_guard or backup returned there,"
                 f" not {type(results).__name__}."
             )
         every = [(str(host), one) for host, given in results.items() for one in outcomes.unfolded(given)]

@@ -10,8 +10,8 @@ type: notification
 short_description: Tell chat robots, webhooks and files what a run finds, so that nothing is lost
 version_added: 1.0.0
 description:
-  - Turns the results of P(vigil.ops.inspect#module), P(vigil.ops.dns_diff#module) and P(vigil.ops.service_guard#module) tasks, failed tasks and
-    unreachable hosts into alerts, without a change to any playbook.
+  - Turns the results of P(vigil.ops.inspect#module), P(vigil.ops.dns_diff#module), P(vigil.ops.service_guard#module) and P(vigil.ops.backup#module) tasks,
+    failed tasks and unreachable hosts into alerts, without a change to any playbook.
   - What is not ok is kept in the store on the controller as it is seen, and sent by a thread in the background. At the end of the run what
     is left is sent for at most O(deadline); what could not be sent goes out with the next run or with M(vigil.ops.notify) and O(vigil.ops.notify#module:flush).
   - An alert is told once when it begins, again after four hours while it lasts, and once when it is resolved. The alert of a failed task is
@@ -59,8 +59,8 @@ options:
   events:
     description:
       - What is told.
-      - V(results) are the checks of C(vigil.ops.inspect), and what C(vigil.ops.dns_diff) and C(vigil.ops.service_guard) found (see C(results) of
-        M(vigil.ops.notify)).
+      - V(results) are the checks of C(vigil.ops.inspect), and what C(vigil.ops.dns_diff), C(vigil.ops.service_guard) and C(vigil.ops.backup) found
+        (see C(results) of M(vigil.ops.notify)).
       - A check that fails and depends on one of another host waits until the playbook ends, when all hosts were looked at; it is told then unless
         the other one explains it.
       - V(failures) are failed tasks and plays without hosts, V(unreachable) hosts that cannot
@@ -181,7 +181,7 @@ from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
 from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
 
 _INSPECT = ("vigil.ops.inspect",)
-_FOUND = ("vigil.ops.dns_diff", "vigil.ops.service_guard", "vigil.ops.log_scan")
+_FOUND = ("vigil.ops.dns_diff", "vigil.ops.service_guard", "vigil.ops.log_scan", "vigil.ops.backup")
 _SEVERITIES = ("info", "warning", "error", "critical")
 _EVENTS = ("results", "failures", "unreachable", "changes", "stats")
 

@@ -35,15 +35,19 @@ attributes:
 options:
   channels:
     description:
-      - Where to tell. Each is a URL, or a mapping with C(url) and any of C(name), C(min_severity), C(language), C(group), C(timeout),
-        C(headers), C(ca) and C(client_cert) (paths of PEM files on the controller).
-      - C(https://host/path) and C(http://host/path) get each event as JSON with a POST request. C(wecom://KEY) is a group robot of WeCom.
-        C(file:///path/events.jsonl) gets one line of JSON an event.
-      - A WeCom URL takes the parameters C(endpoint) (such as C(http://proxy:8080) in place of the vendor's host), C(min_severity),
-        C(language), C(group) and C(timeout).
+      - Where to tell. Each is a URL, or a mapping with C(url) and any of C(name), C(min_severity), C(language), C(group), C(mention),
+        C(mention_from), C(type), C(timeout), C(headers), C(secret), C(template), C(ca) and C(client_cert) (paths of files on the controller).
+      - Chat robots are C(wecom://KEY), C(dingtalk://TOKEN?secret=SEC), C(feishu://HOOK?secret=S), C(lark://HOOK?secret=S), C(slack://T/B/X),
+        C(discord://ID/TOKEN), and C(teams://) with the rest of the workflow's URL. People are called with C(pagerduty://ROUTINGKEY) and written to
+        with C(smtp://user:pass@host:587?to=a@example.com) or C(smtps://).
+      - Programs get each event by itself. C(https://host/path) and C(http://host/path) as JSON with a POST request, C(cloudevents+https://) as
+        CloudEvents, C(alertmanager://host:9093), C(amqp://user:pass@host/vhost?queue=q) and C(amqps://), C(kafka://host:9092/topic) and C(kafkas://),
+        C(syslog://), C(syslog+tcp://), C(syslog+tls://), C(journald://), and C(file:///path/events.jsonl) as one line of JSON an event.
+      - C(apprise+SCHEME://) is anything that the Python package Apprise speaks. C(kafka://) needs the Python package confluent-kafka.
+      - C(docs/channels.md) of the collection says what each of them takes, its limits, and how it is set up.
+      - URLs of robots take C(endpoint) (such as C(http://proxy:8080) in place of the vendor's host) and the keys of a mapping as parameters.
       - A chat gets all that is due as one message, with how many alerts there are of what and as many of them as it takes, the worst first.
-        With C(group=host) it gets one message a host, with C(group=none) one an event. C(https://), C(http://) and C(file://) get every
-        event by itself in any case.
+        With C(group=host) it gets one message a host, with C(group=none) one an event. So does mail.
       - What is queued is kept under the name of the channel, which a URL may have as its fragment (C(wecom://KEY#ops)). Give names where
         several channels are on one host; then a changed key or password still finds what was queued.
       - What is queued for a channel that is not given any more is named once a day, and given up when nobody served the channel for a week.
@@ -89,6 +93,8 @@ options:
         done, until it is well again.
       - What M(vigil.ops.log_scan) returned is taken as well. Lines are told once; a threshold that is reached, a line that is missing and a log
         that cannot be read are alerts until that is over.
+      - What M(vigil.ops.backup) returned is taken as well. What a snapshot changed is told once; files that wait to be uploaded, a dump that is not
+        whole, what cannot be read and a damaged repository are alerts until that is over.
       - A host that was unreachable is an alert of the check C(reachable), one whose task failed of the check C(inspection).
     type: raw
   scope:

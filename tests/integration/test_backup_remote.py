@@ -78,7 +78,7 @@ def test_a_copy_at_a_remote_and_what_is_told(run_steps, webdav, listen, tmp_path
     (first, _told), said = run_steps([backup, tell], "-vvv")
     assert first["changed"] and first["remote"]["status"] == "ok" and first["remote"]["uploaded"] == 5, first
     assert secret not in said and secret not in json.dumps(first)
-    assert brief(receiver.bodies) == [("backup etc", "firing", "info")] and "main.conf" in receiver.bodies[0]["message"]
+    assert brief(receiver.bodies) == [("backup etc", "firing", "info")] and receiver.bodies[0]["message"] == "first snapshot, of 2 paths"
 
     process.terminate()
     process.wait(10)
@@ -87,6 +87,7 @@ def test_a_copy_at_a_remote_and_what_is_told(run_steps, webdav, listen, tmp_path
     assert lost["changed"] and lost["snapshot"] and not lost.get("failed") and lost["remote"]["status"] == "failed", lost
     assert lost["remote"]["pending"] == 4 and lost["remote"]["since"] and "wait to be uploaded" in said and secret not in said
     assert brief(receiver.bodies)[1:] == [("backup etc", "firing", "info"), ("backup etc remote", "firing", "error")]
+    assert receiver.bodies[1]["message"] == f"1 modified:\n~ {tree}/main.conf"
 
     webdav(there, port)
     (again, _told), said = run_steps([backup, tell], "--check")

@@ -187,15 +187,6 @@ class Rclone:
             )
         return self._why(code, err)
 
-    def part(self, name: str, at: int, count: int) -> list[str]:
-        """The command that writes a part of a file to its output; run it with :attr:`env`."""
-        return self._argv("cat", f"{self.place.path.rstrip('/')}/{name}", "--offset", str(at), "--count", str(count))
-
-    @property
-    def env(self) -> dict[str, str]:
-        """The variables of rclone."""
-        return dict(self.place.env)
-
     def _files(self, command: str, root: str, names: t.Collection[str], *more: str) -> str:
         with _listed(names) as path:
             code, _out, err = self._call(command, root, self.place.path, "--files-from-raw", path, *more)
@@ -207,7 +198,7 @@ class Rclone:
 
     def _call(self, *argv: str) -> tuple[int, str, str]:
         try:
-            return self._run(self._argv(*argv), self.place.timeout, self.env)
+            return self._run(self._argv(*argv), self.place.timeout, dict(self.place.env))
         except CommandMissing as exc:
             raise RemoteError(f"{exc}; install rclone, which remotes need", True) from exc
         except (CommandTimeout, CommandFlood) as exc:

@@ -35,25 +35,31 @@ def snapshots(repository: Repository, name: str, ids: t.Sequence[str], batch: st
     for each in wanted[-_MOST:]:
         try:
             record = repository.record(name, each)
+            counts = {key: int(record.get(key) or 0) for key in _SIGNS}
             parent = record.get("parent")
+            if not parent:
+                found.append(snapshot_event(each, counts, None))
+                continue
             before = repository.record(name, str(parent)) if parent in ids else None
-            paths = [f"{_SIGNS[kind]}{shown(path)}" for kind, path in itertools.islice(differences(repository, record, before), _PATHS)]
+            paths = itertools.islice(differences(repository, record, before), _PATHS) if before else ()
+            found.append(snapshot_event(each, counts, [f"{_SIGNS[kind]}{shown(path)}" for kind, path in paths]))
         except Damaged:
             continue  # what is damaged is said elsewhere
-        found.append(snapshot_event(each, {key: int(record.get(key) or 0) for key in _SIGNS}, [] if parent and before is None else paths))
     return found
 
 
-def snapshot_event(snapshot: str, counts: t.Mapping[str, int], paths: t.Sequence[str]) -> dict[str, t.Any]:
+def snapshot_event(snapshot: str, counts: t.Mapping[str, int], paths: t.Sequence[str] | None) -> dict[str, t.Any]:
     """What a snapshot changed.
 
-    :arg paths: each with a sign before it
+    :arg paths: each with a sign before it; None for the first snapshot, of which only the number of paths is told
     """
-    words = ", ".join(f"{counts[key]} {key}" for key in _SIGNS if counts[key]) or "nothing"
-    more = sum(counts.values()) - len(paths)
-    listed = "\n".join(paths) + (f"\n... and {more} more" if more > 0 and paths else "")
     at = retention.moment(snapshot) if ID.fullmatch(snapshot) else 0.0
-    message = words + (f":\n{listed}" if listed else "")
+    message = ", ".join(f"{counts[key]} {key}" for key in _SIGNS if counts[key]) or "nothing"
+    if paths is None:
+        message = f"first snapshot, of {counts['added']} paths"
+    elif paths:
+        more = sum(counts.values()) - len(paths)
+        message += ":\n" + "\n".join(paths) + (f"\n... and {more} more" if more > 0 else "")
     return {"kind": "changed", "status": "firing", "severity": "info", "snapshot": snapshot, "at": at, "message": message}
 
 

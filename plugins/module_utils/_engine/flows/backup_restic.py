@@ -123,7 +123,7 @@ def backup(job: Job, tools: Tools, now: float, check_mode: bool = False, show: b
         "text": "".join(f"{sign} {path}\n" for sign, paths in zip("+~-", lists) for path in paths[:MOST]) if show else "",
         "batch": "",
     }
-    result["events"] = [] if check_mode else _events(result, job.verify)
+    result["events"] = [] if check_mode else _events(result, job.verify, not before)
     if complaints or damaged:
         said = [*complaints, *(f"the repository is damaged: {each['message']}" for each in damaged[:1])]
         result.update(failed=True, msg=f"{'The snapshot was taken' if snapshot else 'Nothing had changed'}, but {'; '.join(said)}.")
@@ -217,10 +217,11 @@ def _stats(summary: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {"paths": paths, "bytes": size, "read_bytes": None, "new_bytes": added, "stored_bytes": None}
 
 
-def _events(result: t.Mapping[str, t.Any], verified: bool) -> list[dict[str, t.Any]]:
+def _events(result: t.Mapping[str, t.Any], verified: bool, first: bool) -> list[dict[str, t.Any]]:
     events = backup_news.conditions(result, verified)
     if not result["snapshot"]:
         return events
     counts = {key: result["stats"][key] for key in ("added", "modified", "removed")}
     paths = [f"{sign} {path}" for sign, key in zip("+~-", counts) for path in result[key]][:20]
-    return [{**backup_news.snapshot_event(result["snapshot"], counts, paths), "at": time.time()}, *events]
+    event = backup_news.snapshot_event(result["snapshot"], counts, None if first else paths)
+    return [{**event, "at": time.time()}, *events]
