@@ -16,7 +16,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gua
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.guard_events import text_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
 from ansible_collections.vigil.ops.plugins.modules.service_guard import ARGUMENT_SPEC
-from ansible_collections.vigil.ops.plugins.plugin_utils import _announce, _brake
+from ansible_collections.vigil.ops.plugins.plugin_utils import _announce, _brake, _piped
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, validated
 from ansible_collections.vigil.ops.plugins.plugin_utils._receipts import Receipts, source
 
@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
         given["restart"] = args["restart"] and not stopped
         heals = given["restart"] and not self._task.check_mode
         try:
-            outcome: dict[str, t.Any] = self._execute_module(module_name="vigil.ops.service_guard", module_args=given, task_vars=task_vars)
+            outcome: dict[str, t.Any] = _piped.execute(self, "vigil.ops.service_guard", given, task_vars)
         except AnsibleConnectionFailure:
             if heals:
                 _brake.pull(f"{host} cannot be reached any more")

@@ -24,18 +24,28 @@ def execute(action: t.Any, module_name: str, module_args: dict[str, t.Any], task
     """
     given = {"module_name": module_name, "task_vars": task_vars}
     try:
-        return t.cast("dict[str, t.Any]", action._execute_module(module_args=dict(module_args), **given))
+        return _explained(action._execute_module(module_args=dict(module_args), **given))
     except AnsibleError as exc:
-        why = next((words for words in _NO_ROOM if words in str(exc)), None)
-        if why is None or not _turned_on(action):
+        why = _cause(str(exc))
+        if not why or not _turned_on(action):
             raise
         try:
-            outcome = t.cast("dict[str, t.Any]", action._execute_module(module_args=module_args, **given))
+            outcome = action._execute_module(module_args=module_args, **given)
         except AnsibleError:
             raise exc from None
         host = task_vars.get("inventory_hostname", "the host")
-        display.warning(f"Ansible cannot write on {host} ({why}); it was looked at with pipelining, which writes nothing.")
-        return outcome
+        display.warning(f"Ansible cannot write on {host} ({why}); it was looked at with pipelining, which copies nothing there.")
+        return _explained(outcome)
+
+
+def _cause(text: str) -> str:
+    return next((words for words in _NO_ROOM if words in text), "")
+
+
+def _explained(outcome: dict[str, t.Any]) -> dict[str, t.Any]:
+    """With a message that says so where the module itself found no room to unpack; Ansible only says that no JSON came."""
+    why = _cause(str(outcome.get("module_stderr", ""))) if outcome.get("failed") else ""
+    return dict(outcome, msg=f"the module finds no room in the temporary directory of the host: {why.lower()}") if why else outcome
 
 
 def _turned_on(action: t.Any) -> bool:
