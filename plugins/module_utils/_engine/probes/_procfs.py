@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee
@@ -35,7 +36,7 @@ class Process(t.NamedTuple):
 
     :ivar command: the command line joined by spaces; a kernel thread's name in brackets
     :ivar program: the file name of what was started; :ivar name: the kernel's name, at most 15 characters
-    :ivar cpu_seconds: used since it started; :ivar age: seconds since then; :ivar began: a time that no other process of its number has
+    :ivar cpu_seconds: used since it started; :ivar age: seconds since then, when that was read; :ivar began: a time that no other process of its number has
     """
 
     pid: int
@@ -123,11 +124,10 @@ def read_processes() -> list[Process]:
         return _by_library()
     if not os.path.exists(f"{PROC}/1"):
         raise CannotSee("/proc hides the processes of other users (hidepid); run with become, or as a member of its group", "permission")
-    uptime = float(_read(f"{PROC}/uptime").split()[0])
     found = []
     for name in os.listdir(PROC):
         if name.isdigit():
-            process = _read_process(int(name), uptime)
+            process = _read_process(int(name))
             if process is not None:
                 found.append(process)
     return found
@@ -142,10 +142,10 @@ def _read(path: str) -> str:
         return source.read().decode("utf-8", "replace")
 
 
-def _read_process(pid: int, uptime: float) -> Process | None:
+def _read_process(pid: int) -> Process | None:
     """A process, or None when it has ended meanwhile."""
     try:
-        stat = _read(f"{PROC}/{pid}/stat")
+        stat, now = _read(f"{PROC}/{pid}/stat"), time.clock_gettime(time.CLOCK_BOOTTIME)
         line = _read(f"{PROC}/{pid}/cmdline")
         uid = os.stat(f"{PROC}/{pid}").st_uid
     except OSError:
@@ -167,15 +167,13 @@ def _read_process(pid: int, uptime: float) -> Process | None:
         " ".join(arguments) or f"[{name}]",
         int(fields[21]) * _PAGE,
         (int(fields[11]) + int(fields[12])) / _TICKS,
-        max(0.0, uptime - int(fields[19]) / _TICKS),
+        max(0.0, now - int(fields[19]) / _TICKS),
         int(fields[17]),
         int(fields[19]) / _TICKS,
     )
 
 
 def _by_library() -> list[Process]:
-    import time
-
     library = psutil_for("processes")
     now, found = time.time(), []
     for process in library.process_iter(["pid", "ppid", "status", "uids", "name", "cmdline", "memory_info", "cpu_times", "create_time"]):

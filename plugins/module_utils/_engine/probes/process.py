@@ -50,19 +50,20 @@ SPEC = ProbeSpec(
     help="Processes that fulfil all that is given. The inspection itself never counts.",
 )
 
-# What processes took so far, by number and begin.
-_Taken = t.Dict[t.Tuple[int, float], float]
+# What processes took so far, and how old they were, by number and begin.
+_Taken = t.Dict[t.Tuple[int, float], t.Tuple[float, float]]
 
 
 class Reading(t.NamedTuple):
-    """All processes, those without this inspection, and when reading them was begun (boot-time clock)."""
+    """All processes, those without this inspection, when reading them was begun (boot-time clock), and how many seconds it took."""
 
     every: list[Process]
     processes: list[Process]
     moment: float
+    length: float
 
     def taken(self) -> _Taken:
-        return {(process.pid, process.began): process.cpu_seconds for process in self.every}
+        return {(process.pid, process.began): (process.cpu_seconds, process.age) for process in self.every}
 
 
 class Scan:
@@ -94,7 +95,7 @@ class Scan:
 
     def _read(self) -> None:
         moment, every = clock(), read_processes()
-        self._before, self._last = self._last, Reading(every, _without_us(every), moment)
+        self._before, self._last = self._last, Reading(every, _without_us(every), moment, clock() - moment)
 
     def leave(self, ctx: Context) -> None:
         """Leave the first reading for the next run. All of it: which processes match changes, as their command lines do."""
@@ -103,7 +104,9 @@ class Scan:
                 return
             self.is_left = True
             if len(self._last.every) <= _MOST_LEFT:
-                look = {str(process.pid): [process.began, round(process.cpu_seconds, 2)] for process in self._last.every}
+                look = {
+                    str(process.pid): [process.began, round(process.cpu_seconds, 2), round(process.age, 2)] for process in self._last.every
+                }
                 leave(ctx, SPEC.name, self._last.moment, look)
 
 
@@ -126,23 +129,23 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     reading = scan.reading(ctx.attempt == 1)
     found = _matching(reading.processes, options, uid)
     last = last_look(ctx, SPEC.name, reading.moment) if ctx.attempt == 1 else None
-    taken, seconds = (None, None) if last is None else (_taken(_load(last[0]), found, last[1]), last[1])
+    percent, seconds = (None, None) if last is None else (_percent(_load(last[0]), found, last[1], reading.length), last[1])
     scan.leave(ctx)
-    if taken is None and "cpu_percent" in ctx.wanted:
+    if percent is None and "cpu_percent" in ctx.wanted:
         before, reading = scan.pair(ctx.attempt == 1)
         seconds = reading.moment - before.moment
         found = _matching(reading.processes, options, uid)
-        taken = _taken(before.taken(), found, seconds)
+        percent = _percent(before.taken(), found, seconds, reading.length)
     found.sort(key=lambda process: -process.age)
     return {
         "count": len(found),
         "rss_bytes": sum(process.rss for process in found),
-        "cpu_percent": None if taken is None or not seconds else round(100.0 * taken / seconds, 2),
+        "cpu_percent": percent,
         **(_open_files(found) if ctx.wanted & {"fds", "fds_percent"} else {"fds": None, "fds_percent": None}),
         "oldest_seconds": round(found[0].age, 1) if found else None,
         "youngest_seconds": round(found[-1].age, 1) if found else None,
         "pids": [process.pid for process in found[:_MOST_PIDS]],
-        "seconds": None if taken is None or not seconds else round(seconds, 3),
+        "seconds": None if percent is None or seconds is None else round(seconds, 3),
     }
 
 
@@ -161,25 +164,29 @@ def _matching(processes: list[Process], options: dict[str, t.Any], uid: int | No
     return found
 
 
-def _taken(before: _Taken, found: list[Process], seconds: float) -> float | None:
-    """Seconds of processor time that processes took in so many; None where one was there before and is not known, or was set back."""
+def _percent(before: _Taken, found: list[Process], seconds: float, length: float) -> float | None:
+    """Of one core, together; None where a process was there before and is not known, or was set back.
+
+    All processes are not read at one moment, so the time that counts for each is by how much it grew older.
+
+    :arg length: seconds that reading them took, in which they grew older than ``seconds``
+    """
     total = 0.0
     for process in found:
-        known = before.get((process.pid, process.began))
-        if known is None and process.age > seconds + _STEP:
+        used, age = before.get((process.pid, process.began), (0.0, 0.0))
+        is_new = not age and process.age <= seconds + length + _STEP
+        span = max(seconds if is_new else process.age - age, _STEP)
+        if process.cpu_seconds < used or not (is_new or age) or process.age < age:
             return None
-        gained = process.cpu_seconds - (known or 0.0)
-        if gained < 0:
-            return None
-        total += gained
-    return total
+        total += (process.cpu_seconds - used) / span
+    return round(100.0 * total, 2)
 
 
 def _load(value: t.Any) -> _Taken:
     """Of what the last run left; nothing where that is something else."""
     try:
-        known = {(int(pid), float(began)): float(used) for pid, (began, used) in value.items()}
-        return {process: used for process, used in known.items() if 0 <= used < math.inf}
+        known = {(int(pid), float(began)): (float(used), float(age)) for pid, (began, used, age) in value.items()}
+        return {process: one for process, one in known.items() if all(0 <= number < math.inf for number in one)}
     except (ArithmeticError, AttributeError, TypeError, ValueError):
         return {}
 
