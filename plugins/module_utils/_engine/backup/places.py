@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import gzip
+import io
 import json
 import re
 import struct
@@ -17,7 +18,7 @@ import zlib
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import Damaged
 
 _PACKED = struct.Struct("=32sIQQ")
-_HASH = re.compile(rb'\{"sha256": "([0-9a-f]{64})", "at": \d+, "skip": \d+, "size": \d+\}\n')
+_PIECE = 1 << 18
 _LINE = re.compile(rb'\{"sha256": "([0-9a-f]{64})", "at": (\d+), "skip": (\d+), "size": (\d+)\}\n')
 
 
@@ -94,18 +95,14 @@ class PlacesWriter:
         return b"".join(pieces) + maker.flush()
 
 
-def read_hashes(data: bytes, archive: str) -> list[bytes]:
-    """The hashes alone, in hexadecimal: which contents an archive holds.
+def read_hashes(data: bytes, archive: str) -> set[bytes]:
+    """The hashes alone: which contents an archive holds.
 
     :raises Damaged: it cannot be read
     """
-    try:
-        text = gzip.decompress(data)
-        found = _HASH.findall(text)
-    except (OSError, EOFError, zlib.error) as exc:
-        raise Damaged(f"the index of the archive {archive} cannot be read: {exc}") from exc
-    if not data or len(found) != text.count(b"\n"):
-        return [each.hex().encode("ascii") for each in read_index(data, archive)]
+    found: set[bytes] = set()
+    for rows in _rows(data, archive):
+        found.update(bytes.fromhex(row[0].decode("ascii")) for row in rows)
     return found
 
 
@@ -115,18 +112,35 @@ def read_index(data: bytes, archive: str) -> Places:
     :raises Damaged: it cannot be read
     """
     found = Places(archive)
+    for rows in _rows(data, archive):
+        for sha256, at, skip, size in rows:
+            found.put(bytes.fromhex(sha256.decode("ascii")), int(at), int(skip), int(size))
+    return found
+
+
+def _rows(data: bytes, archive: str) -> t.Iterator[list[tuple[bytes, bytes, bytes, bytes]]]:
+    """(sha256, at, skip, size) as text, a few thousand at a time.
+
+    :raises Damaged: it cannot be read
+    """
     try:
         if not data:
             raise ValueError("it is empty")
-        text = gzip.decompress(data)
-        rows = _LINE.findall(text)
-        if len(rows) == text.count(b"\n") and text.endswith((b"\n", b"")):
-            for sha256, at, skip, size in rows:
-                found.put(bytes.fromhex(sha256.decode()), int(at), int(skip), int(size))
-            return found
-        for line in text.splitlines():
-            row = json.loads(line)
-            found.put(bytes.fromhex(row["sha256"]), int(row["at"]), int(row["skip"]), int(row["size"]))
+        with gzip.open(io.BytesIO(data)) as source:
+            rest = b""
+            while True:
+                piece = source.read(_PIECE)
+                text, _end, rest = (rest + piece).rpartition(b"\n") if piece else (rest, b"", b"")
+                rows = _LINE.findall(text + b"\n") if text else []
+                if len(rows) != text.count(b"\n") + bool(text):
+                    rows = [_row(json.loads(line)) for line in text.splitlines()]  # another hand wrote it
+                yield rows
+                if not piece:
+                    return
     except (OSError, EOFError, ValueError, KeyError, TypeError, OverflowError, zlib.error) as exc:
         raise Damaged(f"the index of the archive {archive} cannot be read: {exc}") from exc
-    return found
+
+
+def _row(row: t.Mapping[str, t.Any]) -> tuple[bytes, bytes, bytes, bytes]:
+    values = [b"%d" % int(row[key]) for key in ("at", "skip", "size")]
+    return bytes.fromhex(row["sha256"]).hex().encode("ascii"), values[0], values[1], values[2]

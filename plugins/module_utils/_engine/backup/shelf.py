@@ -97,15 +97,15 @@ class Shelf:
                 self._places[archive] = found
         return found
 
-    def hashes(self, archive: str) -> list[bytes]:
-        """The sha256 of all contents of an archive, in hexadecimal.
+    def hashes(self, archive: str) -> set[bytes]:
+        """The sha256 of all contents of an archive.
 
         :raises Damaged: as :meth:`places`
         """
         try:
             return read_hashes(self._bytes(archive), archive)
         except Damaged:
-            return [each.hex().encode("ascii") for each in self.places(archive, keep=False)]
+            return set(self.places(archive, keep=False))
 
     def sweep(self, used: t.Container[str]) -> None:
         """Remove archives that are not used, and of one that was written anew all files but those that count, if these are whole."""

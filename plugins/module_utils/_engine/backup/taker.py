@@ -124,7 +124,7 @@ class Taker:
                 return
             if content.torn:
                 break
-            entry.archive = self._held().get(content.sha256.encode())
+            entry.archive = self._held().get(bytes.fromhex(content.sha256))
             if entry.archive is not None or self._dry or self._keep(entry, content):
                 break
             entry.torn = number == TRIES - 1
@@ -157,7 +157,7 @@ class Taker:
             writer.small(entry, content.data, bytes.fromhex(content.sha256))
         else:
             entry.sha256 = writer.add(entry, pieces(self._selection.place(entry.path), content))
-        self._held()[(entry.sha256 or "").encode()] = self._archive
+        self._held()[bytes.fromhex(entry.sha256 or "")] = self._archive
         return entry.sha256 == content.sha256
 
     def _started(self) -> Writer:
@@ -168,7 +168,7 @@ class Taker:
         return self._writer
 
     def _held(self) -> dict[bytes, str]:
-        """sha256 in hexadecimal -> archive of all that the repository holds, asked when something is new."""
+        """sha256 -> archive of all that the repository holds, asked when something is new."""
         if self._known is None:
             self._known = {}
             for archive in reversed(self._repository.archives()):  # the oldest that holds it is named
