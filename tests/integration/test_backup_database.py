@@ -73,6 +73,7 @@ def postgres():
     shutil.rmtree(root)
 
 
+@pytest.mark.long
 def test_dumps_of_postgresql(postgres, run_steps, tmp_path):
     postgres.sql(
         "create table item (id int primary key, name text); insert into item select n, repeat('x', 200) || n from generate_series(1, 50000) n"

@@ -100,6 +100,7 @@ def test_bad_variables_are_one_sentence(fleet, variables, words):
     assert words in output and told == [] and "Traceback" not in output
 
 
+@pytest.mark.long
 def test_several_jobs_of_a_host(fleet, tmp_path):
     """Jobs with options of their own beside common ones; one that fails does not keep the others from being taken, and is told until it works."""
     jobs = [

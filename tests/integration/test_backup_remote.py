@@ -117,6 +117,7 @@ def test_a_copy_at_a_remote_and_what_is_told(run_steps, webdav, listen, tmp_path
     assert back["failed"] and "nowhere" in back["msg"] and "section" in back["msg"] and secret not in said
 
 
+@pytest.mark.long
 def test_what_was_taken_while_nobody_listened_is_told_later(run_steps, listen, tmp_path):
     """The controller dies after the module and before anything was told: the next run tells what that snapshot changed, too."""
     receiver = listen()

@@ -75,6 +75,7 @@ def test_exactly_what_was(run_steps, tree, tmp_path):
     assert os.path.isdir("/etc")
 
 
+@pytest.mark.long
 def test_what_is_replaced_or_removed_is_kept(run_steps, tree, tmp_path):
     of = {"repository": str(tmp_path / "repository")}
     run_steps([("backup", {**of, "paths": [str(tree)]})])

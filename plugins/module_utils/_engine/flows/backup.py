@@ -166,11 +166,11 @@ def _look(
         problem = exc
     finally:
         complaints = backup_programs.run_after(programs.after, tools.run)
+        for place in selection.streams.values():
+            if place is not None:
+                os.unlink(place)
     if problem is not None:
         raise BackupError("; ".join([str(problem), *complaints])) from problem
-    for place in selection.streams.values():
-        if place is not None:
-            os.unlink(place)
     return outcome, streams, complaints
 
 

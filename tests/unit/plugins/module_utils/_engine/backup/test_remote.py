@@ -17,11 +17,14 @@ import time
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils import _runner
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.codec import codec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.distant import Distant
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.hygiene import slim
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.rclone import read_place
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.remote import Copy
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.remote_state import note_forgotten
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.verify import verify
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 
@@ -131,6 +134,42 @@ def test_what_is_forgotten_here_goes_there_too(shop, tree, tmp_path):
     assert files(there) == files(shop.place) and whole(there) == 2 and (there / "mine.txt").exists()
 
 
+def test_archives_that_were_written_anew_take_the_place_of_the_old_ones(shop, tree, tmp_path):
+    """There is no moment at which a snapshot at the remote lacks something, and in the end both are alike."""
+    there = tmp_path / "there"
+    for number in range(4):
+        changed(tree, number, 50_000)
+    shop.take(tree)
+    copy(shop, str(there))
+    for number in range(3):
+        (tree / f"file{number}").unlink()
+    shop.take(tree)
+    forget(shop, 0)
+    repository = Repository(str(shop.place))
+    repository.lock()
+    slim(repository, codec("gzip"), small=0)
+    repository.unlock()
+    assert [path.name for path in shop.place.glob("archives/*.1.tar.gz")]
+
+    def watched(*argv):
+        whole(there)
+        return _runner.run(*argv)
+
+    assert copy(shop, str(there), run=watched)["status"] == "ok" and whole(there) == 1
+    assert files(there) == files(shop.place)
+
+
+def test_one_uploads_at_a_time(shop, tree, tmp_path):
+    shop.take(tree)
+    inside = []
+
+    def slow(*argv):
+        inside.append(copy(shop, str(tmp_path / "there"), run=nobody))
+        return _runner.run(*argv)
+
+    assert copy(shop, str(tmp_path / "there"), run=slow)["status"] == "ok" and {found["status"] for found in inside} == {"busy"}
+
+
 def test_a_lost_repository_takes_nothing_with_it(shop, tree, tmp_path):
     there = tmp_path / "there"
     for number in range(3):
@@ -234,6 +273,7 @@ def test_sftp_with_hashes_and_a_connection_string(shop, tree, tmp_path, serve):
     assert argvs and not any("pass" in argv.replace("ask-password", "") for argv in argvs)
 
 
+@pytest.mark.long
 def test_a_read_only_remote_is_said(shop, tree, tmp_path, serve):
     port, _process = serve("webdav", tmp_path, "--read-only", "--user", "backup", "--pass", SECRET)
     shop.take(tree)
@@ -260,6 +300,7 @@ def test_a_full_remote_holds_whole_snapshots_alone(shop, tree, tmp_path):
         subprocess.run(["umount", str(there)], check=True)
 
 
+@pytest.mark.long
 def test_killed_uploads_leave_whole_snapshots_alone(shop, tree, tmp_path):
     """rclone is killed at several moments of a slow upload; what is at the remote is whole at any time, and the last run makes up for it."""
     there = tmp_path / "there"
