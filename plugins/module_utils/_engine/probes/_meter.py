@@ -94,10 +94,10 @@ def clock() -> float:
     return time.monotonic() if number is None else time.clock_gettime(number)
 
 
-def last_look(ctx: Context, name: str, now: float, longest: float = LONGEST) -> tuple[t.Any, float] | None:
+def last_look(ctx: Context, name: str, now: float, shortest: float = SHORTEST, longest: float = LONGEST) -> tuple[t.Any, float] | None:
     """What the last run left of a probe, and how many seconds ago; None unless that is a time to take a rate over, of this very boot."""
     age = _age(ctx, name, now)
-    return None if age is None or not SHORTEST <= age <= longest or not _WIDE else (ctx.past[name]["look"], age)
+    return None if age is None or not shortest <= age <= longest or not _WIDE else (ctx.past[name]["look"], age)
 
 
 def leave(ctx: Context, name: str, now: float, look: t.Any) -> None:
@@ -106,9 +106,10 @@ def leave(ctx: Context, name: str, now: float, look: t.Any) -> None:
     One of less than a second ago stays in its place, so that runs in quick succession have something to compare with as well.
     """
     boot = _boot() if ctx.left is not None else ""
-    age = _age(ctx, name, now)
-    if ctx.left is not None and boot and (age is None or not 0 <= age < SHORTEST):
-        ctx.left[name] = {"boot": boot, "at": round(now, 3), "look": look}
+    if ctx.left is not None and boot:
+        age = _age(ctx, name, now)
+        stays = age is not None and 0 <= age < SHORTEST
+        ctx.left[name] = ctx.past[name] if stays else {"boot": boot, "at": round(now, 3), "look": look}
 
 
 def leave_more(ctx: Context, name: str, now: float, more: t.Mapping[str, t.Any], most: int) -> None:
@@ -122,7 +123,7 @@ def leave_more(ctx: Context, name: str, now: float, more: t.Mapping[str, t.Any],
         if name not in ctx.left:
             leave(ctx, name, now, {})
         row = ctx.left.get(name)
-        if row is not None and len(row["look"]) + len(more) <= most:
+        if row is not None and row is not ctx.past.get(name) and len(row["look"]) + len(more) <= most:
             # in its place and not into it: somebody else may be reading that
             ctx.left[name] = dict(row, look={**row["look"], **more})
 

@@ -13,6 +13,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._cgroups import Groups, groups_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import (
     LONGEST,
+    SHORTEST,
     clock,
     counters,
     last_look,
@@ -107,7 +108,7 @@ def _since(groups: Groups, ctx: Context, group: str, folders: dict[str, str | No
     if ctx.attempt == 1:
         leave_more(ctx, SPEC.name, now, {group: identity + counts}, _MOST_LEFT)
     news: dict[str, t.Any] = {"oom_kills_new": None, "seconds": None}
-    found = last_look(ctx, SPEC.name, now, math.inf)
+    found = last_look(ctx, SPEC.name, now, 0.0, math.inf)
     try:
         last = counters(found[0][group], 5) if found else []
     except (ArithmeticError, LookupError, TypeError, ValueError):
@@ -116,7 +117,7 @@ def _since(groups: Groups, ctx: Context, group: str, folders: dict[str, str | No
         return news
     if seen["oom_kills"] is not None:
         news["oom_kills_new"] = counts[0] - last[2]
-    if found[1] <= LONGEST and seen["throttled_percent"] is not None:
+    if SHORTEST <= found[1] <= LONGEST and seen["throttled_percent"] is not None:
         ran = periods - last[3]
         news.update(throttled_percent=round(100.0 * (throttled - last[4]) / ran, 2) if ran else 0.0, seconds=round(found[1], 3))
     return news

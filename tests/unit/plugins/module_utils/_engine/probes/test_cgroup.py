@@ -258,6 +258,8 @@ def test_what_is_new_since_the_last_run(again):
     assert again(0, 5, 1000, 500) == (None, 50.0, None)
     assert again(60, 5, 1600, 530) == (0, 5.0, 60)
     assert again(60, 7, 1600, 530) == (2, 0.0, 60)
+    assert again(0.5, 7, 1605, 535) == (0, round(100 * 535 / 1605, 2), None)
+    assert again(0.5, 7, 1610, 540) == (0, 100.0, 1)
     assert again(7200, 8, 9600, 8530) == (1, round(100 * 8530 / 9600, 2), None)
     assert again(60, 3, 9700, 8530) == (None, round(100 * 8530 / 9700, 2), None)
 
