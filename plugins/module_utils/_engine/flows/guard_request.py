@@ -105,7 +105,7 @@ def _items(params: Params) -> t.List[t.Dict[str, t.Any]]:
     for number, item in enumerate(given, 1):
         if isinstance(item, str):
             item = {"service": item}
-        if not isinstance(item, dict) or not item.get("service"):
+        if not isinstance(item, dict) or not item.get("service") or isinstance(item["service"], bool):  # YAML reads on and off as such
             raise Refusal(f"guard number {number} must be a mapping with a service, or the name of a service")
         for key in item:
             if key not in KEYS:

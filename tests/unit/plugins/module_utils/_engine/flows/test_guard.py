@@ -167,6 +167,7 @@ def test_order_of_guards_and_what_each_says_for_itself():
         ({}, "there is nothing to guard"),
         ({"guards": {"a": 1}}, "must be a list"),
         ({"guards": [{"checks": []}]}, "guard number 1"),
+        ({"guards": [{"service": True}]}, "guard number 1 must be a mapping with a service"),
         ({"service": "a", "restart_command": [{"x": 1}]}, "restart_command must be a list"),
         ({"service": "a", "paths": ["var"]}, "absolute paths"),
         ({"service": "a", "verify_timeout": "0s"}, "verify_timeout is 0s; it must be from 1s"),

@@ -65,7 +65,10 @@ def test_a_good_look_between_begins_anew():
 
 
 def test_the_counter_is_reset_by_a_restart_monit_64():
-    """monit counted on after a restart, so that the next failing look, while the program was still starting, restarted it again."""
+    """monit counted on after a restart, so that the next failing look, while the program was still starting, restarted it again.
+
+    Issue 64, and told again in 711, 787, 1030 and 1032.
+    """
     world = World(Limits(failures=3, max_restarts=10, grace=120, backoff=0))
     for _n in range(3):
         world.look()
@@ -91,7 +94,7 @@ def test_restarts_that_help_for_a_moment_use_up_the_window_too():
 
 @pytest.mark.parametrize("allowed", [0, 1, 2, 5])
 def test_so_many_restarts_and_not_one_more_or_less_monit_1073(allowed):
-    """monit's "2 restarts within 2 cycles" acted at the third."""
+    """monit's "2 restarts within 2 cycles" acted at the third (issues 1073 and 1075)."""
     world = World(Limits(failures=1, max_restarts=allowed, within=86400, backoff=0, grace=0))
     for number in range(allowed):
         assert (world.look(), len(world.restarts)) == ("restart", number + 1)
