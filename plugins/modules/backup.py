@@ -299,6 +299,7 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup_restic
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup_programs import conceal
 from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
@@ -343,8 +344,10 @@ def main() -> None:
     try:
         job = engine.read_job(module.params, platform.node())
     except ValueError as exc:
+        conceal(module.params)
         module.fail_json(msg=f"The options cannot be used: {exc}.")
     tools = flow.Tools(run, stream, time.sleep)
+    conceal(module.params)
     try:
         result = engine.backup(job, tools, time.time(), module.check_mode, module._diff)
     except BackupError as exc:

@@ -84,6 +84,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors im
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import check_name
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore_restic
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup_programs import conceal
 from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
@@ -113,7 +114,9 @@ def main() -> None:
         source = engine.read_source(module.params)
         name = name if name is None else check_name(name)
     except ValueError as exc:
+        conceal(module.params)
         module.fail_json(msg=f"The options cannot be used: {exc}.")
+    conceal(module.params)
     try:
         result = engine.info(source, name, module.params["verify"], run, **more)
     except BackupError as exc:

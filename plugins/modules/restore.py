@@ -122,6 +122,7 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore_restic
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup_programs import conceal
 from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
@@ -156,7 +157,9 @@ def main() -> None:
     try:
         request = engine.read_request(module.params)
     except ValueError as exc:
+        conceal(module.params)
         module.fail_json(msg=f"The options cannot be used: {exc}.")
+    conceal(module.params)
     try:
         result = engine.restore(request, run, module.check_mode, module._diff, **more)
     except BackupError as exc:

@@ -202,9 +202,12 @@ def test_bad_input_is_one_sentence(run_steps, tmp_path):
         ("backup", {**repository, "before": [["/does/not/exist"]]}, "before: /does/not/exist cannot be run: No such file"),
         ("backup", {**repository, "before": [{"argv": ["sleep", "60"], "timeout": "100ms"}]}, "sleep did not end within 0.1 s"),
         ("restore", {"at": "2026-02-30", "repository": "/x"}, "there is no such day"),
+        ("restore", {"remote": {"path": "s3:x", "password": SECRET, "environment": {"X": SECRET}}}, "there is no 'password'"),
+        ("backup_info", {"remote": f":sftp,host=127.0.0.1,port=9,user=x,pass={SECRET}:x"}, "vigil:x cannot be looked at"),
+        ("backup", {**repository, "before": [{"argv": ["sh", "-c", "echo $CRM_PWD >&2; exit 1"], "environment": {"CRM_PWD": SECRET}}]}, "********"),
         ("restore", {}, "one of the following is required: repository, remote"),
     ]  # fmt: skip
-    found, said = run_steps([(module, options) for module, options, _words in cases])
+    found, said = run_steps([(module, options) for module, options, _words in cases], "-vvv")
     for result, (_module, _options, words) in zip(found, cases):
         assert result["failed"] and words in result["msg"], result
-    assert "Traceback" not in said and SECRET not in said
+    assert "Traceback" not in said and SECRET not in said and SECRET not in json.dumps(found)

@@ -26,7 +26,7 @@ _MISTAKES = ("didn't find section in config file", "unknown flag", "invalid argu
 _NOISE = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:ERROR|CRITICAL|Failed to \w+)\s*:?\s*|^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 _CONNECTION = re.compile(r"(:?[\w.+ -]+)((?:,[^:]*?=(?:\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|[^,:\"']*))*):(.*)", re.DOTALL)
 _SETTING = re.compile(r",(\w[\w-]*)=(\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|[^,:\"']*)", re.DOTALL)
-_PLAIN = re.compile(r"_(TYPE|PROVIDER|REGION|ENDPOINT|HOST|PORT|USER|URL|VENDOR|REMOTE)$")
+_PLAIN = re.compile(r"_(TYPE|PROVIDER|REGION|ENDPOINT|HOST|PORT|USER|URL|VENDOR|REMOTE|ACL|CLASS|SIZE|ENV_AUTH|CONCURRENCY|COMMAND)$")
 
 
 class RemoteError(BackupError):
@@ -59,8 +59,8 @@ class Place(t.NamedTuple):
 
     def secrets(self) -> set[str]:
         """What must not be shown."""
-        own = {value for name, value in self.env.items() if len(value) >= 4 and not _PLAIN.search(name) and value not in ("true", "false")}
-        return own | secrets_of(list(self.env.values()))
+        own = {value for name, value in self.env.items() if name.startswith("RCLONE_CONFIG_") and not _PLAIN.search(name)}
+        return {value for value in own if len(value) >= 4 and value not in ("true", "false")} | secrets_of(dict(self.env))
 
 
 def read_place(raw: t.Any, duration: t.Callable[[t.Any], float]) -> Place:

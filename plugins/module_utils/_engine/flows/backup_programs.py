@@ -12,11 +12,12 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CommandFlood, CommandMissing, CommandTimeout
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, secrets_of
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import MASK, mask, secrets_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 
 FOLDER = "/.streams"  # where streams lie in a snapshot
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]*(?:/[A-Za-z0-9_][A-Za-z0-9._ -]*)*")
+_TELLING = re.compile(r"PWD|PASS", re.IGNORECASE)
 _HOOK, _STREAM = 600.0, 3600.0  # seconds that they may take
 Run = t.Callable[..., t.Tuple[int, str, str]]
 Stream = t.Callable[..., t.Tuple[int, str]]
@@ -32,7 +33,9 @@ class Program(t.NamedTuple):
 
     def secrets(self) -> set[str]:
         """What must not be shown of it."""
-        return secrets_of([list(self.argv), self.env])
+        return secrets_of([list(self.argv), self.env]) | {
+            value for name, value in self.env.items() if _TELLING.search(name) and len(value) >= 4
+        }
 
 
 class Programs(t.NamedTuple):
@@ -62,6 +65,24 @@ def read_programs(params: t.Mapping[str, t.Any]) -> Programs:
         if any(other.startswith(name + "/") for other in names):
             raise ValueError(f"stdin_from: {name!r} cannot be a file and a directory")
     return Programs(_hooks("before", params), _hooks("after", params), streams)
+
+
+def conceal(params: dict[str, t.Any]) -> None:
+    """Take out of the options what may be secret, before they are echoed. What was read of them stays."""
+    for key in ("remote", "restic", "before", "after", "stdin_from"):
+        if params.get(key):
+            params[key] = _concealed(params[key])
+
+
+def _concealed(value: t.Any) -> t.Any:
+    if isinstance(value, t.Mapping):
+        hidden = {name: MASK if isinstance(item, str) else dict.fromkeys(item, MASK) if isinstance(item, t.Mapping) else item
+                  for name, item in value.items() if name in ("password", "environment", "options")}  # fmt: skip
+        return {name: hidden.get(name, _concealed(item)) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_concealed(item) for item in value]
+    # a connection string of rclone may hold settings
+    return MASK if isinstance(value, str) and re.match(r":?[\w.+ -]+,[^/]*=", value) else value
 
 
 def _hooks(key: str, params: t.Mapping[str, t.Any]) -> tuple[Program, ...]:
