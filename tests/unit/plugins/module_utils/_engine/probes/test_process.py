@@ -120,3 +120,54 @@ def test_bad_options_are_refused(look):
         look("process", pattern="(")
     with pytest.raises(ValueError, match="pattern"):
         look("process")
+
+
+def observe(wanted, **options):
+    return probe.observe({"pattern": None, "name": None, "user": None, **options}, Context(wanted=wanted))
+
+
+def test_open_files(child):
+    code = (
+        "import resource, time\nresource.setrlimit(resource.RLIMIT_NOFILE, (200, 300))\nheld = [open('/dev/null') for _ in range(147)]\n"
+        + SLEEP
+    )
+    with subprocess.Popen([sys.executable, "-c", code, "vigil-test-f"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as made:
+        made.stdout.readline()
+        held = len(os.listdir(f"/proc/{made.pid}/fd"))
+        other = child("vigil-test-f")
+        seen = observe(["fds"], pattern="vigil-test-f$")
+        assert seen["fds"] == held + len(os.listdir(f"/proc/{other.pid}/fd")) and held >= 150
+        assert seen["fds_percent"] == held / 2
+        assert observe(["fds_percent"], pattern="vigil-test-[n]one") == {
+            **seen,
+            **dict.fromkeys(seen),
+            "count": 0,
+            "rss_bytes": 0,
+            "pids": [],
+            "fds": 0,
+            "fds_percent": 0,
+        }
+        assert observe([], pattern="vigil-test-f$")["fds"] is None
+        made.kill()
+
+
+def test_open_files_of_another_user_may_not_be_counted():
+    """The first process is root's; a child of this test is nobody."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if os.getuid() == 0:
+                os.setgroups([])
+                os.setuid(65534)
+            said = str(observe(["fds"], user="0")["fds"])
+        except CannotSee as exc:
+            said = f"{exc.reason}: {exc.sentence}"
+        finally:
+            os.write(writer, said.encode())
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as source:
+        said = source.read()
+    os.waitpid(pid, 0)
+    assert said.startswith("permission: the open files of process ") and said.endswith("run with become"), said
