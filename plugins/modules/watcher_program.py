@@ -53,8 +53,7 @@ options:
       - Given by the controller.
     type: path
 seealso:
-  - plugin: vigil.ops.watcher
-    plugin_type: role
+  - module: vigil.ops.service_guard
 """
 
 EXAMPLES = r"""

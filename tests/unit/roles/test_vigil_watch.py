@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -107,8 +108,10 @@ def test_a_candidate_is_read_in_the_place_of_a_file(tmp_path):
 
 def test_a_file_watch_gives_every_option_of_backup():
     backup = pytest.importorskip("ansible_collections.vigil.ops.plugins.modules.backup")
-    own = {"paths", "repository", "name", "history_url", "acknowledge", "show"}
-    assert set(backup.ARGUMENT_SPEC) - own - {"engine", "password_file", "restic_options"} <= set(DEFAULTS)
+    own = {"paths", "repository", "name", "history_url", "acknowledge", "show", "engine", "restic"}
+    assert set(backup.ARGUMENT_SPEC) - own == set(DEFAULTS)
+    for name, value in DEFAULTS.items():
+        assert backup.ARGUMENT_SPEC[name].get("default") == value, name
 
 
 # --- schedule ---
@@ -345,3 +348,49 @@ def test_files_are_kept_and_put_back_from_the_command_line(tmp_path, start):
     assert (tmp_path / "back" / str(data).lstrip("/") / "file").read_text() == "one\n"
     unknown = watcher.command("restore", "no data")
     assert unknown.returncode == 1 and unknown.stderr == 'vigil: there is no file watch "no data"; there are: my data\n'
+
+
+def test_a_hub_tells_when_a_heartbeat_is_missing_and_when_it_is_back(tmp_path, start):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = "a token of the hub"
+    write(tmp_path, f"name: hub\nchannels: ['file://{tmp_path}/told']\nhub: {{listen: '127.0.0.1:{port}', token: {token}}}\n")
+    hub = start()
+    hub.hear("READY=1")
+
+    def post(given, body):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("POST", "/heartbeat", json.dumps(body).encode(), {"Authorization": f"Bearer {given}"})
+        return connection.getresponse().status
+
+    assert post("another token of 16", {"name": "web1"}) == 401
+    assert [post(token, body) for body in ({}, {"name": "a\nb"}, {"name": "x", "every": 1e9}, [1], {"name": "x" * 5000})] == [
+        400,
+        400,
+        400,
+        400,
+        413,
+    ]
+    node = tmp_path / "node"
+    node.mkdir()
+    write(node, f"name: web1\nheartbeat: {{url: 'http://127.0.0.1:{port}/heartbeat', token: {token}, every: 1s}}\n")
+    watcher = Watcher(node)
+    try:
+        watcher.hear("READY=1")
+        time.sleep(3)
+        assert not (tmp_path / "told").exists()
+        watcher.end()
+        begin = time.monotonic()
+        fired = hub.said("web1: no heartbeat for")
+        assert time.monotonic() - begin < 10 and "expected every 1 s" in fired["message"]
+        (node / "notify").unlink()
+        watcher = Watcher(node)
+        hub.said("web1: its heartbeats are there again")
+    finally:
+        watcher.end()
+    told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
+    assert [(event["instance"], event["check"], event["status"]) for event in told[:2]] == [
+        ("web1", "heartbeat", "firing"),
+        ("web1", "heartbeat", "resolved"),
+    ]

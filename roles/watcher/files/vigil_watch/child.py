@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import typing as t
 
@@ -31,3 +32,22 @@ class Child:
     def shown(self) -> t.Dict[str, t.Any]:
         busy = {"job": self.job, "seconds": round(time.monotonic() - self.since, 1)} if self.job else None
         return {"pid": self.pid, "ready": self.ready, "busy": busy, "restarts": self.restarts, "fault": self.last_fault, **self.about}
+
+
+def signal_to(pid: int, number: int) -> None:
+    """Send a signal, unless there is nobody."""
+    if pid:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def read_some(file: int) -> t.Optional[bytes]:
+    """What is there; empty at the end, None when there is nothing yet."""
+    try:
+        return os.read(file, 65536)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""

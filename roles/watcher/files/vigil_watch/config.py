@@ -16,30 +16,55 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest, type_name
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import type_name
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration, parse_size
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_size
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import LibraryMissing
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_diff as dns_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import log_scan as log_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import read_checks
 from vigil_watch.model import DEFAULT, DNS_EVERY, GUARD_EVERY, HEARTBEAT_EVERY, LOGS_EVERY, Config, FileWatch, Guarded, Watch
+from vigil_watch.reading import (
+    ConfigError,
+    Reader,
+    absolute,
+    address,
+    check_keys,
+    duration,
+    http_url,
+    mapping,
+    number,
+    open_document,
+    text,
+    texts,
+    token,
+)
 from vigil_watch.yaml_lines import Document, YamlError, read_yaml
 
-_MAIN = ("name", "service", "labels", "state_url", "channels", "channels_file", "watch_dir", "gate", "metrics", "heartbeat", "limits")
+_MAIN = (
+    "name",
+    "service",
+    "labels",
+    "state_url",
+    "channels",
+    "channels_file",
+    "watch_dir",
+    "gate",
+    "metrics",
+    "heartbeat",
+    "hub",
+    "limits",
+)
 _WATCH = ("checks", "guards", "dns", "files", "logs")
 _WATCHED = ("name", "every", "limit", "priority")
 _FILES = ("name", "paths", "exclude", "include", "repository", "quiet", "max_delay", "every", "retention", "remote", "ignore_lines", "mask", "max_size",
           "one_file_system")  # fmt: skip
 _GATE = ("load_per_core", "cpu_pressure", "stretch")
 _METRICS = ("listen", "textfile")
-_HEARTBEAT = ("every", "url", "timeout")
+_HEARTBEAT = ("every", "url", "token")
+_HUB = ("listen", "token", "forget_after")
 _LIMITS = ("health", "guards", "dns", "files", "logs")
-
-
-class ConfigError(Exception):
-    """What cannot be used; one sentence with file and line."""
 
 
 def load(path: str = DEFAULT, candidates: t.Optional[t.Mapping[str, str]] = None) -> Config:
@@ -48,15 +73,15 @@ def load(path: str = DEFAULT, candidates: t.Optional[t.Mapping[str, str]] = None
     :arg candidates: names in the directory -> files that are read in their place
     :raises ConfigError: one sentence for the first thing that is wrong
     """
-    main = _document(path)
+    main = open_document(path)
     config = Config(path=path)
-    _known(main, (), main.data, _MAIN)
+    check_keys(main, (), main.data, _MAIN)
     _read_main(config, main)
     folder = str(main.data.get("watch_dir") or os.path.join(os.path.dirname(path), "watch.d"))
     instead = dict(candidates or {})
-    documents = [_document(instead.get(name) or os.path.join(folder, name)) for name in sorted({*_listed(folder), *instead})]
+    documents = [open_document(instead.get(name) or os.path.join(folder, name)) for name in sorted({*_listed(folder), *instead})]
     for document in documents:
-        _known(document, (), document.data, _WATCH)
+        check_keys(document, (), document.data, _WATCH)
     _read_checks(config, documents)
     _read_guards(config, documents)
     for document in documents:
@@ -74,110 +99,32 @@ def _listed(folder: str) -> t.List[str]:
         raise ConfigError(f"{folder} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
 
 
-def _document(path: str) -> Document:
-    try:
-        document = read_yaml(path)
-    except YamlError as exc:
-        raise ConfigError(str(exc)) from exc
-    if document.data is None:
-        document.data = {}
-    if not isinstance(document.data, dict):
-        raise ConfigError(f"{path}: it must hold a mapping, not {type_name(document.data)}")
-    return document
-
-
-def _known(document: Document, place: t.Tuple[t.Any, ...], value: t.Mapping[t.Any, t.Any], names: t.Sequence[str]) -> None:
-    for key in value:
-        if key not in names:
-            raise ConfigError(f'{document.where(place, key)}: there is no key "{key}"{nearest(key, names)}')
-
-
-def _mapping(document: Document, place: t.Tuple[t.Any, ...], value: t.Any, names: t.Sequence[str]) -> t.Mapping[str, t.Any]:
-    if not isinstance(value, dict):
-        raise ConfigError(f"{document.where(place)}: a mapping is needed here, not {type_name(value)}")
-    _known(document, place, value, names)
-    return value
-
-
-class _Reader:
-    """Reads values of one mapping, with errors that say where it stands."""
-
-    def __init__(self, document: Document, place: t.Tuple[t.Any, ...], value: t.Mapping[str, t.Any]) -> None:
-        self._document, self._place, self._value = document, place, value
-
-    def get(self, key: str, usual: t.Any, read: t.Callable[[t.Any], t.Any]) -> t.Any:
-        """The value of a key as it is read, or what is usual where it is not given."""
-        value = self._value.get(key)
-        if value is None:
-            return usual
-        try:
-            return read(value)
-        except (ValueError, TypeError) as exc:
-            raise ConfigError(f"{self._document.where(self._place, key)}: {key}: {exc}") from exc
-
-
-def _text(value: t.Any) -> str:
-    if not isinstance(value, (str, int, float)) or isinstance(value, bool) or not str(value).strip():
-        raise ValueError(f"text is needed here, not {type_name(value)}")
-    return str(value)
-
-
-def _number(value: t.Any) -> float:
-    number = float(value)
-    if isinstance(value, bool) or not 0 < number < 1e9:
-        raise ValueError(f"{value!r} is no number above 0")
-    return number
-
-
-def _time(value: t.Any) -> float:
-    seconds = parse_duration(value)
-    if seconds <= 0:
-        raise ValueError(f"{value!r} is no time; write for example 30s")
-    return seconds
-
-
-def _texts(value: t.Any) -> t.Dict[str, str]:
-    if not isinstance(value, dict) or any(isinstance(item, (dict, list)) for item in value.values()):
-        raise ValueError("a mapping of names to plain values is needed here")
-    return {str(key): str(item) for key, item in value.items()}
-
-
 def _read_main(config: Config, main: Document) -> None:
-    read = _Reader(main, (), main.data)
-    config.name = read.get("name", "", _text) or socket.gethostname()
-    config.service = read.get("service", config.service, _text)
-    config.labels = read.get("labels", {}, _texts)
-    config.state_url = read.get("state_url", config.state_url, _text)
+    read = Reader(main, (), main.data)
+    config.name = read.get("name", "", text) or socket.gethostname()
+    config.service = read.get("service", config.service, text)
+    config.labels = read.get("labels", {}, texts)
+    config.state_url = read.get("state_url", config.state_url, text)
     config.channels = _channels(main)
-    gate = _Reader(main, ("gate",), _mapping(main, ("gate",), main.data.get("gate") or {}, _GATE))
-    config.load_per_core = gate.get("load_per_core", config.load_per_core, _number)
-    config.cpu_pressure = gate.get("cpu_pressure", config.cpu_pressure, _number)
-    config.stretch = gate.get("stretch", config.stretch, _number)
-    metrics = _Reader(main, ("metrics",), _mapping(main, ("metrics",), main.data.get("metrics") or {}, _METRICS))
-    config.listen = metrics.get("listen", "", _listen)
-    config.textfile = metrics.get("textfile", "", _absolute)
-    heartbeat = _Reader(main, ("heartbeat",), _mapping(main, ("heartbeat",), main.data.get("heartbeat") or {}, _HEARTBEAT))
-    config.heartbeat_every = heartbeat.get("every", HEARTBEAT_EVERY, _time)
-    config.heartbeat_url = heartbeat.get("url", "", _text)
-    limits = _Reader(main, ("limits",), _mapping(main, ("limits",), main.data.get("limits") or {}, _LIMITS))
-    config.limits = {key: limits.get(key, usual, _time) for key, usual in config.limits.items()}
-
-
-def _listen(value: t.Any) -> str:
-    text = _text(value)
-    if text.startswith("unix:/"):
-        return text
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or not 0 < int(port) < 65536 or not host:
-        raise ValueError(f"{text!r} is no address; write 127.0.0.1:9469 or unix:/run/vigil/metrics.sock")
-    return text
-
-
-def _absolute(value: t.Any) -> str:
-    text = _text(value)
-    if not text.startswith("/"):
-        raise ValueError(f"{text!r} is no absolute path")
-    return text
+    gate = Reader(main, ("gate",), mapping(main, ("gate",), main.data.get("gate") or {}, _GATE))
+    config.load_per_core = gate.get("load_per_core", config.load_per_core, number)
+    config.cpu_pressure = gate.get("cpu_pressure", config.cpu_pressure, number)
+    config.stretch = gate.get("stretch", config.stretch, number)
+    metrics = Reader(main, ("metrics",), mapping(main, ("metrics",), main.data.get("metrics") or {}, _METRICS))
+    config.listen = metrics.get("listen", "", address)
+    config.textfile = metrics.get("textfile", "", absolute)
+    heartbeat = Reader(main, ("heartbeat",), mapping(main, ("heartbeat",), main.data.get("heartbeat") or {}, _HEARTBEAT))
+    config.heartbeat_every = heartbeat.get("every", HEARTBEAT_EVERY, duration)
+    config.heartbeat_url = heartbeat.get("url", "", http_url)
+    config.heartbeat_token = heartbeat.get("token", "", text)
+    hub = Reader(main, ("hub",), mapping(main, ("hub",), main.data.get("hub") or {}, _HUB))
+    config.hub_listen = hub.get("listen", "", address)
+    config.hub_token = hub.get("token", "", token)
+    config.hub_forget = hub.get("forget_after", config.hub_forget, duration)
+    if config.hub_listen and not config.hub_token:
+        raise ConfigError(f"{main.where((), 'hub')}: a hub needs a token of 16 characters or more, which its nodes send")
+    limits = Reader(main, ("limits",), mapping(main, ("limits",), main.data.get("limits") or {}, _LIMITS))
+    config.limits = {key: limits.get(key, usual, duration) for key, usual in config.limits.items()}
 
 
 def _channels(main: Document) -> t.List[Channel]:
@@ -250,7 +197,7 @@ def _read_guards(config: Config, documents: t.Sequence[Document]) -> None:
             place = ("guards", index)
             if not isinstance(item, dict) or not isinstance(item.get("service"), str):
                 raise ConfigError(f"{document.where(place)}: a guard is a mapping with a service, such as {{service: nginx}}")
-            seconds = _Reader(document, place, item).get("interval", GUARD_EVERY, _time)
+            seconds = Reader(document, place, item).get("interval", GUARD_EVERY, duration)
             given = dict(item, interval=None)
             try:
                 found = guard_flow.read({"guards": [dict(given, depends_on=[])]})
@@ -278,7 +225,7 @@ def _read_watches(config: Config, document: Document) -> None:
         for index, item in enumerate(_list_of(document, key)):
             place = (key, index)
             given = _named(document, place, item, what)
-            every = _Reader(document, place, given).get("every", usual, _time)
+            every = Reader(document, place, given).get("every", usual, duration)
             options = {name: value for name, value in given.items() if name not in _WATCHED}
             options["view"] = str(given["name"])
             try:
@@ -297,8 +244,8 @@ def _read_files(config: Config, document: Document) -> None:
     for index, item in enumerate(_list_of(document, "files")):
         place = ("files", index)
         given = _named(document, place, item, "a file watch")
-        _known(document, place, given, _FILES)
-        read = _Reader(document, place, given)
+        check_keys(document, place, given, _FILES)
+        read = Reader(document, place, given)
         options = {key: value for key, value in given.items() if key not in ("quiet", "max_delay", "every")}
         for key in ("paths", "repository"):
             if not given.get(key):
@@ -306,8 +253,8 @@ def _read_files(config: Config, document: Document) -> None:
                                   + ("paths: [/etc]" if key == "paths" else "repository: /var/backups/vigil"))  # fmt: skip
         read.get("max_size", None, parse_size)
         watch = FileWatch(str(given["name"]), options)
-        watch.quiet = read.get("quiet", watch.quiet, _time)
-        watch.max_delay = max(read.get("max_delay", watch.max_delay, _time), watch.quiet)
-        watch.every = read.get("every", watch.every, _time)
+        watch.quiet = read.get("quiet", watch.quiet, duration)
+        watch.max_delay = max(read.get("max_delay", watch.max_delay, duration), watch.quiet)
+        watch.every = read.get("every", watch.every, duration)
         config.files.append(watch)
         config.sources[f"files:{given['name']}"] = document.where(place)

@@ -14,7 +14,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec impo
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
 
 DEFAULT = "/etc/vigil/vigil.yml"
-EVERY, GUARD_EVERY, DNS_EVERY, LOGS_EVERY, HEARTBEAT_EVERY = 30.0, 10.0, 300.0, 5.0, 60.0
+EVERY, GUARD_EVERY, DNS_EVERY, LOGS_EVERY, HEARTBEAT_EVERY = 30.0, 10.0, 300.0, 5.0, 5.0
 
 
 @dataclasses.dataclass
@@ -62,6 +62,10 @@ class Config:
     textfile: str = ""
     heartbeat_every: float = HEARTBEAT_EVERY
     heartbeat_url: str = ""
+    heartbeat_token: str = ""
+    hub_listen: str = ""
+    hub_token: str = ""
+    hub_forget: float = 7 * 86400.0
     limits: t.Dict[str, float] = dataclasses.field(
         default_factory=lambda: {"health": 120.0, "guards": 300.0, "dns": 600.0, "files": 7200.0, "logs": 600.0}
     )

@@ -81,8 +81,11 @@ class OutsideRoom(Room):
         transport = Transport(channel)
         body = {"name": self.config.name, "service": self.config.service, "time": time.time(), "every": self.config.heartbeat_every,
                 "healthy": healthy(read_status() or {}) == ""}  # fmt: skip
+        headers = {"content-type": "application/json"}
+        if self.config.heartbeat_token:
+            headers["authorization"] = f"Bearer {self.config.heartbeat_token}"
         try:
-            reply = transport.send(Request(json.dumps(body).encode(), {"content-type": "application/json"}), 10.0)
+            reply = transport.send(Request(json.dumps(body).encode(), headers), 10.0)
             if reply.status >= 300:
                 self.log.warning(f"the heartbeat was answered with {reply.status}")
         except NetError as exc:

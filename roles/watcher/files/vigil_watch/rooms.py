@@ -25,6 +25,8 @@ def wanted(config: Config) -> t.List[str]:
         )
         if watches
     ]
+    if config.hub_listen:
+        rooms.append("hub")
     if config.channels:
         rooms.append("teller")
     if config.listen or config.textfile or config.heartbeat_url:
@@ -42,6 +44,8 @@ def room_class(name: str) -> t.Any:
         from vigil_watch.acting import DnsRoom as room  # type: ignore[assignment]
     elif name == "logs":
         from vigil_watch.acting import LogRoom as room  # type: ignore[assignment]
+    elif name == "hub":
+        from vigil_watch.hub import HubRoom as room  # type: ignore[assignment]
     elif name == "files":
         from vigil_watch.files import FileRoom as room  # type: ignore[assignment]
     elif name == "teller":

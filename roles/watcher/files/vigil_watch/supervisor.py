@@ -19,7 +19,7 @@ import time
 import traceback
 import typing as t
 
-from vigil_watch.child import FIRST_PAUSE, Child
+from vigil_watch.child import FIRST_PAUSE, Child, read_some, signal_to
 from vigil_watch.config import ConfigError, load
 from vigil_watch.log import Log
 from vigil_watch.model import Config
@@ -30,6 +30,7 @@ _LONGEST_PAUSE = 60.0
 _FARE_WELL = 20.0  # seconds that a room has to end what it does
 _CALM = 300.0  # seconds after which a room that died is as good as new
 _TICK = 5.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _STATUS = 2.0  # seconds between two descriptions of itself
 
 
@@ -88,7 +89,7 @@ class Supervisor:
     def _level(self, number: int, _frame: t.Any) -> None:
         (self._log.louder if number == signal.SIGUSR1 else self._log.quieter)()
         for child in self._children.values():
-            _signal(child.pid, number)
+            signal_to(child.pid, number)
 
     # --- rooms ---
 
@@ -106,9 +107,12 @@ class Supervisor:
         ear, mouth = os.pipe()
         commands, nudge = os.pipe()
         sys.stderr.flush()
+        # a signal that came before the child has handlers of its own would be lost in those of the supervisor
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid == 0:
             self._become(child.name, mouth, commands, (ear, nudge))
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(mouth)
         os.close(commands)
         os.set_blocking(ear, False)
@@ -121,6 +125,10 @@ class Supervisor:
         """The child's side; never returns."""
         code = 1
         try:
+            signal.set_wakeup_fd(-1)
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL if number in _SIGNALS[:2] else signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             for file in [
                 *others,
                 self._ear,
@@ -153,9 +161,9 @@ class Supervisor:
             return
         for file in ready:
             if file == self._ear:
-                _read(self._ear)
+                read_some(self._ear)
                 continue
-            data = _read(file)
+            data = read_some(file)
             child = ears[file]
             if data is None:
                 continue
@@ -229,7 +237,7 @@ class Supervisor:
             if child.pid and child.job and time.monotonic() - child.since > child.limit:
                 self._log.error(f"{child.job} did not end within {child.limit:g} s and was stopped", room_name=child.name)
                 child.limit = float("inf")
-                _signal(child.pid, signal.SIGKILL)
+                signal_to(child.pid, signal.SIGKILL)
 
     def _reloaded(self) -> None:
         self._reload = False
@@ -248,7 +256,7 @@ class Supervisor:
     def _stop(self) -> None:
         """End all rooms; what they were in the middle of they may finish."""
         for child in self._children.values():
-            _signal(child.pid, signal.SIGTERM)
+            signal_to(child.pid, signal.SIGTERM)
         until = time.monotonic() + _FARE_WELL
         ending, self._ending = self._ending, True
         while any(child.pid for child in self._children.values()) and time.monotonic() < until:
@@ -256,7 +264,7 @@ class Supervisor:
             self._bury()
             self._watchdog()
         for child in self._children.values():
-            _signal(child.pid, signal.SIGKILL)
+            signal_to(child.pid, signal.SIGKILL)
         while any(child.pid for child in self._children.values()):
             self._bury()
             time.sleep(0.01)
@@ -305,21 +313,3 @@ class Supervisor:
         if self._ping and now >= self._next_ping and not stuck:
             self._next_ping = now + self._ping
             notify("WATCHDOG=1")
-
-
-def _signal(pid: int, number: int) -> None:
-    if pid:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass
-
-
-def _read(file: int) -> t.Optional[bytes]:
-    """What is there; empty at the end, None when there is nothing yet."""
-    try:
-        return os.read(file, 65536)
-    except BlockingIOError:
-        return None
-    except OSError:
-        return b""
