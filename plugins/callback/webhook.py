@@ -174,7 +174,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.rules import NO_RULES, Rules
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
-from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin, _outcomes, _policy, _run_events
+from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin, _outcomes, _run_events
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE
 from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
@@ -264,10 +264,13 @@ class CallbackModule(CallbackBase):
         """Who is told of what, and whether this run is expected."""
         path = plain(self.get_option("alerts_file") or "") if os.environ.get("VIGIL_ALERTS_FILE") != "" else ""
         policy = None
-        try:
-            policy = _policy.read(None, self._channels, path or None)
-        except ValueError as exc:
-            self.say(f"{exc} Every channel is told of everything.")
+        if path:
+            from ansible_collections.vigil.ops.plugins.plugin_utils import _policy
+
+            try:
+                policy = _policy.read(None, self._channels, path)
+            except ValueError as exc:
+                self.say(f"{exc} Every channel is told of everything.")
         self._rules = Rules(policy, self._run.groups, _origin.notes(), _origin.trace_id())
         every, name = plain(self.get_option("expect_every") or ""), plain(self.get_option("expect_name") or "")
         try:

@@ -13,7 +13,6 @@ import os
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, from_result, new_event, with_children
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.policy import read_run
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
@@ -119,7 +118,10 @@ class Run:
 
         :raises PolicyError: one sentence
         """
-        self._expected = read_run("expect_every", {"name": name or "playbook", "every": every}) if every else None
+        if every:
+            from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.policy import read_run
+
+            self._expected = read_run("expect_every", {"name": name or "playbook", "every": every})
         self._is_named = bool(name)
 
     def last(self, messages: t.Sequence[Event]) -> flow.Batch:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import hours as week
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, rank
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.match import Match, MatchError, read_match, value_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import REPEAT_INTERVAL, Inhibition, Policy, Rule
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, silences
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.episodes import Episode
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit, clean
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.match import Match
 
 Hosts = t.Mapping[str, t.Collection[str]]
 Groups = t.Union[Hosts, t.Callable[[], Hosts]]
@@ -115,7 +116,14 @@ class Desk:
         return self._of_host.get(host, ())
 
     def _applies(self, unit: Unit, rule: Rule, event: Event) -> bool:
-        return rule.match.holds(event, self.groups_of) and (not rule.hours or week.within(rule.hours, unit.now, self.policy.zone))
+        return rule.match.holds(event, self.groups_of) and (not rule.hours or self._during(rule.hours, unit.now))
+
+    def _during(self, hours: t.Sequence[t.Any], now: float) -> bool:
+        """Whether it is one of these hours now."""
+        # where nobody has such rules, nothing of this is loaded: every worker of a run with the callback pays for it
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import hours as week
+
+        return week.within(hours, now, self.policy.zone)
 
     def _named(self, names: t.Collection[str] | None) -> list[Route]:
         keys = None if names is None else {clean(name) for name in names}
@@ -125,6 +133,8 @@ class Desk:
         if rule.digest is None:
             return 0.0
         if isinstance(rule.digest, tuple):
+            from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import hours as week
+
             return week.next_clock(rule.digest, now, self.policy.zone)
         return (math.floor(now / rule.digest) + 1) * rule.digest
 
@@ -143,7 +153,7 @@ class Desk:
     def window(self, now: float, event: Event) -> str:
         """The window of ``vigil_alerts`` in which the event is not told; empty for none."""
         for window in self.policy.windows:
-            during = window.begin <= now < window.end and (not window.hours or week.within(window.hours, now, self.policy.zone))
+            during = window.begin <= now < window.end and (not window.hours or self._during(window.hours, now))
             if during and window.match.holds(event, self.groups_of):
                 return f"maintenance {window.comment}".strip()
         return ""
@@ -151,7 +161,10 @@ class Desk:
     def _lasting(self, unit: Unit) -> list[tuple[silences.Silence, Match]]:
         if self._silences is None:
             self._silences = []
-            for silence in silences.lasting(unit):
+            lasting = silences.lasting(unit)
+            if lasting:
+                from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.match import MatchError, read_match
+            for silence in lasting:
                 try:
                     self._silences.append((silence, read_match("matchers", silence.matchers, True)))
                 except MatchError:
@@ -172,6 +185,8 @@ class Desk:
         return ""
 
     def _mutes(self, rule: Inhibition, cause: Event, event: Event) -> bool:
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.match import value_of
+
         if not rule.when.holds(cause, self.groups_of) or any(value_of(cause, key) != value_of(event, key) for key in rule.same):
             return False
         # two alerts that are both causes and effects do not mute each other

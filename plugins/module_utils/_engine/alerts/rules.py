@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import hours as week
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.match import Match
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import hours as week
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.match import Match
 
 REPEAT_INTERVAL = 4 * 3600.0
 
@@ -106,5 +106,7 @@ def check_channels(policy: Policy, names: t.Collection[str]) -> None:
     """
     for where, name in policy.channels():
         if name not in names:
+            from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
+
             known = nearest(name, names) if names else "; no channel has a name, write one behind its URL as in wecom://KEY#ops"
             raise PolicyError(f'{where} names the channel "{name}", which is not among the channels{known}.')
