@@ -137,7 +137,10 @@ def test_digest_of_many(store, open_channel, name):
     queue(
         store,
         channel,
-        *(event(f"web{number}", severity="warning" if number % 3 else "critical", message="慢 " * 40) for number in range(300)),
+        *(
+            event(f"web{number}", check=f"page {number}", severity="warning" if number % 3 else "critical", message="慢 " * 40)
+            for number in range(300)
+        ),
     )
     report = delivery.deliver(store, [channel], 10)[0]
     assert (report.sent, report.attempts, len(server.taken)) == (300, 1, 1), (report.message, rows(store)[0])

@@ -160,7 +160,7 @@ def test_mail(store, mail_server, tls, scheme, exclude):
 def test_mail_of_many(store, mail_server, tls):
     port, inbox = mail_server()
     channel = mail_channel("smtp", port, tls)
-    queue(store, channel, *(event(f"web{number}", message="<script>x</script>") for number in range(300)))
+    queue(store, channel, *(event(f"web{number}", check=f"page {number}", message="<script>x</script>") for number in range(300)))
     assert delivery.deliver(store, [channel], 10)[0].sent == 300
     assert inbox.parsed()["Subject"] == "[Critical] 300 alerts, 300 hosts"
     assert len(inbox.parsed()["References"].split()) == 20
