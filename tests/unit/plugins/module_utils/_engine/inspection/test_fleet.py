@@ -171,6 +171,52 @@ def test_properties_of_any_fleet(seed):
             assert after[host, cause["name"]]["status"] in ("critical", "unknown")
 
 
+@pytest.mark.parametrize("seed", range(200))
+def test_nothing_gets_lost_in_graphs_with_circles_and_blind_spots(seed):
+    """Whatever depends on whatever: each failure is told, or a told one that may be behind it stands above it."""
+    chance = random.Random(seed)
+    nodes = [(f"h{number}", "c") for number in range(chance.randrange(2, 12))]
+    above = {node: chance.sample(nodes, chance.randrange(min(3, len(nodes)))) for node in nodes}
+    given = {}
+    for node in nodes:
+        status, reason = chance.choice(
+            [
+                ("ok", None),
+                ("critical", "refused"),
+                ("critical", "timeout"),
+                ("unknown", "timeout"),
+                ("unknown", "permission"),
+                ("unknown", "learning"),
+            ]
+        )
+        parents = [f"{host}:{name}" for host, name in above[node] if (host, name) != node]
+        given[node[0]] = outcome(new_result("c", status=status, reason=reason, depends_on=parents, summary="s"))
+    found = trace(given)
+    after = {host: found.outcomes[host]["results"][0] for host, _name in nodes}
+    reach = {}
+    for node in nodes:
+        seen, todo = set(), [node]
+        while todo:
+            for parent in above[todo.pop()]:
+                if parent != node and parent not in seen and given[parent[0]]["results"][0]["status"] != "ok":
+                    seen.add(parent)
+                    todo.append(parent)
+        reach[node[0]] = {f"{host}:{name}" for host, name in seen}
+    for host, result in after.items():
+        before = given[host]["results"][0]
+        if result["status"] != "skipped":
+            assert result["status"] == before["status"]
+            continue
+        assert before["status"] in ("critical", "unknown") and before["reason"] != "learning"
+        assert result["caused_by"] in reach[host]
+        top = after[result["caused_by"].partition(":")[0]]
+        assert top["status"] in ("critical", "unknown") and top["reason"] != "learning"
+        assert top["reason"] != "permission" or before["status"] == "unknown"
+    for host, name in nodes:
+        for cause in found.outcomes[host].get("root_causes", []):
+            assert after[host]["status"] != "skipped" and 0 < cause["probability"] <= 0.99 and cause["severity"] in ("warning", "error")
+
+
 def test_what_is_known_to_fail_on_hosts_that_were_not_looked_at():
     child = outcome(bad("page", "db1:postgres"), bad("cache", "db2:redis"), good("cpu", "db3:x"))
     assert hosts_elsewhere({"web1": child}) == {"db1", "db2", "db3"}
