@@ -31,7 +31,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "dns"))
 
-import trees
 from turns import BenchError, last_json
 
 HERE = Path(__file__).resolve().parent
@@ -226,6 +225,12 @@ class Bench:
             )
 
 
+def trees(*argv: t.Any) -> int:
+    """See trees.py; its number."""
+    done = subprocess.run([sys.executable, str(HERE / "trees.py"), *map(str, argv)], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
 def _median(runs: t.Sequence[Sample], what: str = "wall") -> float:
     return statistics.median(getattr(one, what) for one in runs)
 
@@ -262,7 +267,7 @@ def some(bench: Bench) -> None:
     def run(side: Side, number: int) -> Sample:
         nonlocal changed
         if side is bench.sides[0]:
-            changed = trees.change(bench.tree, 0.01, f"{number}")
+            changed = trees("change", bench.tree, 0.01, number)
             time.sleep(3)  # what was written this very moment is read twice by ours, and not at all by some others
         return _expect(bench.run(side, side.backup), modified=changed)
 
@@ -322,14 +327,14 @@ def linear(bench: Bench) -> None:
     """Ten times as many files take ten times as long, and little memory."""
     print(f"\n== linear: {LINEAR} files of 100 to 1000 bytes", flush=True)
     small, tree = bench.tree, bench.home / "large"
-    trees.make(tree, LINEAR, 100, 1000)
+    trees("make", tree, LINEAR, 100, 1000)
     bench.tree = tree
     try:
         for side in bench.sides[:2]:
             first = _expect(bench.run(side, side.backup, "large"), changed=True, added=LINEAR + 2021)
             time.sleep(3)
             runs = [_expect(bench.run(side, side.backup, "large"), changed=False) for _round in range(bench.rounds)]
-            changed = trees.change(tree, 0.01, side.name)
+            changed = trees("change", tree, 0.01, side.name)
             time.sleep(3)
             some = _expect(bench.run(side, side.backup, "large"), modified=changed)
             back = bench.run(side, side.restore, "large")
@@ -362,7 +367,7 @@ def main() -> int:
         bench = Bench(Path(home), args.rounds, args.files)
         for side in bench.sides:
             print(f"{side.name}: {side.backup}")
-        total = trees.make(bench.tree, args.files)
+        total = trees("make", bench.tree, args.files, 1024, 50 * 1024)
         print(f"tree: {args.files} files, {total / 1e6:.1f} MB", flush=True)
         os.sync()
         time.sleep(3)

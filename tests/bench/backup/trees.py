@@ -2,12 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A tree like those that are backed up: many small files, most of them configuration, some of them pressed already."""
+"""A tree like those that are backed up: many small files, most of them configuration, some of them pressed already.
+
+    trees.py make ROOT FILES LEAST MOST | trees.py change ROOT SHARE MARK
+
+It runs in a process of its own: what a process has used at most is passed on to those that it starts.
+"""
 
 from __future__ import annotations
 
 import os
 import random
+import sys
 import typing as t
 from pathlib import Path
 
@@ -20,7 +26,7 @@ WORDS = [
 NOISE = 0.15  # of the files
 
 
-def make(root: Path, files: int, least: int = 1024, most: int = 50 * 1024) -> int:
+def make(root: Path, files: int, least: int, most: int) -> int:
     """Write a tree in 2,000 directories at most, the same for the same numbers but for its noise; its bytes."""
     chance, total = random.Random(7), 0
     for number in range(files):
@@ -62,3 +68,10 @@ def _configuration(chance: random.Random, size: int) -> bytes:
         lines.append(line)
         have += len(line)
     return "".join(lines).encode()[:size]
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "make":
+        print(make(Path(sys.argv[2]), *map(int, sys.argv[3:])))
+    else:
+        print(change(Path(sys.argv[2]), float(sys.argv[3]), sys.argv[4]))
