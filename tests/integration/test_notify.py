@@ -189,6 +189,7 @@ def test_history_of_a_store_that_is_not_there(play):
 def test_secrets_are_nowhere(play, listen, ansible_env, receivers):
     """Every channel fails in its way at the highest verbosity; the task itself has no_log, as its options are shown by Ansible."""
     secrets = [KEY, TOKEN, "url-password-88", "header-value-88"]
+    refusing, dead = listen(403).url, f"127.0.0.1:{receivers.dead_port()}"
     channels = "\n".join(
         [
             f"http://me:url-password-88@127.0.0.1:{receivers.dead_port()}/{TOKEN}#a",
@@ -198,6 +199,22 @@ def test_secrets_are_nowhere(play, listen, ansible_env, receivers):
             f"http://no-such-host.invalid/{TOKEN}#e",
             f"wecom://{KEY}?endpoint={listen(lambda _path, _body: (200, {}, KEY.encode())).url}#f",
             f"wecom://{KEY}?endpoint={listen(receivers.Robot('x')).url}#g",
+            f"dingtalk://{KEY}?secret={TOKEN}&endpoint={refusing}#i",
+            f"feishu://{KEY}?secret={TOKEN}&endpoint={refusing}#j",
+            f"slack://T1/B1/{TOKEN}?endpoint={refusing}#k",
+            f"slack://{KEY}@C1?endpoint={refusing}#l",
+            f"teams://flow.example.com/workflows/{KEY}?sig={TOKEN}&endpoint={refusing}#m",
+            f"discord://1234/{TOKEN}?endpoint={refusing}#n",
+            f"pagerduty://{KEY}?endpoint={refusing}#o",
+            f"alertmanager://me:{TOKEN}@{dead}#p",
+            f"cloudevents+{refusing}/{TOKEN}#q",
+            f"smtp://me:{TOKEN}@{dead}?to=a@example.com#r",
+            f"smtps://me:{TOKEN}@127.0.0.1:{listen().port}?to=a@example.com#s",
+            f"amqp://me:{TOKEN}@{dead}/?queue=q#t",
+            f"amqps://me:{TOKEN}@127.0.0.1:{listen().port}/?queue=q#u",
+            f"kafka://me:{TOKEN}@{dead}/topic#v",
+            f"syslog+tls://{dead}#w",
+            f"apprise+json://me:{TOKEN}@{dead}/{KEY}#x",
         ]
     )
     place = ansible_env.home / "channels"
