@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
 CHECKS = [
     {"name": "cpu", "cpu": {}, "expect": {"context_switches_per_second": "> 0"}},
     {"name": "lo", "network": {"interface": "lo"}, "expect": {"rx_bytes_per_second": ">= 0"}},
-    {"name": "first", "process": {"user": "0"}, "expect": {"count": ">= 0"}},
+    {"name": "sleeper", "process": {"pattern": "vigil-test-rates$"}, "expect": {"count": ">= 1"}},
 ]
 
 
+@pytest.fixture(name="sleeper", scope="module")
+def fixture_sleeper():
+    """A process that is looked at."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "vigil-test-rates"], start_new_session=True) as made:
+        yield made
+        made.kill()
+
+
 @pytest.fixture(name="play")
-def fixture_play(run_playbook, tmp_path):
+def fixture_play(run_playbook, tmp_path, sleeper):
     """Runs a playbook that looks twice, more than a second apart; what was seen first and second, by host."""
 
     def play(options, *args, hosts=("here",), more=()):

@@ -15,13 +15,13 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, Option, ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _procfs
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import found_in, start_guard
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import SAMPLE, clock, last_look, leave
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._meter import SAMPLE, clock, last_look, leave_more
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._procfs import Process, read_processes
 
 _FRESH = 0.5
 _SEARCH_SECONDS = 5.0
 _MOST_PIDS = 20
-_MOST_LEFT = 10000
+_MOST_LEFT = 1000
 _NAME_LIMIT = 15
 # The start of a process and the clock of the system are counted in steps.
 _STEP = 0.05
@@ -71,7 +71,6 @@ class Scan:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.is_left = False
         self._last: Reading | None = None
         self._before: Reading | None = None
 
@@ -97,18 +96,6 @@ class Scan:
         moment, every = clock(), read_processes()
         self._before, self._last = self._last, Reading(every, _without_us(every), moment, clock() - moment)
 
-    def leave(self, ctx: Context) -> None:
-        """Leave the first reading for the next run. All of it: which processes match changes, as their command lines do."""
-        with self.lock:
-            if self.is_left or ctx.left is None or self._last is None or self._before is not None:
-                return
-            self.is_left = True
-            if len(self._last.every) <= _MOST_LEFT:
-                look = {
-                    str(process.pid): [process.began, round(process.cpu_seconds, 2), round(process.age, 2)] for process in self._last.every
-                }
-                leave(ctx, SPEC.name, self._last.moment, look)
-
 
 def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
     """Fork before threads are started, and make room for the reading; it is done by the first who needs it, or now if there must be two."""
@@ -130,7 +117,8 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     found = _matching(reading.processes, options, uid)
     last = last_look(ctx, SPEC.name, reading.moment) if ctx.attempt == 1 else None
     percent, seconds = (None, None) if last is None else (_percent(_load(last[0]), found, last[1], reading.length), last[1])
-    scan.leave(ctx)
+    if ctx.attempt == 1:
+        _leave(ctx, reading, found)
     if percent is None and "cpu_percent" in ctx.wanted:
         before, reading = scan.pair(ctx.attempt == 1)
         seconds = reading.moment - before.moment
@@ -180,6 +168,15 @@ def _percent(before: _Taken, found: list[Process], seconds: float, length: float
             return None
         total += (process.cpu_seconds - used) / span
     return round(100.0 * total, 2)
+
+
+def _leave(ctx: Context, reading: Reading, found: list[Process]) -> None:
+    """Leave processes for the next run: all of them, as those that match change with their command lines, or these alone where there are many."""
+    few = len(reading.every) <= _MOST_LEFT
+    if ctx.left is None or (few and SPEC.name in ctx.left):
+        return
+    look = {str(one.pid): [round(one.began, 2), round(one.cpu_seconds, 2), round(one.age, 2)] for one in (reading.every if few else found)}
+    leave_more(ctx, SPEC.name, reading.moment, look, _MOST_LEFT)
 
 
 def _load(value: t.Any) -> _Taken:
