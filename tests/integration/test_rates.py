@@ -95,3 +95,13 @@ def test_what_was_left_is_handed_over_by_hand(play):
     first, second = play({"last_look": {}}, more={"last_look": "{{ first.last_look }}"})["here"]
     check_both(first, second)
     assert set(second["last_look"]) == {"cpu", "network", "process"}
+
+
+def test_a_store_is_read_for_a_sign_where_nothing_is_kept(play, tmp_path):
+    """The store is sent along for the check alone."""
+    url = f"sqlite:///{tmp_path}/node.db"
+    sign = [{"name": "sign", "heartbeat": {"state": url, "every": "1h"}}]
+    first, second = play({"state_url": url}, more={"checks": sign, "state_url": None})["here"]
+    assert first["status"] == "ok"
+    (result,) = second["results"]
+    assert (result["status"], result["observed"]["late"], result["since"]) == ("ok", False, None)
