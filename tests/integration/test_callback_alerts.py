@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
+import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store
 
 ON = {"ANSIBLE_CALLBACKS_ENABLED": "vigil.ops.webhook"}
@@ -95,3 +97,29 @@ def test_a_playbook_that_is_expected_again(run_playbook, listen, ansible_env):
     environment["VIGIL_EXPECT_EVERY"] = "1h"
     run_playbook([play_of()], inventory=INVENTORY, env=environment)
     assert [(body["check"], body["status"]) for body in receiver.bodies] == [("run of nightly", "firing"), ("run of nightly", "resolved")]
+
+
+@pytest.mark.lab
+def test_a_store_on_a_full_disk_does_not_stop_the_play_and_is_said(run_playbook, listen, tmp_path):
+    receiver = listen()
+    place = tmp_path / "full"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", place], check=True)
+    try:
+        environment = {**ON, "VIGIL_CHANNELS": receiver.url, "VIGIL_STATE_URL": f"sqlite:///{place}/state.db", "VIGIL_DEADLINE": "2s"}
+        run_playbook([play_of(fail("one"))], inventory=INVENTORY, env=environment)
+        fill = place / "fill"
+        with pytest.raises(OSError, match="No space left"), fill.open("wb") as handle:
+            while True:
+                handle.write(b"x" * 4096)
+                handle.flush()
+        for database in place.glob("state.db-*"):
+            database.unlink()  # what SQLite has in hand already would do for a few events
+        outcome = run_playbook([play_of(fail("two"))], inventory=INVENTORY, env=environment)
+        assert "PLAY RECAP" in outcome.stdout
+        assert "nospaceisleft" in "".join(outcome.output.split())
+        fill.unlink()
+        run_playbook([play_of(fail("three"))], inventory=INVENTORY, env=environment)
+        assert {body["check"] for body in receiver.bodies} >= {"task one", "task three"}
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)

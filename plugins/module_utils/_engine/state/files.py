@@ -177,7 +177,7 @@ def explain(exc: sqlite3.Error, path: str) -> StateError:
         return StateDamaged(f"The state file {path} is damaged ({exc}).")
     if is_busy(exc):
         return StateError(f"The state file {path} is locked by another process for too long; end that process or try again later.")
-    if "full" in text:
+    if "full" in text or ("disk i/o" in text and _is_full(path)):  # where the side files cannot be made SQLite calls it an I/O error
         return StateError(f"The state file {path} cannot be written: no space is left; free some space there or give another state_url.")
     if "readonly" in text or "read-only" in text:
         return StateError(f"The state file {path} cannot be written: it is read-only; run as its owner or give another state_url.")
@@ -188,6 +188,14 @@ def explain(exc: sqlite3.Error, path: str) -> StateError:
     if "disk i/o" in text:
         return StateError(f"The state file {path} cannot be read or written (disk I/O error); look at its disk, or give another state_url.")
     return StateError(f"The state file {path} cannot be used ({exc}); give another state_url.")
+
+
+def _is_full(path: str) -> bool:
+    """Whether the file's disk has no room for this user."""
+    try:
+        return os.statvfs(os.path.dirname(path) or ".").f_bavail == 0
+    except OSError:
+        return False
 
 
 def identity(path: str) -> tuple[int, int] | None:

@@ -32,6 +32,7 @@ store, channel, who = open_store(sys.argv[1]), parse(sys.argv[2]), sys.argv[3]
 for number in range(20):
     event = new_event("shop", who, "check %d" % number, time.time(), message="it is down")
     notify.tell(store, [channel], notify.Batch([event]), seconds=float(sys.argv[4]))
+    print("told", flush=True)
 """
 
 
@@ -43,7 +44,7 @@ def no_proxy(monkeypatch):
 
 
 def start(store, url, who, seconds=5.0):
-    return subprocess.Popen([sys.executable, "-c", RUN, store.path, url, who, str(seconds)])
+    return subprocess.Popen([sys.executable, "-c", RUN, store.path, url, who, str(seconds)], stdout=subprocess.PIPE)
 
 
 def down_and_back(store, listen, receivers, alerts):
@@ -87,9 +88,11 @@ def runs_that_are_killed(store, listen, number, chance):
     url = f"{receiver.url}/#ops"
     for run in range(number):
         process = start(store, url, f"host{run}")
-        time.sleep(chance.uniform(0.05, 0.9))
+        if run % 2 and process.stdout is not None:
+            process.stdout.readline()  # the others may be killed before they have told anything
+        time.sleep(chance.uniform(0.0, 0.6))
         process.kill()
-        process.wait(10)
+        process.communicate(timeout=10)
     channel = parse(url)
     channel.bind(store.salt)
     delivery.deliver(store, [channel], 60)
@@ -117,7 +120,7 @@ def test_three_processes_and_one_robot_keep_its_budget_together(store, listen, r
     robot = receivers.Robot(KEY)
     url = f"wecom://{KEY}?endpoint={listen(robot).url}&group=none#ops"
     runs = [start(store, url, f"host{number}", 0.5) for number in range(3)]
-    assert [run.wait(100) for run in runs] == [0] * 3
+    assert [run.communicate(timeout=100) and run.returncode for run in runs] == [0] * 3
     assert len(robot.contents) == 20  # of sixty, within the first minute
     assert len(set(robot.contents)) == 20
     with store.view() as unit:
