@@ -53,8 +53,9 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
         raise CannotSee(f"interfaces cannot be seen: there is no {_procfs.PROC}/net/dev, which only Linux has", "unsupported")
 
     def fits(last: _Interfaces, now: _Interfaces) -> bool:
-        wanted = [name] if name else [each for each in now if each != "lo"]
-        return all(each in last and each in now and went_on(last[each][:_READ], now[each][:_READ]) for each in wanted)
+        # where containers come and go, so do interfaces: what is new counts from the next run on
+        both = [each for each in now if each in last and (each == name if name else each != "lo")]
+        return bool(both) and all(went_on(last[each][:_READ], now[each][:_READ]) for each in both)
 
     first, second, seconds = meter.interval(ctx.attempt, fits)
     if name is not None and name not in second:
