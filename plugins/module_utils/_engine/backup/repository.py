@@ -16,6 +16,7 @@ tmp/                        what is being written; swept by the next one who wri
 from __future__ import annotations
 
 import calendar
+import contextlib
 import fcntl
 import json
 import os
@@ -89,11 +90,12 @@ class Repository:
             os.makedirs(self.path, 0o700, exist_ok=True)
             for name in _DIRECTORIES:
                 os.makedirs(self._place(name), 0o700, exist_ok=True)
-            if not self.exists():
-                with Pending(self._place("tmp"), self._place("FORMAT")) as pending:
+            while not self.exists():
+                # another process that begins at the same time may have swept it away
+                with contextlib.suppress(FileNotFoundError), Pending(self._place("tmp"), self._place("FORMAT")) as pending:
                     pending.file.write(_TEXT.encode("ascii"))
                     pending.commit()
-                os.chmod(self.path, 0o700)
+                    os.chmod(self.path, 0o700)
         except OSError as exc:
             raise refusal(exc, self.path, "made a repository") from exc
 
@@ -133,7 +135,8 @@ class Repository:
         While a record cannot be read nobody knows what it needs, so then only the unfinished files go.
         """
         for name in os.listdir(self._place("tmp")):
-            os.unlink(self._place("tmp", name))
+            with contextlib.suppress(FileNotFoundError):  # one that makes the repository at the same time
+                os.unlink(self._place("tmp", name))
         known: set[str] = set()
         used: set[str] = set()
         try:

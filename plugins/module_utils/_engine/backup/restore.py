@@ -120,6 +120,8 @@ class Restore:
             target.sync()
         except OSError as exc:
             raise refusal(exc, exc.filename if isinstance(exc.filename, str) else self._root, "restored") from exc
+        finally:
+            target.close()
         self.warnings += target.warnings
 
     # --- what is wanted ---

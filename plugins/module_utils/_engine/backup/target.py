@@ -46,6 +46,7 @@ class Target:
     def __init__(self, root: str, owners: bool = True) -> None:
         self.root = root
         self._owners = owners and os.geteuid() == 0
+        self._systems: dict[int, int] = {}  # device -> a handle there
         self.warnings: list[str] = []
 
     def parent(self, path: str, loose: int = 0) -> int:
@@ -72,6 +73,7 @@ class Target:
                     raise
                 os.close(handle)
                 handle = inner
+            self._note(handle)
         except BaseException:
             os.close(handle)
             raise
@@ -132,17 +134,33 @@ class Target:
         replaced.clear()
 
     def sync(self) -> None:
-        """Have all that was written on the disk."""
+        """Have all that was written on the disk, of the file systems that were written to."""
         import ctypes
 
-        handle = os.open(self.root, _DIRECTORY)
         try:
-            if self.root == "/" or ctypes.CDLL(None).syncfs(handle):
-                os.sync()  # paths of several file systems
-        except AttributeError:
+            syncfs = ctypes.CDLL(None, use_errno=True).syncfs
+        except AttributeError:  # not Linux
             os.sync()
-        finally:
-            os.close(handle)
+            return
+        for handle in list(self._systems.values()):
+            if syncfs(handle):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), self.root)
+
+    def close(self) -> None:
+        """Let go of the file systems."""
+        while self._systems:
+            os.close(self._systems.popitem()[1])
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _note(self, handle: int) -> None:
+        """Remember the file system of a directory."""
+        device = os.fstat(handle).st_dev
+        if device not in self._systems:
+            mine = os.dup(handle)
+            if self._systems.setdefault(device, mine) != mine:  # another thread was faster
+                os.close(mine)
 
     def finish(self, entry: Entry, path: str, parent: tuple[int, int]) -> None:
         """The mode and times of a directory, after all below it."""
