@@ -50,7 +50,7 @@ def services() -> list[Row]:
             "failed",
             r"refused\.service is failed \(result exit-code, exit status 1, systemd has restarted it \d+ times\)$",
         ),
-        ("never ready", service("endless"), "critical", "activating", r"endless\.service is activating \(start\)"),
+        ("never ready", service("endless"), "critical", "activating", r"endless\.service is activating \(start\) for \S+$"),
         ("no unit", service("nowhere"), "critical", "not_found", r"systemd knows no unit nowhere\.service"),
         ("no program", service("missing"), "critical", "failed", r"missing\.service is failed \(result exit-code, exit status 203\)"),
         ("unreadable", service("broken"), "critical", "unreadable", r"systemd cannot read broken\.service"),

@@ -135,7 +135,7 @@ def seen(own_lab, broken, run_playbook_once):
             "missing",
             r"^systemd cannot read unreadable\.service; systemctl status \S+ says why; it is not restarted$",
         ),
-        ("node1", "endless", "restarted", r"endless\.service is activating \(start\) \(systemctl did not end within [\d.]+ s\)"),
+        ("node1", "endless", "restarted", r"endless\.service is activating \(start\) for \S+ \(systemctl did not end within [\d.]+ s\)"),
         ("node1", "hog", "restarted", r"hog\.service is failed \(result (oom-kill|signal SIGKILL)\)"),
         ("node1", "spinning", "restarted", r"runs: spinning\.service (ends again and again|is activating)"),
         (

@@ -16,7 +16,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._common i
 _KINDS = ("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
 _PROPERTIES = (
     "Id,Names,LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,MemoryCurrent,ExecMainStatus,"
-    "ActiveEnterTimestampMonotonic,ControlGroup"
+    "ActiveEnterTimestampMonotonic,ControlGroup,TriggeredBy,InactiveExitTimestampMonotonic"
 )
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}")
 _TIMEOUT = 15.0

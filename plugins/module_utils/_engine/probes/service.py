@@ -10,6 +10,7 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, Option, ProbeFailure, ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import format_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._units import is_name, properties, unit_name, want
 
 _LOOP_RESTARTS, _LOOP_SECONDS = 3, 10.0
@@ -60,11 +61,11 @@ def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     found = properties(ctx, unit)
     seen = _read(found)
     if not seen["active"] or seen["looping"]:
-        raise _failure(unit, seen)
+        raise _failure(unit, seen, found)
     return seen
 
 
-def _failure(unit: str, seen: dict[str, t.Any]) -> ProbeFailure:
+def _failure(unit: str, seen: dict[str, t.Any], found: dict[str, str]) -> ProbeFailure:
     if seen["load"] == "not-found":
         return ProbeFailure("not_found", f"systemd knows no unit {unit}", seen)
     if seen["load"] == "masked":
@@ -81,7 +82,14 @@ def _failure(unit: str, seen: dict[str, t.Any]) -> ProbeFailure:
         return ProbeFailure("restart_loop", sentence, seen)
     if seen["restarts"]:
         details.append(f"systemd has restarted it {_times(seen['restarts'])}")
-    return ProbeFailure(seen["state"] or "inactive", f"{unit} is {seen['state']}" + (f" ({', '.join(details)})" if details else ""), seen)
+    sentence = f"{unit} is {seen['state']}" + (f" ({', '.join(details)})" if details else "")
+    begun = _number(found.get("InactiveExitTimestampMonotonic"))
+    starters = found.get("TriggeredBy", "").split()[:3]  # sockets, timers and paths: it need not run all the time
+    if starters and seen["state"] == "inactive":
+        sentence += f"; {', '.join(starters)} may start it when it is needed"
+    elif begun and seen["state"] == "activating" and seen["sub"] != "auto-restart":
+        sentence += f" for {format_duration(time.monotonic() - begun / 1e6)}"
+    return ProbeFailure(seen["state"] or "inactive", sentence, seen)
 
 
 def _times(count: int) -> str:

@@ -35,6 +35,7 @@ UNITS = {
     "shut.service": "Id=shut.service\nNames=shut.service\nLoadState=masked\nActiveState=inactive\nSubState=dead\nUnitFileState=masked\n",
     "loop.service": "Id=loop.service\nNames=loop.service\nLoadState=loaded\nActiveState=activating\nSubState=auto-restart\n"
     "Result=signal\nNRestarts=7\nExecMainStatus=9\n",
+    "lazy.service": "Id=lazy.service\nNames=lazy.service\nLoadState=loaded\nActiveState=inactive\nSubState=dead\nTriggeredBy=lazy.socket\n",
     "odd.service": "Id=odd.service\nNames=odd.service\nLoadState=bad-setting\nActiveState=inactive\nSubState=dead\nResult=success\n",
     "spent.service": "Id=spent.service\nNames=spent.service\nLoadState=loaded\nActiveState=failed\nSubState=failed\n"
     "Result=exit-code\nNRestarts=5\nExecMainStatus=1\n",
@@ -92,6 +93,7 @@ def test_systemd_is_asked_once_for_all_units():
         ("job", "failed", "job.service is failed (result exit-code, exit status 203)"),
         ("gone", "not_found", "systemd knows no unit gone.service"),
         ("shut", "masked", "shut.service is masked"),
+        ("lazy", "inactive", "lazy.service is inactive (dead); lazy.socket may start it when it is needed"),
         ("odd", "unreadable", "systemd cannot read odd.service; systemctl status odd.service says why"),
         (
             "loop",
