@@ -101,11 +101,6 @@ options:
     type: str
     choices: [auto, hyperscan, re2, anchored, find]
     default: auto
-  processes:
-    description:
-      - How many processes read a big backlog. V(0) is one for each CPU.
-    type: int
-    default: 0
   state_url:
     description:
       - The store B(on the host) that runs the task. V(default) is that of the user it runs as.
@@ -276,7 +271,6 @@ ARGUMENT_SPEC = {
     "mask": {"type": "list", "elements": "str"},
     "view": {"type": "str", "default": ""},
     "strategy": {"type": "str", "choices": ["auto", "hyperscan", "re2", "anchored", "find"], "default": "auto"},
-    "processes": {"type": "int", "default": 0},
     "state_url": {"type": "str", "default": "default"},
     "history_url": {"type": "str"},
     "acknowledge": {"type": "str", "choices": ["received", "told"], "default": "received"},

@@ -39,7 +39,6 @@ class Request:
     view: str = ""
     batch: str = ""
     strategy: t.Optional[str] = None
-    processes: int = 0
 
 
 def read(params: Params) -> Request:
@@ -58,7 +57,6 @@ def read(params: Params) -> Request:
     request.max_matches = _number(params, "max_matches", 100, MOST_MATCHES)
     request.context = _number(params, "context", 3, 50)
     request.view, request.batch = str(params.get("view") or ""), str(params.get("batch") or "")
-    request.processes = _number(params, "processes", 0, 64)
     strategy = params.get("strategy")
     if strategy not in (None, "", "auto"):
         if strategy not in STRATEGIES:

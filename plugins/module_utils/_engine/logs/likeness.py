@@ -14,17 +14,20 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.packed impo
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.reader import BLOCK
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.record import NEVER, Record, begins_like, continues, head_of, tail_of
 
+MOMENT = 1.0  # copying a log that was empty a moment ago takes no longer
 SETTLED = 10.0  # a file that was not written for so long is no copy in the making
 
 
 def is_copy(log: Log, records: t.Iterable[Record], now: float) -> bool:
     """Whether the file holds a known log, or its beginning while it is still being copied."""
+    name, age = os.path.basename(log.path), now - log.stat.st_mtime
     for record in records:
-        if record.offset == NEVER or not record.head_size or (record.gone and not record.offset):
+        if record.offset == NEVER or (record.gone and not record.offset):
             continue
-        if not log.is_packed and log.stat.st_size < record.head_size:
-            name = os.path.basename(log.path)
-            if now - log.stat.st_mtime < SETTLED and files.is_rotation_of(name, os.path.basename(record.live)):
+        if (not log.is_packed and log.stat.st_size < record.head_size) or not record.head_size:
+            # what begins so early may be anything: it is looked at again when a copy would be complete
+            patience = SETTLED if record.head_size else MOMENT
+            if age < patience and files.is_rotation_of(name, os.path.basename(record.live)):
                 return True
             continue
         if not begins_like(record, log):

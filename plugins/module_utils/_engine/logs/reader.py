@@ -117,15 +117,17 @@ class Cutter:
             if self._skipped:
                 return
             yield from self._finished(True)
-        whole = self._rest + data if self._rest else data
-        end = self._last_line_end(whole)
+        if self.encoding in _WIDE:  # a line end may lie across the border
+            data, self._rest = self._rest + data, b""
+        end = self._last_line_end(data)
         if end == 0:
-            self._rest = whole
-            if len(whole) > self._longest:
+            self._rest += data
+            if len(self._rest) > self._longest:
                 self._begin_skip()
             return
-        self._rest = whole[end:]
-        yield from self._cut(whole[:end], False)
+        lines = b"".join((self._rest, memoryview(data)[:end])) if self._rest else data[:end]  # copied once
+        self._rest = data[end:]
+        yield from self._cut(lines, False)
         if len(self._rest) > self._longest and self._last_line_end(self._rest) == 0:
             self._begin_skip()
 

@@ -18,24 +18,6 @@ import typing as t
 HEAD = 1024
 TAIL = 64
 NEVER = -1  # the offset of a file that is not to be read
-_NAMES = (
-    "path",
-    "dev",
-    "ino",
-    "head",
-    "head_size",
-    "tail",
-    "offset",
-    "size",
-    "mtime",
-    "live",
-    "source",
-    "at",
-    "kind",
-    "lines",
-    "packed",
-    "gone",
-)
 
 
 class Head(t.NamedTuple):
@@ -93,6 +75,9 @@ class Record:
     def saw(self, stat: os.stat_result, now: float) -> None:
         """The file was looked at."""
         self.dev, self.ino, self.size, self.mtime, self.at = stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, now
+
+
+_NAMES = tuple(field.name for field in dataclasses.fields(Record))
 
 
 def restore(found: t.Mapping[str, t.Any]) -> t.Optional[Record]:

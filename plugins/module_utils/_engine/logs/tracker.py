@@ -106,17 +106,22 @@ class Tracker:
             if not log.is_packed and (log.stat.st_size < record.offset or not continues(record, log)):
                 return False
         record.path, record.gone = os.path.realpath(place.path), 0.0
-        if not record.head_size:  # it was empty: that it was truncated since cannot be seen
-            self._between.setdefault(record.live, record.mtime)
+        if not record.offset:  # nothing of it was read: that it was truncated since cannot be seen
+            self._remember(record.live, record)
         self._add(record, record.path, place.path != record.live and self._is_over(place.stat))
         return True
 
     def _turn_out(self, record: Record, path: str) -> None:
         """The inode holds another log than it did: it was truncated, or deleted and given away again."""
         self._known.pop((record.dev, record.ino), None)
-        self._between.setdefault(path, record.mtime)
+        self._remember(path, record)
         record.ino = 0
         self._orphans.append(record)
+
+    def _remember(self, live: str, record: Record) -> None:
+        """A log is another one than when it was looked at: what came between is to be found, and what is still looked for since before."""
+        looked = [record.mtime, *record.between[:1], *([self._between[live]] if live in self._between else [])]
+        self._between[live] = int(min(looked))
 
     def _find_moved(self, paths: t.Container[str]) -> None:
         """Known logs that no pattern means any more."""
@@ -131,7 +136,7 @@ class Tracker:
             except OSError:
                 stat = None
             if record.live in paths:
-                self._between.setdefault(record.live, record.mtime)
+                self._remember(record.live, record)
             if stat is None or not record.is_at(stat):
                 self._orphans.append(record)
                 continue
@@ -196,7 +201,7 @@ class Tracker:
     def _move(self, record: Record, place: files.Place) -> None:
         if record.path == os.path.realpath(record.live):
             self.rotations += 1
-        self._between.setdefault(record.live, record.mtime)
+        self._remember(record.live, record)
         record.path, record.gone = place.path, 0.0
         record.dev, record.ino, record.size = place.stat.st_dev, place.stat.st_ino, -1
         self._known[(record.dev, record.ino)] = record

@@ -12,42 +12,10 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import ProbeSpec
 
 PROBES = (
-    "http",
-    "tcp",
-    "tls",
-    "dns",
-    "process",
-    "service",
-    "cpu",
-    "memory",
-    "swap",
-    "load",
-    "disk",
-    "inode",
-    "file",
-    "command",
-    "time_sync",
-    "port",
-    "udp",
-    "icmp",
-    "ssh",
-    "cert_file",
-    "processes",
-    "cgroup",
-    "mount",
-    "package",
-    "user",
-    "group",
-    "kernel",
-    "interface",
-    "journal",
-    "heartbeat",
-    "reboot",
-    "smart",
-    "io",
-    "network",
-    "pressure",
-)
+    "http", "tcp", "tls", "dns", "process", "service", "cpu", "memory", "swap", "load", "disk", "inode", "file", "command", "time_sync",
+    "port", "udp", "icmp", "ssh", "cert_file", "processes", "cgroup", "mount", "package", "user", "group", "kernel", "interface",
+    "journal", "heartbeat", "reboot", "smart", "io", "network", "pressure", "log",
+)  # fmt: skip
 
 # Those that leave something for the next run, where there is a place for it.
 REMEMBERING = ("process", "cpu", "io", "network", "journal", "cgroup")
@@ -287,6 +255,12 @@ def _pressure() -> t.Any:
     return pressure
 
 
+def _log() -> t.Any:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import log
+
+    return log
+
+
 _LOADERS: dict[str, t.Callable[[], t.Any]] = {
     "http": _http,
     "tcp": _tcp,
@@ -323,4 +297,5 @@ _LOADERS: dict[str, t.Callable[[], t.Any]] = {
     "io": _io,
     "network": _network,
     "pressure": _pressure,
+    "log": _log,
 }

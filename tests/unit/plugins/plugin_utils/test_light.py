@@ -203,6 +203,7 @@ ALONE = {
     "kernel": {"name": "kernel.ostype"},
     "interface": {"name": "lo"},
     "heartbeat": {"path": "/no/such", "every": "1h"},
+    "log": {"path": "/etc/passwd", "keyword": "no such text"},
     "smart": {"device": "/dev/null"},
 }
 

@@ -32,7 +32,7 @@ def scans():
     except (OSError, ValueError):
         return 0
 def shift(end=""):
-    for old in range(40, 0, -1):
+    for old in range(300, 0, -1):  # what is copied just now is looked at ten seconds later
         for mark in ("", ".gz"):
             if os.path.exists("%s.%d%s" % (place, old, mark)):
                 os.rename("%s.%d%s" % (place, old, mark), "%s.%d%s" % (place, old + 1, mark))
