@@ -173,6 +173,18 @@ def test_what_is_wrong_is_looked_at_sooner_and_what_never_changes_less_often():
 # --- the process ---
 
 
+def environment(place):
+    """The watcher's environment in a directory."""
+    paths = [path for path in sys.path if (Path(path) / "ansible_collections").is_dir()]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROGRAM), *paths]), "RUNTIME_DIRECTORY": str(place / "run")}
+
+
+def command(place, name, *args):
+    """`vigil NAME ARGS` with the configuration of a directory."""
+    argv = [sys.executable, "-m", "vigil_watch", name, "--config", str(place / "vigil.yml"), *args]
+    return subprocess.run(argv, env=environment(place), capture_output=True, text=True, check=False)
+
+
 class Watcher:
     """A running watcher, its log, and what systemd would hear."""
 
@@ -182,13 +194,11 @@ class Watcher:
         self.heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.heard.bind(str(place / "notify"))
         self.heard.settimeout(10)
-        paths = [path for path in sys.path if (Path(path) / "ansible_collections").is_dir()]
-        self.env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROGRAM), *paths]), "RUNTIME_DIRECTORY": str(place / "run")}
-        env = {**self.env, "NOTIFY_SOCKET": str(place / "notify"), "WATCHDOG_USEC": watchdog}
+        env = {**environment(place), "NOTIFY_SOCKET": str(place / "notify"), "WATCHDOG_USEC": watchdog}
         self.log = place / "log"
-        command = [sys.executable, "-m", "vigil_watch"]
         with open(self.log, "wb") as out:
-            self.process = subprocess.Popen([*command, "run", "--config", str(place / "vigil.yml"), *args], stderr=out, env=env)
+            argv = [sys.executable, "-m", "vigil_watch"]
+            self.process = subprocess.Popen([*argv, "run", "--config", str(place / "vigil.yml"), *args], stderr=out, env=env)
 
     def hear(self, wanted):
         """What is told to systemd, up to a word."""
@@ -208,8 +218,7 @@ class Watcher:
             time.sleep(0.05)
 
     def command(self, *args):
-        argv = [sys.executable, "-m", "vigil_watch", args[0], "--config", str(self.place / "vigil.yml"), *args[1:]]
-        return subprocess.run(argv, env=self.env, capture_output=True, text=True, check=False)
+        return command(self.place, *args)
 
     def children(self):
         found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False)
@@ -394,3 +403,22 @@ def test_a_hub_tells_when_a_heartbeat_is_missing_and_when_it_is_back(tmp_path, s
         ("web1", "heartbeat", "firing"),
         ("web1", "heartbeat", "resolved"),
     ]
+
+
+def test_alerts_are_muted_from_the_command_line(tmp_path, start):
+    write(tmp_path, f"channels: ['file://{tmp_path}/told']\n", a=f"checks: [{{name: flag, file: {{path: {tmp_path}/flag}}, every: 1s}}]\n")
+    made = command(tmp_path, "silence", "check=flag", "--for", "2h", "--comment", "we know", "--json")
+    assert made.returncode == 0, made.stderr
+    name = json.loads(made.stdout)[0]["id"]
+    running = start()
+    running.hear("READY=1")
+    time.sleep(4)
+    assert not (tmp_path / "told").exists() and "we know" in command(tmp_path, "silence").stdout
+    assert command(tmp_path, "silence", "--end", name).returncode == 0
+    assert command(tmp_path, "silence").stdout == "nothing is muted\n"
+    wrong = command(tmp_path, "silence", "flag")
+    assert wrong.returncode == 1 and "write for example check='root disk'" in wrong.stderr
+    until = time.monotonic() + 15
+    while not (tmp_path / "told").exists():
+        assert time.monotonic() < until, running.log.read_text()
+        time.sleep(0.1)

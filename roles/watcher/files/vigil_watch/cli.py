@@ -16,9 +16,11 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors imp
 from vigil_watch.config import ConfigError, load
 from vigil_watch.log import LEVELS, Log
 from vigil_watch.model import DEFAULT, Config
+from vigil_watch.reading import Refusal
+from vigil_watch.silence import silence_command
 from vigil_watch.table import age, table
 
-_COMMANDS = ("run", "check", "status", "events", "outbox", "backups", "restore", "completion")
+_COMMANDS = ("run", "check", "status", "events", "outbox", "silence", "backups", "restore", "completion")
 
 
 def main(argv: t.Optional[t.Sequence[str]] = None) -> int:
@@ -26,7 +28,7 @@ def main(argv: t.Optional[t.Sequence[str]] = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.work(arguments))
-    except (ConfigError, StateError, _Refusal) as exc:
+    except (ConfigError, StateError, Refusal) as exc:
         print(f"vigil: {exc}", file=sys.stderr)
         return 1
     except BrokenPipeError:
@@ -34,10 +36,6 @@ def main(argv: t.Optional[t.Sequence[str]] = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
-
-
-class _Refusal(Exception):
-    """One sentence for the user."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,6 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     outbox = add("outbox", "what waits to be told, or was refused", _outbox)
     outbox.add_argument("--dead", action="store_true", help="what was refused for good")
     outbox.add_argument("--limit", type=int, default=50)
+    silence = add("silence", "mute alerts for a time, acknowledge one, or list what is muted", silence_command)
+    silence.add_argument(
+        "matchers", nargs="*", metavar="KEY=VALUE", help="what is muted, such as check='root disk'; nothing lists the silences"
+    )
+    silence.add_argument("--for", dest="duration", default="1h", metavar="TIME", help="for so long (1h)")
+    silence.add_argument("--alert", metavar="ID", help="acknowledge this alert (vigil events --json names it)")
+    silence.add_argument("--end", metavar="ID", help="end this silence now")
+    silence.add_argument("--comment", default="", metavar="TEXT")
     backups = add("backups", "the snapshots of the file watches", _backups)
     backups.add_argument("name", nargs="?", help="only of this watch")
     backups.add_argument("--verify", action="store_true", help="read everything back and name what is damaged")
@@ -102,7 +108,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
     unknown = [name for name in arguments.names if name not in {one.name for one in config.checks}]
     if unknown:
-        raise _Refusal(f'there is no check "{unknown[0]}"; see vigil status')
+        raise Refusal(f'there is no check "{unknown[0]}"; see vigil status')
     start_guard()
     checks = [one for one in config.checks if not arguments.names or one.name in arguments.names]
     for one in checks:
@@ -136,7 +142,7 @@ def _history(config: Config, kind: str, name: t.Optional[str], since: t.Optional
     try:
         entries, notices = history(config.state_url, kind, name, since, limit)
     except ValueError as exc:
-        raise _Refusal(str(exc)) from exc
+        raise Refusal(str(exc)) from exc
     for notice in notices:
         print(f"vigil: {notice}", file=sys.stderr)
     return entries
@@ -223,7 +229,7 @@ def _watch_of(config: Config, name: str) -> t.Any:
         if watch.name == name:
             return watch
     names = ", ".join(watch.name for watch in config.files) or "none"
-    raise _Refusal(f'there is no file watch "{name}"; there are: {names}')
+    raise Refusal(f'there is no file watch "{name}"; there are: {names}')
 
 
 def _backups(arguments: argparse.Namespace) -> int:
@@ -267,7 +273,7 @@ def _restore(arguments: argparse.Namespace) -> int:
     try:
         outcome = restore(read_request(params), run, arguments.dry_run)
     except (BackupError, ValueError) as exc:
-        raise _Refusal(str(exc)) from exc
+        raise Refusal(str(exc)) from exc
     if arguments.json:
         print(json.dumps(outcome, default=str))
         return 0

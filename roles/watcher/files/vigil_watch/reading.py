@@ -13,6 +13,10 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units imp
 from vigil_watch.yaml_lines import Document, YamlError, read_yaml
 
 
+class Refusal(Exception):
+    """What was asked for cannot be done; one sentence for the user."""
+
+
 class ConfigError(Exception):
     """What cannot be used; one sentence with file and line."""
 
