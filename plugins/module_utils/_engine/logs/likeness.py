@@ -22,7 +22,8 @@ def is_copy(log: Log, records: t.Iterable[Record], now: float) -> bool:
     """Whether the file holds a known log, or its beginning while it is still being copied."""
     name, age = os.path.basename(log.path), now - log.stat.st_mtime
     for record in records:
-        if record.offset == NEVER or (record.gone and not record.offset):
+        is_fresh = record.at == now and not record.head_size
+        if record.offset == NEVER or is_fresh or (record.gone and not record.offset):
             continue
         if (not log.is_packed and log.stat.st_size < record.head_size) or not record.head_size:
             # what begins so early may be anything: it is looked at again when a copy would be complete
