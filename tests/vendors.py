@@ -315,7 +315,7 @@ class PagerDuty(Vendor):
         self.incidents: t.Dict[str, str] = {}
 
     def judge(self, path: str, query: t.Dict[str, str], headers: t.Dict[str, str], message: t.Any, body: bytes) -> Reply:
-        invalid = (400, {}, b'{"status": "invalid event", "message": "Event object is invalid", "errors": ["..."]}')
+        invalid: Reply = (400, {}, b'{"status": "invalid event", "message": "Event object is invalid", "errors": ["..."]}')
         if path != "/v2/enqueue" or message.get("routing_key") != self.token or len(body) > 512_000:
             return invalid
         key, action = message.get("dedup_key", ""), message.get("event_action")

@@ -26,6 +26,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
     masked_url,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import SHORTEST_SECRET
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._headers import basic
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -81,8 +82,12 @@ def _rendered(path: str, event: Event) -> str:
 
 @functools.lru_cache(maxsize=32)
 def _template(path: str, _changed: int) -> t.Any:
-    import jinja2
-    import jinja2.sandbox
+    try:
+        import jinja2
+        import jinja2.sandbox
+    except ImportError as exc:
+        # it waits until somebody sees to that
+        raise NetError("missing", "the Python package Jinja2 is not installed where this runs; pip install jinja2") from exc
 
     with open(path, encoding="utf-8") as file:
         return jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False).from_string(file.read())

@@ -473,7 +473,14 @@ def test_kafka_that_is_not_there(store, receivers, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(("package", "url"), [("confluent_kafka", "kafka://127.0.0.1/alerts"), ("apprise", "apprise+json://127.0.0.1/")])
+@pytest.mark.parametrize(
+    ("package", "url"),
+    [
+        ("confluent_kafka", "kafka://127.0.0.1/alerts"),
+        ("apprise", "apprise+json://127.0.0.1/"),
+        ("jinja2", {"url": "https://127.0.0.1/", "template": __file__}),
+    ],
+)
 def test_a_package_that_is_missing_is_named_and_nothing_is_lost(store, monkeypatch, package, url):
     monkeypatch.setitem(sys.modules, package, None)
     channel = parse(url)
@@ -626,7 +633,6 @@ def test_signed_request(store, listen):
 
 
 def test_own_template(store, listen, tmp_path):
-    pytest.importorskip("jinja2", reason="the engine alone has no Jinja2; the controller has it")
     place = tmp_path / "body.j2"
     place.write_text('{"text": {{ (event.check ~ ": " ~ event.message) | tojson }}, "up": {{ (event.status == "resolved") | tojson }}}')
     receiver = listen()
