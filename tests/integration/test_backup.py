@@ -69,8 +69,8 @@ def test_backup_on_change_and_back(play, tree, tmp_path):
     assert not once_more["changed"]
 
 
-def test_check_mode_names_what_retention_would_remove(play, tree):
-    options = {"paths": [str(tree)], "retention": {"last": 2}}
+def test_check_mode_names_what_retention_would_remove(play, tree, tmp_path):
+    options = {"paths": [str(tree)], "retention": {"last": 2}, "compression": "zstd"}
     taken = []
     for number in range(2):
         (tree / "main.conf").write_text(f"listen {number}\n")
@@ -79,6 +79,7 @@ def test_check_mode_names_what_retention_would_remove(play, tree):
     (tree / "main.conf").write_text("listen 3\n")
     assert play("backup", options, "--check")[0]["forgotten"] == taken[:1]
     assert play("backup", options)[0]["forgotten"] == taken[:1]
+    assert {path.suffix for path in (tmp_path / "repository" / "archives").glob("*.tar*")} == {".zst"}
 
 
 def test_lines_that_do_not_count(play, tree):
