@@ -28,7 +28,6 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
     masked_url,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import as_json, read_hosts, take_query
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Transport
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.verdicts import http
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
@@ -93,6 +92,9 @@ class Peers:
     """The way to all of them."""
 
     def __init__(self, channel: Channel, gate: t.Any, names: t.Any) -> None:
+        # not before there is something to send: TLS costs those who have nothing to tell
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Transport
+
         self._channel = channel
         self._ways = [Transport(channel, gate, names, origin) for origin in channel.own["peers"]]
 

@@ -28,13 +28,13 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
     masked_url,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import SHORTEST_SECRET, take_query
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import AGENT, Stream, Transport
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import alone
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import parse_rfc3339
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Stream
 
 _PHASE = "dialogue"
 _MOST = 1 << 20  # bytes of a frame that is taken
@@ -88,6 +88,9 @@ class Publisher:
     """The way to one broker; connection and channel are kept from one message to the next."""
 
     def __init__(self, channel: Channel, gate: t.Any, names: t.Any) -> None:
+        # not before there is something to send: TLS costs those who have nothing to tell
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Transport
+
         self._channel = channel
         self._transport = Transport(channel, gate, names)
         self._stream: Stream | None = None
@@ -146,7 +149,7 @@ class Publisher:
             alone(stream.send(wire.HEADER, _PHASE))
             self._next(stream, wire.START)
             way, word = ("EXTERNAL", b"") if own["external"] else ("PLAIN", f"\0{own['user']}\0{own['password']}".encode())
-            about = wire.table({"product": "vigil.ops", "version": AGENT.partition("/")[2], "capabilities": _CAPABILITIES})
+            about = wire.table({"product": "vigil.ops", "capabilities": _CAPABILITIES})
             self._say(stream, 0, wire.START_OK, about + wire.short(way) + wire.long(word) + wire.short("en_US"))
             channels, most, _beat = struct.unpack(">HIH", self._next(stream, wire.TUNE).arguments[:8])
             self._most = min(most or _MOST, _MOST)

@@ -15,7 +15,6 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import mail
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import (
     DEAD,
     RETRY,
@@ -27,12 +26,12 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
     masked_url,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import SHORTEST_SECRET, take_query
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Stream, Transport
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import alone
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Stream
 
 _PHASE = "dialogue"
 _MOST_LINES = 100
@@ -87,6 +86,11 @@ class Mailbox:
     """The way to one mail server; the connection is kept from one mail to the next."""
 
     def __init__(self, channel: Channel, gate: t.Any, names: t.Any) -> None:
+        # not before there is something to send: TLS costs those who have nothing to tell
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import mail
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Transport
+
+        self._compose = mail.compose
         self._channel = channel
         self._transport = Transport(channel, gate, names)
         self._stream: Stream | None = None
@@ -95,7 +99,7 @@ class Mailbox:
 
     def send(self, events: t.Sequence[Event], seconds: float) -> Verdict:
         deadline = Deadline(seconds)
-        name, message = mail.compose(self._channel, events)
+        name, message = self._compose(self._channel, events)
         stream, self._stream = self._stream, None
         try:
             if stream is not None:

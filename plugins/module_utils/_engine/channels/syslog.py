@@ -31,7 +31,6 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
     Verdict,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import take_query
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Transport
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _net
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import Deadline, NetError, explain
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._talks import alone
@@ -119,6 +118,9 @@ class Log:
     """The way to a log; every message is by itself, so a log that was restarted misses nothing."""
 
     def __init__(self, channel: Channel, gate: t.Any, names: t.Any) -> None:
+        # not before there is something to send: TLS costs those who have nothing to tell
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Transport
+
         self._channel = channel
         self._transport = Transport(channel, gate, names)
 
