@@ -43,8 +43,8 @@ options:
     type: dict
   alert_id:
     description:
-      - The alert to acknowledge, such as V(VGL-20261120T123456Z-7c1f09a2b3). It stands in every message, and M(vigil.ops.history_info) with
-        C(kind=alerts) lists the open ones.
+      - The alert to acknowledge, such as V(VGL-20261120T123456Z-7c1f09a2b3). M(vigil.ops.history_info) with C(kind=alerts) lists the open ones,
+        every event as JSON has it, and a template of C(vigil_alerts) can show it in chats.
     type: str
   id:
     description:

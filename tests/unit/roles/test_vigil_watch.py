@@ -73,6 +73,8 @@ def test_everything_that_can_be_watched_is_read(tmp_path):
         ("gate:\n  load_per_core: much\n", "", "vigil.yml:3", "load_per_core"),
         ("channels: ['htp://x']\n", "", "vigil.yml:2", 'the unknown scheme "htp"'),
         ("chanels: []\n", "", "vigil.yml:2", 'did you mean "channels"?'),
+        ("alerts: {rotues: []}\n", "", "vigil.yml:2", 'alerts: vigil_alerts has no key "rotues"; did you mean "routes"?'),
+        ("channels: ['http://127.0.0.1:9/x#ops']\nalerts: {routes: [{to: opps}]}\n", "", "vigil.yml:3", 'did you mean "ops"?'),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_line(tmp_path, main, text, line, said):

@@ -14,6 +14,8 @@ import socket
 import stat
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.policy import read_policy
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Policy, PolicyError, check_channels
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import type_name
@@ -49,6 +51,7 @@ _MAIN = (
     "state_url",
     "channels",
     "channels_file",
+    "alerts",
     "watch_dir",
     "gate",
     "metrics",
@@ -106,6 +109,7 @@ def _read_main(config: Config, main: Document) -> None:
     config.labels = read.get("labels", {}, texts)
     config.state_url = read.get("state_url", config.state_url, text)
     config.channels = _channels(main)
+    config.policy = _policy(main, config.channels)
     gate = Reader(main, ("gate",), mapping(main, ("gate",), main.data.get("gate") or {}, _GATE))
     config.load_per_core = gate.get("load_per_core", config.load_per_core, number)
     config.cpu_pressure = gate.get("cpu_pressure", config.cpu_pressure, number)
@@ -139,6 +143,19 @@ def _channels(main: Document) -> t.List[Channel]:
     if errors:
         raise ConfigError(f"{path or main.where((), 'channels')}: {errors[0]}")
     return channels
+
+
+def _policy(main: Document, channels: t.Sequence[Channel]) -> t.Optional[Policy]:
+    """``vigil_alerts`` of playbooks, here ``alerts``."""
+    given = main.data.get("alerts")
+    if not given:
+        return None
+    try:
+        policy = read_policy(given)
+        check_channels(policy, {channel.name for channel in channels if channel.name})
+    except PolicyError as exc:
+        raise ConfigError(f"{main.where((), 'alerts')}: alerts: {exc}") from exc
+    return policy
 
 
 def _channels_of(path: str) -> t.List[t.Any]:

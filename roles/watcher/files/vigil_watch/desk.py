@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import print_of_result
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import gone, notify
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.rules import Rules
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import Store, open_store
 from vigil_watch.model import Config
 
@@ -28,7 +29,8 @@ class Desk:
 
     def tell(self, batch: notify.Batch) -> int:
         """Keep what is to be told; returns how many events that are. Everything carries the labels of the node."""
-        committed = self.store.run(lambda unit: notify.commit(unit, self.config.channels, batch))
+        rules = Rules(self.config.policy)
+        committed = self.store.run(lambda unit: notify.commit(unit, self.config.channels, batch, rules=rules))
         return len(committed.told)
 
     def tell_outcome(self, outcome: t.Mapping[str, t.Any], now: float) -> int:
@@ -45,6 +47,10 @@ class Desk:
         host, service = self.config.name, self.config.service
         prints = {print_of_result({"name": one.name, "labels": one.labels}, service, host) for one in self.config.checks}
         return self.tell(notify.Batch(source=self.source, listed=gone.Listed(self.source, run, {host: prints})))
+
+    def look(self) -> int:
+        """What is due though nothing was observed: escalations, alerts that are steady again, runs that did not happen."""
+        return self.tell(notify.Batch(looks=True))
 
     def close(self) -> None:
         """Close the store."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Policy
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
@@ -55,6 +56,7 @@ class Config:
     labels: t.Dict[str, str] = dataclasses.field(default_factory=dict)
     state_url: str = "sqlite:////var/lib/vigil/state.db"
     channels: t.List[Channel] = dataclasses.field(default_factory=list)
+    policy: t.Optional[Policy] = None  # who is told of what
     load_per_core: float = 4.0
     cpu_pressure: float = 60.0
     stretch: float = 3.0

@@ -21,6 +21,7 @@ from vigil_watch.schedule import Job
 _ROUND = 60.0  # seconds that one round of sending may last
 _IDLE = 60.0
 _REST = 5.0
+_LOOK = 60.0
 
 
 class _Sender(threading.Thread):
@@ -73,7 +74,7 @@ class TellerRoom(Room):
             sender.start()
 
     def jobs(self) -> t.List[Job]:
-        return [Job("tidy the store", 3600.0, None)]
+        return [Job("tidy the store", 3600.0, self._tidy), Job("look for what is due", _LOOK, self._look)]
 
     def watched(self) -> t.List[t.Any]:
         return [0]
@@ -85,4 +86,16 @@ class TellerRoom(Room):
             sender.nudged.set()
 
     def work(self, jobs: t.List[Job]) -> None:
+        for job in jobs:
+            job.work()
+
+    def _tidy(self) -> None:
         self._desk.store.tidy()
+
+    def _look(self) -> None:
+        try:
+            if self._desk.look():
+                for sender in self._senders:
+                    sender.nudged.set()
+        except StateError as exc:
+            self.log.error(str(exc))
