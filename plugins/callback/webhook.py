@@ -10,8 +10,8 @@ type: notification
 short_description: Tell chat robots, webhooks and files what a run finds, so that nothing is lost
 version_added: 1.0.0
 description:
-  - Turns the results of P(vigil.ops.inspect#module), P(vigil.ops.dns_diff#module), P(vigil.ops.service_guard#module) and P(vigil.ops.backup#module) tasks,
-    failed tasks and unreachable hosts into alerts, without a change to any playbook.
+  - Turns the results of P(vigil.ops.inspect#module), P(vigil.ops.dns_diff#module), P(vigil.ops.log_scan#module), P(vigil.ops.service_guard#module)
+    and P(vigil.ops.backup#module) tasks, failed tasks and unreachable hosts into alerts, without a change to any playbook.
   - What is not ok is kept in the store on the controller as it is seen, and sent by a thread in the background. At the end of the run what
     is left is sent for at most O(deadline); what could not be sent goes out with the next run or with M(vigil.ops.notify) and O(vigil.ops.notify#module:flush).
   - An alert is told once when it begins, again after four hours while it lasts, and once when it is resolved. The alert of a failed task is

@@ -290,6 +290,8 @@ def main() -> None:
         module.fail_json(msg=f"The options cannot be used: {exc}")
     except StateError as exc:
         module.fail_json(msg=f"state_url: {exc} Nothing that cannot be kept counts as read.")
+    for notice in result.pop("notices"):
+        module.warn(notice)
     finish(module, result)
 
 

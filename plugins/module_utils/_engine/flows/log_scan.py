@@ -55,7 +55,7 @@ def log_scan(
 
     :arg store: None where there is none yet and none may be made (check mode)
     :arg stream: see Reading
-    :return: changed, matches, counts, levels, alarms, failures, stats, truncated, batch, view
+    :return: changed, matches, counts, levels, alarms, failures, stats, truncated, batch, view, notices
     :raises StateError: the store cannot be used; nothing was kept then, and the next run reads the same lines
     """
     for attempt in range(_TRIES):
@@ -79,6 +79,7 @@ class _Run:
         self._known = self._load()
         self._collector = Collector(request, self._known.memories, self._now)
         self._reading = Reading(self._collector, self._known.sources, self._now, stream)
+        self._notices: t.List[str] = []
         self._was = {name: dict(body) for name, body in self._known.sources.items()}
 
     def result(self) -> Result:
@@ -110,6 +111,7 @@ class _Run:
             "truncated": left_out or sum(self._collector.counts.values()) > len(self._collector.matches),
             "batch": batch,
             "view": self._request.view,
+            "notices": self._notices,
         }
 
     def _load(self) -> _Known:
@@ -153,6 +155,19 @@ class _Run:
             del self._known.records[name]
         self._known.records.update(own)
         self._known.sources.setdefault(source.name, {"since": self._now})
+        self._notice(source)
+
+    def _notice(self, source: t.Any) -> None:
+        """Two tasks with rules of their own in one view would take each other's lines away; that is said whenever the rules are others."""
+        names = sorted(rule.name for rule in self._request.rules)
+        known = self._known.sources[source.name]
+        if known.get("rules") not in (None, names):
+            view = self._request.view or "(the default one)"
+            self._notices.append(
+                f"{source.name} was last read in the view {view} with other rules ({', '.join(known['rules'][:5])}). If that was another task,"
+                " give each a view of its own, as a line is read once in a view."
+            )
+        self._known.sources[source.name] = dict(known, rules=names)
 
     def _rules_failed(self, scanners: t.Sequence[Scanner]) -> None:
         for scanner in scanners:

@@ -239,9 +239,9 @@ class Window:
             seen_before = memory.get("n", 0)
             is_burst = seen_before >= _BUCKETS and count >= max(rate.least, rate.factor * memory["mean"])
             weight = 1.0 / min(seen_before + 1, 100)
-            if not is_burst:  # else an incident would become what is usual
-                memory["mean"] = memory.get("mean", 0.0) * (1 - weight) + count * weight
-                memory["n"] = seen_before + 1
+            weight *= 0.1 if is_burst else 1.0  # an incident does not soon become what is usual
+            memory["mean"] = memory.get("mean", 0.0) * (1 - weight) + count * weight
+            memory["n"] = seen_before + 1
             if memory.get("active") and not is_burst:
                 since = memory.pop("active")
                 self.alarms.append(self._alarm("rate", {}, since, count, status="resolved", usual=round(memory["mean"], 2)))

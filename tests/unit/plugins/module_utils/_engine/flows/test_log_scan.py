@@ -347,3 +347,11 @@ def test_the_store_forgets_views_that_nobody_reads(logs, store):
         assert state.files(unit, "old")
         assert state.prune(unit, unit.now + 1) > 0
         assert not state.files(unit, "old")
+
+
+def test_rules_of_another_task_in_the_same_view_are_noticed(logs):
+    logs.write("1")
+    assert logs.scan()["notices"] == [] and logs.scan()["notices"] == []
+    (notice,) = logs.scan(rules=[{"name": "other", "keyword": "x"}])["notices"]
+    assert "with other rules (all)" in notice and "a view of its own" in notice
+    assert logs.scan(rules=[{"name": "other", "keyword": "x"}], view="mine")["notices"] == []
