@@ -108,6 +108,49 @@ def test_alertmanager_has_what_burns_and_forgets_what_is_over(run_playbook, aler
         assert set(alerts_of(port)) == {"disk"}
 
 
+# --- libraries that wait and run threads as they like, while Ansible forks ---
+
+
+def test_callback_with_kafka_and_apprise_while_ansible_forks(run_playbook, listen, receivers):
+    import confluent_kafka
+
+    owner = confluent_kafka.Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "x", "log_level": 0})
+    brokers = list(owner.list_topics(timeout=20).brokers.values())
+    receiver = listen()
+    channels = [
+        f"kafka://{brokers[0].host}:{brokers[0].port}/alerts#kafka",
+        f"kafka://127.0.0.1:{receivers.dead_port()}/alerts?timeout=1s#dead",
+        f"apprise+json://localhost:{receiver.port}/#apprise",
+    ]
+    hosts = {
+        f"h{number}": {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"} for number in range(12)
+    }
+    tasks = [{"name": f"t{number}", "ansible.builtin.fail": {"msg": "x"}, "ignore_errors": False, "when": f"'{number}' in inventory_hostname"}
+             for number in range(6)]  # fmt: skip
+    more = {
+        "ANSIBLE_CALLBACKS_ENABLED": "vigil.ops.webhook",
+        "VIGIL_CHANNELS": " ".join(channels),
+        "VIGIL_DEADLINE": "8s",
+        "ANSIBLE_FORKS": "4",
+    }
+    outcome = run_playbook([{"hosts": "all", "gather_facts": False, "tasks": tasks}], inventory={"all": {"hosts": hosts}}, env=more)
+    assert outcome.rc == 2, outcome.output
+    reader = confluent_kafka.Consumer(
+        {"bootstrap.servers": f"{brokers[0].host}:{brokers[0].port}", "group.id": "g", "auto.offset.reset": "earliest", "log_level": 0}
+    )
+    reader.subscribe(["alerts"])
+    found, until = [], time.monotonic() + 20
+    while len(found) < 8 and time.monotonic() < until:
+        message = reader.poll(0.5)
+        found += [json.loads(message.value().decode("utf-8"))] if message is not None and not message.error() else []
+    reader.close()
+    del owner
+    failed = {"h0", "h1", "h2", "h3", "h4", "h5", "h10", "h11"}
+    assert {event["instance"] for event in found} == failed
+    assert "alerts, " in receiver.bodies[-1]["title"] or len(receiver.bodies) > 1
+    assert "8 messages for dead (kafka://127.0.0.1" in " ".join(outcome.output.split())
+
+
 # --- RabbitMQ ---
 
 
