@@ -11,6 +11,7 @@ manifests/ID.jsonl.gz       all that the snapshot holds
 archives/ID.tar.gz          what was new in it (.tar.zst or .tar, as it is pressed); ID.1.tar.gz is ID without what is not needed any more
 archives/ID.jsonl.gz        what lies where in that
 tmp/                        what is being written; swept by the next one who writes
+remotes/, remote.lock       what is known of copies elsewhere (see remote_state.py)
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Repository:
                 first = source.readline()
         except FileNotFoundError:
             try:
-                others = [name for name in os.listdir(self.path) if name not in (*_DIRECTORIES, "lock")]
+                others = [name for name in os.listdir(self.path) if name not in (*_DIRECTORIES, "lock", "remotes", "remote.lock")]
             except FileNotFoundError:
                 return False
             except OSError as exc:

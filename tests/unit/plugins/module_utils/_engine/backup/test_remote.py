@@ -159,6 +159,14 @@ def test_archives_that_were_written_anew_take_the_place_of_the_old_ones(shop, tr
     assert files(there) == files(shop.place)
 
 
+def test_a_lost_format_file_is_written_again(shop, tree, tmp_path):
+    shop.take(tree)
+    copy(shop, str(tmp_path / "there"))
+    (shop.place / "FORMAT").unlink()
+    changed(tree, 1)
+    assert shop.take(tree).changed and copy(shop, str(tmp_path / "there"))["status"] == "ok" and whole(tmp_path / "there") == 2
+
+
 def test_one_uploads_at_a_time(shop, tree, tmp_path):
     shop.take(tree)
     inside = []
