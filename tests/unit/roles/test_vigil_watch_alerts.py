@@ -11,6 +11,7 @@ import time
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import new_event
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox
+from vigil_watch.cli import main
 from vigil_watch.config import load
 from vigil_watch.desk import Desk
 
@@ -44,5 +45,31 @@ def test_routes_and_runs_that_did_not_happen(tmp_path):
         assert desk.look() == 0
         with desk.store.unit() as unit:
             assert outbox.pending(unit) == {"ops": 2, "oncall": 1}
+    finally:
+        desk.close()
+
+
+def test_what_was_refused_is_sent_again_and_thrown_away(tmp_path, capsys):
+    path = tmp_path / "vigil.yml"
+    path.write_text(
+        f"name: web1\nwatch_dir: {tmp_path}/watch.d\nstate_url: sqlite:///{tmp_path}/state.db\n"
+        + MAIN.format(place=str(tmp_path).lstrip("/"))
+    )
+    desk = Desk(load(str(path)))
+    try:
+        desk.tell(notify.Batch([new_event("shop", "web1", name, time.time(), severity="error", message="m") for name in "ab"]))
+        with desk.store.unit() as unit:
+            for message in outbox.claim(unit, "ops", "test"):
+                outbox.mark_dead(unit, message.id, "400", "refused")
+        assert main(["outbox", "--config", str(path), "--replay", "--channel", "other"]) == 0
+        assert main(["outbox", "--config", str(path), "--replay"]) == 0
+        with desk.store.unit() as unit:
+            assert outbox.pending(unit) == {"ops": 2}
+        assert main(["outbox", "--config", str(path), "--purge"]) == 0
+        assert capsys.readouterr().out.splitlines() == [
+            "0 messages to be sent again",
+            "2 messages to be sent again",
+            "0 messages thrown away",
+        ]
     finally:
         desk.close()

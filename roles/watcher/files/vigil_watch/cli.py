@@ -64,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     events.add_argument("--limit", type=int, default=50)
     outbox = add("outbox", "what waits to be told, or was refused", _outbox)
     outbox.add_argument("--dead", action="store_true", help="what was refused for good")
+    outbox.add_argument("--replay", action="store_true", help="send again what was refused")
+    outbox.add_argument("--purge", action="store_true", help="throw away what was refused")
+    outbox.add_argument("--channel", metavar="NAME", help="with --replay and --purge: of this channel alone")
     outbox.add_argument("--limit", type=int, default=50)
     silence = add("silence", "mute alerts for a time, acknowledge one, or list what is muted", silence_command)
     silence.add_argument(
@@ -208,7 +211,27 @@ def _events(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _letters(arguments: argparse.Namespace) -> int:
+    """Do something about what was refused."""
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dead
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store
+
+    wanted = dead.Wanted("replay" if arguments.replay else "purge", arguments.channel)
+    with open_store(_present(arguments).state_url) as store:
+        outcome = store.run(lambda unit: dead.act(unit, wanted))
+    if arguments.json:
+        print(json.dumps(outcome, default=str))
+        return 0
+    number = f"{outcome['number']} message{'' if outcome['number'] == 1 else 's'}"
+    print(f"{number} {'to be sent again' if arguments.replay else 'thrown away'}")
+    if outcome["over"]:
+        print(f"{outcome['over']} of alerts that are over; they stay until they are thrown away")
+    return 0
+
+
 def _outbox(arguments: argparse.Namespace) -> int:
+    if arguments.replay or arguments.purge:
+        return _letters(arguments)
     entries = _history(_present(arguments), "dead" if arguments.dead else "outbox", None, None, arguments.limit)
     if arguments.json:
         print(json.dumps(entries, default=str))
