@@ -10,6 +10,7 @@ are not touched, and whenever the process ends every snapshot has all of its con
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import typing as t
@@ -82,9 +83,9 @@ def _wasteful(repository: Repository, records: t.Sequence[t.Mapping[str, t.Any]]
     for archive, used in most.items():
         path = repository.shelf.path_of(archive)
         if os.path.exists(path) and os.path.getsize(path) >= small:
-            total = sum(place.size for place in repository.shelf.places(archive, keep=False).values())
-            if used * 2 < total:
-                found.add(archive)
+            with contextlib.suppress(Damaged):  # it stays as it is
+                if used * 2 < sum(place.size for place in repository.shelf.places(archive, keep=False).values()):
+                    found.add(archive)
     return found
 
 
@@ -97,11 +98,15 @@ def _needed(repository: Repository, records: t.Sequence[t.Mapping[str, t.Any]], 
             archive, sha256 = row.get("archive"), row.get("sha256")
             if sha256 and archive in found:
                 found[archive].contents.add(bytes.fromhex(sha256))
-            if not sha256 or "hardlink" in row:
-                path = os.fsencode(row["path"]).strip(b"/") or b"."
-                # other names of files, and rows of old, do not say in which archive they are
-                for each in [archive] if archive in found and not sha256 else found if sha256 or not archive else ():
-                    found[each].paths.add(path)
+            if sha256 and "hardlink" not in row:
+                continue
+            path = os.fsencode(row["path"]).strip(b"/") or b"."
+            if not sha256 and archive:
+                if archive in found:
+                    found[archive].paths.add(path)
+            else:  # other names of files, and rows of old, do not say in which archive they are
+                for needed in found.values():
+                    needed.paths.add(path)
     return found
 
 
