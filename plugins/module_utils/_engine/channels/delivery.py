@@ -21,6 +21,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store impo
 
 FIRST_PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.5, 900.0, 0.05
 BREAKER_FAILURES, BREAKER_REST = 3, 30.0
+LEAST_WAIT = 0.5  # seconds: "wait for no time at all" is said by receivers that are in trouble
 LEAST_TIME = 0.2  # seconds: with less left no request is begun
 _PAUSE = 0.25
 _BATCH = 10  # messages leased at once
@@ -164,8 +165,8 @@ class Courier:
         before = min(message.attempts if message.code == verdict.code else 0 for message in group)
         if verdict.kind == RETRY and verdict.tries and before + 1 >= verdict.tries:
             return verdict._replace(kind=DEAD)
-        if verdict.kind == THROTTLED and before:
-            return verdict._replace(wait=max(verdict.wait, verdict.again))
+        if verdict.kind == THROTTLED:
+            return verdict._replace(wait=max(verdict.wait, verdict.again if before else 0.0, LEAST_WAIT))
         return verdict
 
     def _has_budget(self, group: t.Sequence[outbox.Message]) -> bool:

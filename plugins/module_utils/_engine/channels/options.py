@@ -98,8 +98,8 @@ def read_options(channel: Channel, options: t.Mapping[str, t.Any]) -> None:
     for key in ("ca", "client_cert", "type", "template", "secret"):
         if key in options:
             setattr(channel, key, str(options[key]))
-    if channel.secret:
-        channel.secrets.add(channel.secret)
+    if len(channel.secret) >= SHORTEST_SECRET:
+        channel.secrets |= {channel.secret, urllib.parse.quote(channel.secret, safe="")}
     if "mention" in options:
         given = options["mention"]
         names = given if isinstance(given, (list, tuple)) else str(given).split(",")

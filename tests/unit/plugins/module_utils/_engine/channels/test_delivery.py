@@ -115,6 +115,15 @@ def test_retry_after(store, listen):
     assert retry_after(Answer(429, {"retry-after": "999999999"}, b"")) == 3600.0
 
 
+def test_a_receiver_that_asks_to_wait_for_no_time_is_not_stormed(store, listen):
+    receiver = listen(lambda _path, _body: (429, {"Retry-After": "0"}, b""))
+    channel = parse(receiver.url)
+    queue(store, channel)
+    delivery.deliver(store, [channel], 2)
+    assert 1 <= len(receiver.requests) <= 4
+    assert states(store) == {"queued": 1}
+
+
 def test_nobody_listens(store, receivers):
     channel = parse(f"http://127.0.0.1:{receivers.dead_port()}/token-abcdef")
     queue(store, channel, 50)
