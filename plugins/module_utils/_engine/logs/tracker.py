@@ -51,7 +51,7 @@ class Tracker:
         self._found: t.Set[int] = set()  # ids of the objects that were met
         self._orphans: t.List[Record] = []
         self._between: t.Dict[str, int] = {}  # live paths whose log is another one now: time of the last look at the old one
-        self._near: t.Dict[str, t.List[files.Place]] = {}
+        self._near: t.Dict[str, t.Tuple[t.List[files.Place], t.Dict[t.Tuple[int, int], files.Place]]] = {}
         self._fresh = 0
         self.troubles: t.List[files.Trouble] = []
         self.rotations = 0
@@ -158,15 +158,17 @@ class Tracker:
         record.gone = record.gone or self._now
         if record.offset == NEVER or not (record.ino if by_inode else record.offset):
             return False
-        near = {place.path: place for place in unknown}
-        near.update({place.path: place for place in self._siblings(record.path)})
+        listed, inodes = self._siblings(record.path)
         if by_inode:
-            others = [place for place in near.values() if record.is_at(place.stat) and self._owner(place) in (None, record)]
+            found = inodes.get((record.dev, record.ino))
+            others = [found] if found is not None and self._owner(found) in (None, record) else []
         else:
+            near = {place.path: place for place in [*unknown, *listed] if self._owner(place) is None}
             others = [place for place in near.values() if place.path != record.live and self._may_be(record, place)]
             others.sort(key=lambda place: (files.is_packed(place.path), -place.stat.st_mtime_ns))
         for place in others:
-            if self._guarded(place, lambda place=place: self._is_same(record, place)):  # type: ignore[misc]
+            # a file that was only renamed is what it was
+            if record.is_quiet(place.stat) or self._guarded(place, lambda place=place: self._is_same(record, place)):  # type: ignore[misc]
                 self._move(record, place)
                 return True
         return False
@@ -174,15 +176,17 @@ class Tracker:
     def _owner(self, place: files.Place) -> t.Optional[Record]:
         return self._known.get((place.stat.st_dev, place.stat.st_ino))
 
-    def _siblings(self, path: str) -> t.List[files.Place]:
+    def _siblings(self, path: str) -> t.Tuple[t.List[files.Place], t.Dict[t.Tuple[int, int], files.Place]]:
+        """The files beside a log, and the same by their inodes."""
         directory = os.path.dirname(path)
         if directory not in self._near:
-            self._near[directory] = files.siblings(path, self._rotated)
+            found = files.siblings(path, self._rotated)
+            self._near[directory] = found, {(place.stat.st_dev, place.stat.st_ino): place for place in found}
         return self._near[directory]
 
     def _may_be(self, record: Record, place: files.Place) -> bool:
-        if self._owner(place) is not None or list(_print(place.stat)) == record.packed:
-            return False  # another log, or looked at before: nothing in it is new
+        if list(_print(place.stat)) == record.packed:
+            return False  # looked at before: nothing in it is new
         name = os.path.basename(place.path)
         related = any(files.is_rotation_of(name, os.path.basename(one)) for one in (record.live, record.path))
         return related or os.path.dirname(place.path) != os.path.dirname(record.path)
@@ -203,9 +207,15 @@ class Tracker:
             self.rotations += 1
         self._remember(record.live, record)
         record.path, record.gone = place.path, 0.0
-        record.dev, record.ino, record.size = place.stat.st_dev, place.stat.st_ino, -1
+        is_quiet = record.is_quiet(place.stat)
+        record.dev, record.ino = place.stat.st_dev, place.stat.st_ino
         self._known[(record.dev, record.ino)] = record
         self._found.add(id(record))
+        if is_quiet:
+            if self._is_over(place.stat):
+                self._end(record, place)
+            return
+        record.size = -1
         self._add(record, place.path, files.is_packed(place.path) or self._is_over(place.stat))
 
     def _drop_when_old(self, record: Record) -> None:
@@ -258,7 +268,7 @@ class Tracker:
     def _find_between(self, live: str, since: float) -> None:
         """Logs that were begun and rotated away since the last look: nobody has seen them."""
         name = os.path.basename(live)
-        for place in self._siblings(os.path.realpath(live)):
+        for place in self._siblings(os.path.realpath(live))[0]:
             stat = place.stat
             is_new = stat.st_mtime_ns >= since and (stat.st_dev, stat.st_ino) not in self._known
             if is_new and place.path != live and files.is_rotation_of(os.path.basename(place.path), name):
