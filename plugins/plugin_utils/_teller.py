@@ -136,7 +136,7 @@ class Teller:
 
     def __init__(self, url: str, channels: t.Sequence[Channel], names: Names | None = None, rules: flow.Rules = flow.NO_RULES) -> None:
         self.channels = list(channels)
-        self.rules = rules
+        self.rules = rules._replace(memory={})
         self.notices: list[str] = []
         self._url = url
         self._names = names

@@ -20,6 +20,8 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 Hosts = t.Mapping[str, t.Collection[str]]
 Groups = t.Union[Hosts, t.Callable[[], Hosts]]
+Memory = t.Dict[str, t.Tuple[float, t.Dict[str, Event]]]
+_FRESH = 5.0  # seconds
 
 
 class Route(t.NamedTuple):
@@ -54,12 +56,16 @@ class Desk:
     :arg routes: all channels
     :arg policy: ``vigil_alerts``; without it everybody is told of everything
     :arg groups: the hosts of each group of the inventory, or what returns them when they are first asked for
+    :arg memory: what is open, for desks that follow each other closely in one process: reading it for each event of a large run takes long
     """
 
-    def __init__(self, routes: t.Iterable[Route], policy: Policy | None = None, groups: Groups | None = None) -> None:
+    def __init__(
+        self, routes: t.Iterable[Route], policy: Policy | None = None, groups: Groups | None = None, memory: Memory | None = None
+    ) -> None:
         self.routes = tuple(routes)
         self.policy = policy or Policy()
         self._groups = groups or {}
+        self._memory: Memory = {} if memory is None else memory
         self._of_host: dict[str, list[str]] | None = None
         self._silences: list[tuple[silences.Silence, Match]] | None = None
         self._open: dict[str, Event] | None = None
@@ -95,11 +101,11 @@ class Desk:
 
     def saw(self, episode: Episode) -> None:
         """An episode has begun, gone on or ended in this unit of work."""
-        if self._open is not None:
-            if episode.open:
-                self._open[episode.fingerprint] = episode.event
-            else:
-                self._open.pop(episode.fingerprint, None)
+        known = self._open if self._open is not None else self._memory.get("open", (0.0, {}))[1]
+        if episode.open:
+            known[episode.fingerprint] = episode.event
+        else:
+            known.pop(episode.fingerprint, None)
 
     def is_cause(self, event: Event) -> bool:
         """Whether the alert may mute others, so that it is to be kept before them."""
@@ -173,7 +179,10 @@ class Desk:
 
     def _causes(self, unit: Unit) -> dict[str, Event]:
         if self._open is None:
-            self._open = {episode.fingerprint: episode.event for episode in episodes.all_open(unit)}
+            at, self._open = self._memory.get("open", (0.0, {}))
+            if not 0 <= unit.now - at < _FRESH:
+                self._open = {episode.fingerprint: episode.event for episode in episodes.all_open(unit)}
+                self._memory["open"] = (unit.now, self._open)
         return self._open
 
     def _inhibited(self, unit: Unit, event: Event) -> str:

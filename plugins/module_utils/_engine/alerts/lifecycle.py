@@ -87,14 +87,17 @@ def step(unit: Unit, event: Event, routes: Routes, source: str = "", dry: bool =
     return _resolve(unit, event, episode, desk, dry)
 
 
-def message(unit: Unit, event: Event, routes: Routes, name: str) -> Step:
+def message(unit: Unit, event: Event, routes: Routes, name: str, waits: bool = False) -> Step:
     """Tell an event that belongs to no episode (a message of a person) to every channel that takes it.
 
     :arg name: what makes this telling different from every other one
+    :arg waits: it may wait for a digest; what a person says is told at once
     """
     told = dict(event, event_id=event_id(event["alert_id"], f"message/{name}", 0))
     takers = desk_of(routes).takers(unit, told)
-    rows = outbox.add(unit, told["event_id"], told, [route.channel for route in takers], {route.channel: route.digest for route in takers})
+    rows = outbox.add(
+        unit, told["event_id"], told, [route.channel for route in takers], {route.channel: route.digest for route in takers if waits}
+    )
     return Step(told, tuple(route.channel for route in takers), tuple(rows))
 
 
@@ -102,7 +105,7 @@ def note(unit: Unit, event: Event, routes: Routes, name: str) -> Step:
     """Like a message, but something that was observed, so that silences and maintenance windows count."""
     desk = desk_of(routes)
     muted = desk.decide(unit, event).muted
-    return message(unit, event, Desk(()) if muted else desk, name)._replace(muted=muted)
+    return message(unit, event, Desk(()) if muted else desk, name, True)._replace(muted=muted)
 
 
 def takes(route: Route, severity: str) -> bool:

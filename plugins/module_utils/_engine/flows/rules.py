@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.desk import Desk, Groups, Route
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.desk import Desk, Groups, Memory, Route
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Policy
 
@@ -26,16 +26,18 @@ class Rules(t.NamedTuple):
 
     :ivar notes: annotations that all events get
     :ivar trace_id: of the trace that this run is part of
+    :ivar memory: of a process that commits event by event, see Desk
     """
 
     policy: Policy | None = None
     groups: Groups = {}
     notes: t.Mapping[str, str] = {}
     trace_id: str | None = None
+    memory: Memory | None = None
 
     def desk(self, channels: t.Iterable[Channel]) -> Desk:
         """Who decides within one unit of work."""
-        return Desk(routes_of(channels), self.policy, self.groups)
+        return Desk(routes_of(channels), self.policy, self.groups, self.memory)
 
     def marked(self, event: Event) -> Event:
         """The event with where it comes from."""

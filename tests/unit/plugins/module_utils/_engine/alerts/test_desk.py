@@ -176,6 +176,20 @@ def test_inhibition(world):
     assert world.see("disk").channels == ("ops", "oncall")
 
 
+def test_desks_of_one_process_share_what_is_open(world):
+    world.rules(inhibit=[{"when": {"check": "reachable"}, "mute": {"severity": "<= error"}}])
+    memory = {}
+    world.desk = lambda: Desk(CHANNELS, world.policy, GROUPS, memory)
+    assert world.see("disk").channels == ("ops", "oncall")
+    world.see("reachable", severity="critical", after=1)
+    assert world.see("cpu", after=1).muted == "inhibited by web1: reachable"
+    world.well("reachable", after=1)
+    assert world.see("cpu", after=1).channels == ("ops", "oncall")
+    with world.store.unit() as unit:  # another process
+        unit.execute("UPDATE episodes SET open = 1 WHERE event LIKE '%reachable%'")
+    assert world.see("load", after=6).muted == "inhibited by web1: reachable"
+
+
 def test_alerts_that_are_causes_and_effects_do_not_mute_each_other(world):
     world.rules(inhibit=[{"when": {"service": "shop"}, "mute": {"service": "shop"}}])
     assert world.see("a").channels
@@ -273,6 +287,14 @@ def test_digest_collects_and_what_is_urgent_takes_the_rest_with_it(world):
     assert world.due() == [("firing", "a"), ("firing", "a")]
     world.now = START + 900
     assert world.due() == [("firing", "b"), ("resolved", "b")]
+
+
+def test_what_a_person_says_waits_for_no_digest_and_what_was_seen_does(world):
+    world.rules(routes=[{"to": ["ops"], "digest": "1h"}])
+    with world.store.unit() as unit:
+        lifecycle.message(unit, new_event("shop", "web1", "deployed", world.now, message="4.2"), world.desk(), "1")
+        lifecycle.note(unit, new_event("shop", "web1", "dns", world.now, message="changed"), world.desk(), "2")
+    assert world.due() == [("firing", "deployed")]
 
 
 def test_digest_at_times_of_the_day(world):
