@@ -102,10 +102,14 @@ class Desk:
     def saw(self, episode: Episode) -> None:
         """An episode has begun, gone on or ended in this unit of work."""
         known = self._open if self._open is not None else self._memory.get("open", (0.0, {}))[1]
+        causes = self._memory.get("causes", (0.0, {}))[1]
         if episode.open:
             known[episode.fingerprint] = episode.event
+            if self.is_cause(episode.event):
+                causes[episode.fingerprint] = episode.event
         else:
             known.pop(episode.fingerprint, None)
+            causes.pop(episode.fingerprint, None)
 
     def is_cause(self, event: Event) -> bool:
         """Whether the alert may mute others, so that it is to be kept before them."""
@@ -182,13 +186,15 @@ class Desk:
             at, self._open = self._memory.get("open", (0.0, {}))
             if not 0 <= unit.now - at < _FRESH:
                 self._open = {episode.fingerprint: episode.event for episode in episodes.all_open(unit)}
-                self._memory["open"] = (unit.now, self._open)
+                causes = {fingerprint: event for fingerprint, event in self._open.items() if self.is_cause(event)}
+                self._memory.update(open=(unit.now, self._open), causes=(unit.now, causes))
         return self._open
 
     def _inhibited(self, unit: Unit, event: Event) -> str:
         for rule in self.policy.inhibit:
             if rule.mute.holds(event, self.groups_of):
-                for fingerprint, cause in self._causes(unit).items():
+                self._causes(unit)
+                for fingerprint, cause in self._memory["causes"][1].items():
                     if fingerprint != event["fingerprint"] and self._mutes(rule, cause, event):
                         return f"inhibited by {shown(cause)}"
         return ""
