@@ -94,7 +94,7 @@ options:
         key: group
   alerts_file:
     description:
-      - A YAML file with C(vigil_alerts): who is told of what, silences, maintenance windows. See O(vigil.ops.notify#module:alerts).
+      - A YAML file with C(vigil_alerts), which says who is told of what, and knows silences and maintenance windows. See O(vigil.ops.notify#module:alerts).
       - One that cannot be read is a warning, and every channel is told of everything then.
     type: path
     env:
