@@ -50,6 +50,7 @@ NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
         (("borg",), "borgbackup"),
         (("rsync",), "rsync"),
         (("zstd",), "zstd"),
+        (("rg",), "ripgrep"),
     ),
     "sanity": ((("shellcheck",), "shellcheck"),),
     "lab": ((("systemd-nspawn",), "systemd-container"), (("mmdebstrap",), "mmdebstrap"), (("ssh",), "openssh-client")),
