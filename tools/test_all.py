@@ -69,7 +69,8 @@ GROUPS = {
     "sanity": ("sanity-newest", "sanity-lowest"),
     "integration": ("integration-newest", "integration-lowest"),
 }
-MINUTES = {"long": 240, "bench": 60, "lab": 30}
+MINUTES = {"long": 240, "bench": 60}
+USUAL_MINUTES = 35
 
 
 @dataclasses.dataclass
@@ -124,7 +125,7 @@ class Legs:
             )
             self.children[leg] = child
             try:
-                code = child.wait(timeout=60 * MINUTES.get(leg, 20))
+                code = child.wait(timeout=60 * MINUTES.get(leg, USUAL_MINUTES))
             except subprocess.TimeoutExpired:
                 end(child)
                 code = -1
