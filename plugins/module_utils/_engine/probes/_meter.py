@@ -152,7 +152,9 @@ def counters(value: t.Any, least: int = 0) -> list[int]:
 
     :raises TypeError, ValueError: it is something else
     """
-    if len(value) < least or not all(type(number) is int and 0 <= number < 1 << 64 for number in value):
+    if len(value) < least or not all(
+        isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 64 for number in value
+    ):
         raise ValueError("no counters")
     return list(value)
 

@@ -74,7 +74,7 @@ def _dump(look: _Look) -> list[t.Any]:
 def _load(value: t.Any, moment: float) -> _Look:
     *seconds, cores, counts, taken = value
     total, idle, iowait, steal, own = numbers = [float(number) for number in (*seconds, taken)]
-    if not all(math.isfinite(number) and number >= 0 for number in numbers) or type(cores) is not int:
+    if not all(math.isfinite(number) and number >= 0 for number in numbers) or isinstance(cores, bool) or not isinstance(cores, int):
         raise ValueError("no look")
     times = CpuTimes(total, idle, iowait, steal, cores, tuple(counters(counts)))
     # what this process took before that look, if it was there: an inspection is begun anew, a watcher goes on

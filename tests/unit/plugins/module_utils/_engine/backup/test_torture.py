@@ -108,9 +108,9 @@ def test_heads_are_what_tarfile_reads(tmp_path):
     chance = random.Random(3)
 
     def name():
-        return "/" + "".join(chance.choice(["a", "b/", "é", "\udcff", "中", " ", "xyz" * chance.randrange(40)]) for _ in range(9)).strip(
-            "/"
-        )
+        return "/" + "".join(
+            chance.choice(["a", "b/", "é", "\udcff", "中", " ", "xyz" * chance.randrange(40)]) for _piece in range(9)
+        ).strip("/")
 
     kinds = {
         "file": tarfile.REGTYPE,
