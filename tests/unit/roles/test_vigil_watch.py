@@ -400,6 +400,10 @@ def test_a_hub_tells_when_a_heartbeat_is_missing_and_when_it_is_back(tmp_path, s
         hub.said("web1: its heartbeats are there again")
     finally:
         watcher.end()
+    until = time.monotonic() + 15
+    while len((tmp_path / "told").read_text().splitlines()) < 2:
+        assert time.monotonic() < until, hub.log.read_text()
+        time.sleep(0.1)
     told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
     assert [(event["instance"], event["check"], event["status"]) for event in told[:2]] == [
         ("web1", "heartbeat", "firing"),
