@@ -63,7 +63,8 @@ class Restore:
         self._repository = repository
         self._record = record
         self._wish = wish
-        self._workers = workers or min(2, os.cpu_count() or 1)  # more get into each other's way in the kernel, which makes one file at a time
+        # more get into each other's way in the kernel, where files are made
+        self._workers = workers or min(2, os.cpu_count() or 1)
         self._root = os.path.normpath(wish.dest) if wish.dest else "/"
         self.warnings: list[str] = []
         self.kept: list[str] = []
