@@ -156,15 +156,16 @@ def test_open_files_of_another_user_may_not_be_counted():
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
+        answer = "nothing"
         try:
             if os.getuid() == 0:
                 os.setgroups([])
                 os.setuid(65534)
-            said = str(observe(["fds"], user="0")["fds"])
+            answer = str(observe(["fds"], user="0")["fds"])
         except CannotSee as exc:
-            said = f"{exc.reason}: {exc.sentence}"
+            answer = f"{exc.reason}: {exc.sentence}"
         finally:
-            os.write(writer, said.encode())
+            os.write(writer, answer.encode())
             os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as source:
