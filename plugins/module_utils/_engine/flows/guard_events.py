@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import lifecycle
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, alert_id, new_event
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, marks, receipts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.told import Told
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, receipts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -82,16 +82,11 @@ def commit(
 
 
 class _Telling:
-    """Tells the events of one host. A host returns an event until it knows that somebody has it, so some come again.
-
-    They are numbered, and come in their order, so for each store of a host two numbers are kept: the last one that went through the life of its
-    alert, and the last one that these channels were told of (another task or the callback may tell other ones).
-    """
+    """Tells the events of one host; some come again, see ``told``."""
 
     def __init__(self, unit: Unit, host: str, service: str, routes: Routes, hide: t.Callable[[Event], Event], dry: bool) -> None:
         self._unit, self._host, self._service, self._routes, self._hide, self._dry = unit, host, service, routes, hide, dry
-        self._channels = hashlib.sha256("\n".join(sorted(route.channel for route in routes)).encode()).hexdigest()[:16]
-        self._last: t.Dict[str, int] = {}
+        self._told = Told(unit, _SPACE, routes, dry)
 
     def tell(self, one: Outcome) -> lifecycle.Step:
         """Tell what was not told yet."""
@@ -99,20 +94,10 @@ class _Telling:
         if not number:
             return self._live(one)
         ledger = f"{self._host}:{one.get('ledger')}"
-        is_new, is_untold = self._is_later(ledger, number), self._is_later(f"{ledger}:{self._channels}", number)
+        is_new, is_untold = self._told.look(ledger, number)
         if is_new:
             return self._live(one)
         return self._again(one, f"{ledger}:{number}") if is_untold else lifecycle.NOTHING
-
-    def _is_later(self, key: str, number: int) -> bool:
-        if key not in self._last:
-            self._last[key] = int(marks.get(self._unit, _SPACE, key, 0) or 0)
-        if number <= self._last[key]:
-            return False
-        self._last[key] = number
-        if not self._dry:
-            marks.put(self._unit, _SPACE, key, number)
-        return True
 
     def _live(self, one: Outcome) -> lifecycle.Step:
         event = event_of(self._host, one, self._service)

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts import lifecycle
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, alert_id, new_event
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, marks, receipts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.told import Told
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, receipts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import parse_rfc3339, rfc3339
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -102,18 +102,13 @@ def _failures(host: str, outcome: Outcome, service: str, now: float) -> t.List[E
 
 
 class _Telling:
-    """Tells the alarms of one host. A host returns them until it knows that somebody has them, so some come again.
-
-    They are numbered, and come in their order: for each store of a host and view it is kept which number was the last that went through the life
-    of its alert, and which was the last that these channels were told of.
-    """
+    """Tells the alarms of one host and view; some come again, see ``told``."""
 
     def __init__(self, unit: Unit, given: Given, routes: Routes, hide: t.Callable[[Event], Event], dry: bool) -> None:
         self._unit, self._routes, self._hide, self._dry = unit, routes, hide, dry
         self._host, outcome, self._service, _now = given
         self._view, self._source = str(outcome.get("view") or ""), source_of(given[0], outcome)
-        self._channels = hashlib.sha256("\n".join(sorted(route.channel for route in routes)).encode()).hexdigest()[:16]
-        self._last: t.Dict[str, int] = {}
+        self._told = Told(unit, _SPACE, routes, dry)
 
     def tell(self, one: Outcome) -> lifecycle.Step:
         """Tell what was not told yet."""
@@ -121,20 +116,10 @@ class _Telling:
         if one["kind"] not in _LASTING:
             return self._note(event, str(one["id"]))
         number, ledger = int(one.get("number") or 0), f"{self._host}:{one.get('ledger')}:{self._view}"
-        is_new, is_untold = self._is_later(ledger, number), self._is_later(f"{ledger}:{self._channels}", number)
+        is_new, is_untold = self._told.look(ledger, number)
         if not number or is_new:
             return lifecycle.step(self._unit, event, self._routes, self._source, dry=self._dry)
         return self._again(event, f"{ledger}:{number}") if is_untold else lifecycle.NOTHING
-
-    def _is_later(self, key: str, number: int) -> bool:
-        if key not in self._last:
-            self._last[key] = int(marks.get(self._unit, _SPACE, key, 0) or 0)
-        if number <= self._last[key]:
-            return False
-        self._last[key] = number
-        if not self._dry:
-            marks.put(self._unit, _SPACE, key, number)
-        return True
 
     def _note(self, event: Event, name: str) -> lifecycle.Step:
         if self._dry:
