@@ -191,13 +191,13 @@ class Tracker:
         related = any(files.is_rotation_of(name, os.path.basename(one)) for one in (record.live, record.path))
         return related or os.path.dirname(place.path) != os.path.dirname(record.path)
 
-    @staticmethod
-    def _is_same(record: Record, place: files.Place) -> bool:
-        if not record.head_size:
-            return record.is_at(place.stat)
+    def _is_same(self, record: Record, place: files.Place) -> bool:
         with Log(place.path) as log:
             if (log.stat.st_dev, log.stat.st_ino) != (place.stat.st_dev, place.stat.st_ino):
                 return False  # renamed since it was listed
+            if not record.head_size:  # it was empty, so its inode is all that is known, and may have been given to another file
+                others = [one for one in self._records.values() if one is not record]
+                return record.is_at(place.stat) and not log.is_packed and not likeness.is_copy(log, others, self._now)
             if not log.is_packed and log.stat.st_size < record.offset:
                 return False
             return continues(record, log)
