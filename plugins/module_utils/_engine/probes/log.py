@@ -17,7 +17,6 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.scan import
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.spec import SpecError, read_rules
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.stamps import time_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.watchdog import Watchdog
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import clean
 
 _LONGEST = 300
 
@@ -117,6 +116,6 @@ def _time_at(data: bytes, start: int, text: str, now: float) -> float:
 
 
 def _shown(text: str) -> str:
-    text = clean(str(mask(text[: _LONGEST * 10], secrets_of(text[: _LONGEST * 10]))))
+    text = str(mask(text[: _LONGEST * 10], secrets_of(text[: _LONGEST * 10])))
     text = "".join(char if char.isprintable() else "?" for char in text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

@@ -170,7 +170,7 @@ def test_an_index_is_made_anew_of_its_archive(shop, tmp_path, how, compression):
 
 def killed_rounds(shop, root, tmp_path, rounds):
     """Forgetting and writing anew, killed at a random moment; what is kept is always there."""
-    chance, died = random.Random(rounds), 0
+    chance, died, span = random.Random(rounds), 0, 0.0
     for number in range(1, rounds + 1):
         write_files(root, number, 150)
         shop.take(root)
@@ -181,9 +181,14 @@ def killed_rounds(shop, root, tmp_path, rounds):
             [sys.executable, "-c", FORGET, str(shop.place), chance.choice(list(codecs.SUFFIXES))], stdout=subprocess.PIPE, text=True
         )
         child.stdout.readline()
-        time.sleep(chance.random() * 0.08)
-        child.send_signal(signal.SIGKILL)
-        died += child.wait(30) < 0
+        if number == 3:  # how long it takes on this machine
+            begin = time.monotonic()
+            child.wait(60)
+            span = time.monotonic() - begin
+        else:
+            time.sleep(chance.random() * 0.7 * span)
+            child.send_signal(signal.SIGKILL)
+            died += child.wait(30) < 0
         child.stdout.close()
         shop.repository.shelf.forget()
         assert verify(shop.repository, ["job"]) == []
