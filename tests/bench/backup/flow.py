@@ -12,7 +12,6 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup, restore
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
 
@@ -28,10 +27,14 @@ class Options(t.Dict[str, t.Any]):
 
 def main() -> None:
     what, params = sys.argv[1], Options({**DEFAULTS, **json.loads(sys.argv[2])})
-    if what == "backup":
+    if what == "backup":  # a module loads its own flow alone
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup
+
         found = backup.backup(backup.read_job(params, "bench"), backup.Tools(run, stream, time.sleep), time.time())
         stats = {key: found["stats"][key] for key in ("added", "modified", "removed")}
     else:
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import restore
+
         found = restore.restore(restore.read_request(params), run)
         stats = {"restored": len(found["restored"])}
     used = resource.getrusage(resource.RUSAGE_SELF)

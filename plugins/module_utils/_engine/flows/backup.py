@@ -10,14 +10,11 @@ import contextlib
 import os
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import hygiene, retention
+from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import retention
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.codec import codec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.entries import shown
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError, Damaged
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.outcome import Options, Outcome
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.rclone import Place, read_place
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.remote import Copy
-from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.remote_state import note_forgotten
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository, check_name
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot import Snapshot
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.textdiff import Differ, read_patterns
@@ -26,6 +23,9 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk impo
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration, parse_size
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup_news, backup_programs
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup_programs import FOLDER, Programs
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.rclone import Place
 
 MOST = 1000  # paths of a kind that a result names
 
@@ -93,9 +93,18 @@ def read_job(params: t.Mapping[str, t.Any], host: str) -> Job:
         parse_duration(params["wait"]),
         params["verify"],
         programs,
-        None if params["remote"] is None else read_place(params["remote"], parse_duration),
+        _remote(params["remote"]),
         params["batch"] or "",
     )
+
+
+def _remote(given: t.Any) -> Place | None:
+    if given is None:
+        return None
+    # what only some backups need is loaded when it is: most runs find nothing new, and loading is a good part of them
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.rclone import read_place
+
+    return read_place(given, parse_duration)
 
 
 def read_repository(path: str) -> str:
@@ -128,6 +137,8 @@ def backup(job: Job, tools: Tools, now: float, check_mode: bool = False, show: b
         events = [] if check_mode else backup_news.snapshots(repository, name, ids if job.batch or outcome.snapshot else [], job.batch)
         forgotten = _forget(job, ids, outcome.changed, now, check_mode)
         if forgotten and not check_mode:
+            from ansible_collections.vigil.ops.plugins.module_utils._engine.backup import hygiene
+
             outcome.problems += hygiene.slim(repository, codec(job.options.compression), job.options.workers)
         problems = [problem_of(each) for each in verify(repository, [name])] if job.verify and not check_mode else []
     result = {
@@ -180,6 +191,8 @@ def _forget(job: Job, ids: list[str], changed: bool, now: float, check_mode: boo
     stay = retention.kept([*ids, repository.new_id(now)] if check_mode and changed else ids, job.policy, now, _times(job, ids))
     forgotten = [each for each in ids if each not in stay]
     if forgotten and not check_mode:
+        from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.remote_state import note_forgotten
+
         note_forgotten(repository, name, forgotten)
         for each in forgotten:
             repository.forget(name, each)
@@ -198,6 +211,8 @@ def _times(job: Job, ids: list[str]) -> dict[str, float]:
 
 def _uploaded(job: Job, tools: Tools, now: float, check_mode: bool) -> dict[str, t.Any]:
     """The copy at the remote, after the repository is free for others again. What goes wrong with it is told, and harms nothing here."""
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.remote import Copy
+
     place = t.cast("Place", job.remote)
     nothing = {"status": "skipped", "uploaded": 0, "bytes": 0, "removed": 0, "pending": 0, "since": None, "message": ""}
     if check_mode and not job.repository.exists():
