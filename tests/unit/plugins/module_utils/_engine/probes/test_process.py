@@ -16,6 +16,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import pr
 
 SLEEP = "import time; print(1, flush=True); time.sleep(60)"
 
+ME = os.getpid()  # the same tests may run twice at a time
+
 
 @pytest.fixture
 def child():
@@ -36,8 +38,8 @@ def child():
 
 
 def test_counts_by_pattern(look, child):
-    first, second = child("vigil-test-a", "--one"), child("vigil-test-a", "--two")
-    seen = look("process", pattern=r"vigil-test-a --(one|two)$")
+    first, second = child(f"vigil-test-{ME}-a", "--one"), child(f"vigil-test-{ME}-a", "--two")
+    seen = look("process", pattern=rf"vigil-test-{ME}-a --(one|two)$")
     assert seen["count"] == 2
     assert set(seen["pids"]) == {first.pid, second.pid}
     assert seen["rss_bytes"] > 1 << 20
@@ -54,18 +56,18 @@ def test_none_is_an_observation(look):
 def test_by_name_and_user(look, child):
     import pwd
 
-    made = child("vigil-test-b")
+    made = child(f"vigil-test-{ME}-b")
     name = os.path.basename(sys.executable)
     user = pwd.getpwuid(os.getuid()).pw_name
-    assert made.pid in look("process", name=name, pattern="vigil-test-b", user=user)["pids"]
-    assert look("process", name="other", pattern="vigil-test-b")["count"] == 0
-    assert look("process", user="64999", pattern="vigil-test-b")["count"] == 0
+    assert made.pid in look("process", name=name, pattern=f"vigil-test-{ME}-b", user=user)["pids"]
+    assert look("process", name="other", pattern=f"vigil-test-{ME}-b")["count"] == 0
+    assert look("process", user="64999", pattern=f"vigil-test-{ME}-b")["count"] == 0
     with pytest.raises(CannotSee, match="no user"):
         look("process", user="no-such-user")
 
 
 def test_zombies_do_not_count(look):
-    made = subprocess.Popen([sys.executable, "-c", "pass", "vigil-test-z"])
+    made = subprocess.Popen([sys.executable, "-c", "pass", f"vigil-test-{ME}-z"])
     try:
         for _round in range(500):
             with open(f"/proc/{made.pid}/stat", encoding="ascii") as source:
@@ -80,9 +82,9 @@ def test_zombies_do_not_count(look):
 def test_one_reading_serves_all_and_a_retry_reads_again(child):
     ctx = Context()
     probe.gather([], ctx)
-    options = {"pattern": "vigil-test-c", "name": None, "user": None}
+    options = {"pattern": f"vigil-test-{ME}-c", "name": None, "user": None}
     assert probe.observe(options, ctx)["count"] == 0
-    child("vigil-test-c")
+    child(f"vigil-test-{ME}-c")
     assert probe.observe(options, ctx)["count"] == 0
     time.sleep(0.6)
     assert probe.observe(options, ctx.view(2, ()))["count"] == 1
@@ -110,7 +112,7 @@ def test_the_inspection_does_not_count_itself(tmp_path):
         "subprocess.run(['/bin/sh', '-c', '\"$0\" \"$@\"; true', sys.executable, sys.argv[1], sys.argv[2]], preexec_fn=start)\n"
     )
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
-    argv = [sys.executable, str(above), str(program), "vigil-test-self"]
+    argv = [sys.executable, str(above), str(program), f"vigil-test-{ME}-self"]
     done = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, timeout=60, text=True, check=False)
     assert done.stdout == "0\n"
 
@@ -131,11 +133,11 @@ def test_open_files(child):
         "import resource, time\nresource.setrlimit(resource.RLIMIT_NOFILE, (200, 300))\nheld = [open('/dev/null') for _ in range(147)]\n"
         + SLEEP
     )
-    with subprocess.Popen([sys.executable, "-c", code, "vigil-test-f"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as made:
+    with subprocess.Popen([sys.executable, "-c", code, f"vigil-test-{ME}-f"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as made:
         made.stdout.readline()
         held = len(os.listdir(f"/proc/{made.pid}/fd"))
-        other = child("vigil-test-f")
-        seen = observe(["fds"], pattern="vigil-test-f$")
+        other = child(f"vigil-test-{ME}-f")
+        seen = observe(["fds"], pattern=f"vigil-test-{ME}-f$")
         assert seen["fds"] == held + len(os.listdir(f"/proc/{other.pid}/fd")) and held >= 150
         assert seen["fds_percent"] == held / 2
         assert observe(["fds_percent"], pattern="vigil-test-[n]one") == {
@@ -147,7 +149,7 @@ def test_open_files(child):
             "fds": 0,
             "fds_percent": 0,
         }
-        assert observe([], pattern="vigil-test-f$")["fds"] is None
+        assert observe([], pattern=f"vigil-test-{ME}-f$")["fds"] is None
         made.kill()
 
 

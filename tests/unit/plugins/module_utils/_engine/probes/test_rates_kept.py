@@ -338,15 +338,18 @@ def test_a_whole_run_does_not_wait_when_the_last_one_left_its_looks(monkeypatch)
     assert results[1]["metrics"]["tx_bytes_per_second"] >= 1000 / 120
 
 
+OWN = f"vigil-test-spin-{os.getpid()}"  # the same test may run twice at a time
+
+
 @pytest.fixture
 def spinner():
-    with subprocess.Popen([sys.executable, "-c", SPIN, "vigil-test-spin"], stdout=subprocess.PIPE, start_new_session=True) as made:
+    with subprocess.Popen([sys.executable, "-c", SPIN, OWN], stdout=subprocess.PIPE, start_new_session=True) as made:
         made.stdout.readline()
         yield made
         made.kill()
 
 
-CPU_OF = [{"name": "spin", "process": {"pattern": "vigil-test-spin$"}, "expect": {"cpu_percent": "> 1"}}]
+CPU_OF = [{"name": "spin", "process": {"pattern": f"{OWN}$"}, "expect": {"cpu_percent": "> 1"}}]
 
 
 def test_what_a_process_takes_is_measured_when_it_is_asked_for(spinner):
