@@ -122,7 +122,8 @@ def test_killed_runs_lose_nothing(nsd, diff, ansible_env, tmp_path):
     names = [f"n{number}.example.test" for number in range(200)]
 
     def serve(round_=-1):
-        changed = range(round_ * 20, round_ * 20 + 9)  # with those that go back, fewer than are told as one
+        # with those that go back 8: even those of two runs of one second, which are a group, are fewer than are told as one
+        changed = range(round_ * 20, round_ * 20 + 4)
         return "".join(f"n{number} A 10.0.{round_ + 1 if number in changed else 0}.1\n" for number in range(200))
 
     server = nsd({ZONE: serve()})
@@ -162,7 +163,7 @@ def test_killed_runs_lose_nothing(nsd, diff, ansible_env, tmp_path):
         if "kind" in event["context"]["observed"]  # on a busy machine the server may be silent for a second, which is told, too
     ]
     assert sorted(seen) == sorted(one[:3] for one in kept)
-    assert {f"n{number}.example.test" for number in range(160, 169)} <= {one[0] for one in kept}
+    assert {f"n{number}.example.test" for number in range(160, 164)} <= {one[0] for one in kept}
 
 
 def test_names_file_of_a_hundred_thousand(nsd, diff, tmp_path):

@@ -42,7 +42,7 @@ def check(request: Request) -> t.Dict[str, str]:
     Writes nothing that stays. Raises ReportError with one sentence.
     """
     paths = _paths(request)
-    files.try_directory(request.dest, keep=False)
+    files.try_directory(request.dest)
     for path in paths.values():
         if os.path.isdir(path):
             raise ReportError(
@@ -74,7 +74,7 @@ def make(request: Request, results: t.Any) -> t.Dict[str, t.Any]:
     changed = [name for name, path in paths.items() if formats.differs(name, files.read(path), doc, words)]
     diff = [_difference(name, paths[name], doc, words) for name in changed]
     if not request.check_mode:
-        files.try_directory(request.dest, keep=True)
+        files.make_directory(request.dest)
         for name, path in paths.items():
             files.write(path, formats.render(name, doc, words))
     answer = {key: doc[key] for key in ("summary", "host_counts", "score", "status")}

@@ -31,47 +31,33 @@ class ReportError(Exception):
     """What keeps a report from being made, in one sentence with the place and the remedy."""
 
 
-def try_directory(dest: str, keep: bool) -> None:
-    """Make `dest` and a file in it, then remove the file again, and every directory made for this unless `keep`.
+def try_directory(dest: str) -> None:
+    """Whether files can be written in `dest`, made where it is missing; nothing of the trial stays, and another run's trial is not met.
 
     Raises ReportError when that cannot be done.
     """
-    made: t.List[str] = []
-    try:
-        made = _make(dest)
-        handle, path = tempfile.mkstemp(prefix=".vigil-", dir=dest)
-        try:
-            os.write(handle, b"try")
-        finally:
-            os.close(handle)
-            os.unlink(path)
-    except OSError as error:
-        raise _refused("dest", dest, error) from error
-    finally:
-        if not keep:
-            for directory in reversed(made):
-                os.rmdir(directory)
-
-
-def _make(dest: str) -> t.List[str]:
-    """Make `dest` with its parents; the directories that were not there, outermost first."""
-    missing = []
-    place = dest
+    place, missing = dest, []  # type: str, t.List[str]
     while not os.path.lexists(place):
-        missing.append(place)
-        place = os.path.dirname(place)
-    made: t.List[str] = []
+        place, name = os.path.split(place)
+        missing.insert(0, name)
     try:
         if not os.path.isdir(place):
             raise OSError(errno.ENOTDIR if missing else errno.EEXIST, "not a directory")
-        for directory in reversed(missing):
-            os.mkdir(directory)
-            made.append(directory)
-    except OSError:
-        for directory in reversed(made):
-            os.rmdir(directory)
-        raise
-    return made
+        with tempfile.TemporaryDirectory(prefix=".vigil-", dir=place) as trial:
+            inner = os.path.join(trial, *missing)
+            os.makedirs(inner, exist_ok=True)
+            with open(os.path.join(inner, "trial"), "wb") as stream:
+                stream.write(b"try")
+    except OSError as error:
+        raise _refused("dest", dest, error) from error
+
+
+def make_directory(dest: str) -> None:
+    """Make `dest` with its parents. Raises ReportError when that cannot be done."""
+    try:
+        os.makedirs(dest, exist_ok=True)
+    except OSError as error:
+        raise _refused("dest", dest, error) from error
 
 
 def read(path: str) -> t.Optional[str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import os
 import shutil
@@ -58,6 +59,15 @@ def test_check_mode_writes_nothing_and_says_the_same(tmp_path, fleet):
 def test_checking_alone_leaves_no_trace(tmp_path):
     assert sorted(flow.check(request(tmp_path / "x" / "y"))) == sorted(ALL)
     assert os.listdir(tmp_path) == []
+
+
+def test_runs_at_one_time_do_not_meet(tmp_path, fleet):
+    """Every host of a play that has no run_once makes the report, each in a process of its own."""
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for number in range(60):
+            dest = request(tmp_path / str(number) / "deep", formats=["md"])
+            assert len({str(made["files"]) for made in pool.map(lambda _one, dest=dest: flow.make(dest, fleet), range(8))}) == 1
+    assert {os.listdir(tmp_path / str(number) / "deep")[0] for number in range(60)} == {"inspection.md"}
 
 
 @pytest.mark.parametrize(
