@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import selectors
 import signal
@@ -33,6 +34,17 @@ def run(argv: t.Sequence[str], timeout: float = 10.0, env: t.Mapping[str, str] |
     :raises CommandTimeout: it did not end within ``timeout`` seconds; it was ended, with all that it started
     :raises CommandFlood: it wrote more than 8 MiB to one of its outputs and was ended
     """
+    with started(argv, env) as process:
+        out, err = _read(process, argv[0], time.monotonic() + timeout, timeout)
+    return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def started(argv: t.Sequence[str], env: t.Mapping[str, str] | None) -> t.Iterator[subprocess.Popen[bytes]]:
+    """A program in a session of its own, with both outputs as pipes; at the end it is ended with all that it started, if it has not yet.
+
+    :raises CommandMissing: it cannot be started
+    """
     try:
         # run_command belongs to AnsibleModule, which is not loaded on the host, and it has no limits
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
@@ -48,7 +60,7 @@ def run(argv: t.Sequence[str], timeout: float = 10.0, env: t.Mapping[str, str] |
         raise CommandMissing(f"{argv[0]} cannot be run: {reason}") from exc
     _RUNNING.add(process)
     try:
-        out, err = _read(process, argv[0], time.monotonic() + timeout, timeout)
+        yield process
     finally:
         _RUNNING.discard(process)
         if process.poll() is None:
@@ -56,7 +68,6 @@ def run(argv: t.Sequence[str], timeout: float = 10.0, env: t.Mapping[str, str] |
         for pipe in (process.stdout, process.stderr):
             if pipe:
                 pipe.close()
-    return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 
 
 def _read(process: subprocess.Popen[bytes], name: str, until: float, timeout: float) -> tuple[bytes, bytes]:

@@ -15,8 +15,8 @@ import subprocess
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CommandMissing, CommandTimeout
-from ansible_collections.vigil.ops.plugins.module_utils._runner import _RUNNING, _end
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CommandTimeout
+from ansible_collections.vigil.ops.plugins.module_utils._runner import started
 
 _PIECE = 1 << 18
 _LAST = 4096  # bytes of the error output that are kept
@@ -29,28 +29,8 @@ def stream(argv: t.Sequence[str], file: t.BinaryIO, timeout: float, env: t.Mappi
     :raises CommandTimeout: it did not end within ``timeout`` seconds; it was ended, with all that it started
     :raises OSError: the file cannot be written; the program was ended
     """
-    try:
-        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env={**os.environ, **env} if env else None,
-        )
-    except (OSError, ValueError) as exc:
-        reason = os.strerror(exc.errno or 0) if isinstance(exc, OSError) else str(exc)
-        raise CommandMissing(f"{argv[0]} cannot be run: {reason}") from exc
-    _RUNNING.add(process)
-    try:
+    with started(argv, env) as process:
         err = _copy(process, file, argv[0], timeout)
-    finally:
-        _RUNNING.discard(process)
-        if process.poll() is None:
-            _end(process)
-        for pipe in (process.stdout, process.stderr):
-            if pipe:
-                pipe.close()
     return process.returncode, err.decode("utf-8", "replace")
 
 

@@ -22,6 +22,7 @@ description:
 author:
   - vigil.ops contributors (@vigil-ops)
 extends_documentation_fragment:
+  - vigil.ops._repository
   - vigil.ops._attributes
   - vigil.ops._attributes.action
   - vigil.ops._attributes.actiongroup_all
@@ -156,18 +157,6 @@ options:
       - C(attempts) (3) is how often something is tried in a run, with growing pauses, and C(timeout) (V(1h)) the time for one run of rclone.
       - C(recheck) (V(1d)) is how often the remote is looked at although nothing is new. With O(verify) all that is there is compared in each run.
     type: raw
-  engine:
-    description:
-      - V(archive) is the plain format of this collection. V(restic) drives C(restic) (0.14 or newer), which must be on the host, for encryption,
-        parts of files that are stored once, and its remotes. Options that it has nothing for are refused.
-    type: str
-    choices: [archive, restic]
-    default: archive
-  restic:
-    description:
-      - What O(engine=restic) needs, C(password) or C(password_file) (on the host), and C(environment), variables for its remotes such as
-        C(AWS_SECRET_ACCESS_KEY). Neither is shown.
-    type: dict
   history_url:
     description: The store on the controller in which it is kept which snapshots were received. The default is that of E(VIGIL_STATE_URL), or the default store.
     type: str
@@ -298,7 +287,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as flow
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup_restic
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup_news, backup_restic
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup_programs import conceal
 from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule, finish
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
@@ -355,26 +344,9 @@ def main() -> None:
     text = result.pop("text")
     if module._diff:
         result["diff"] = {"prepared": text}
-    for warning in warnings_of(result):
+    for warning in backup_news.warnings_of(result):
         module.warn(warning)
     finish(module, result, job.secrets())
-
-
-def warnings_of(result: dict[str, t.Any]) -> list[str]:
-    """What somebody who looks at the screen must see."""
-    problems = result["problems"]
-    found = problems[:10]
-    if len(problems) > 10:
-        found.append(f"{len(problems) - 10} more paths could not be read, see problems in the result")
-    found += [
-        f"{each['name']} is not whole, the version of before stays: {each['message']}"
-        for each in result["streams"]
-        if each["status"] == "torn"
-    ]
-    remote = result["remote"]
-    if remote and remote["status"] == "failed":
-        found.append(f"{remote['pending']} files wait to be uploaded to {remote['path']}: {remote['message']}")
-    return found
 
 
 if __name__ == "__main__":

@@ -14,30 +14,12 @@ description:
 author:
   - vigil.ops contributors (@vigil-ops)
 extends_documentation_fragment:
+  - vigil.ops._repository
+  - vigil.ops._repository.read
   - vigil.ops._attributes
   - vigil.ops._attributes.info_module
   - vigil.ops._attributes.actiongroup_all
 options:
-  repository:
-    description: The directory of the repository on the same host. Give this or O(remote).
-    type: path
-  remote:
-    description:
-      - A copy of a repository at a remote of rclone, as in M(vigil.ops.backup). Only what is needed is brought to the host, below C(/var/tmp),
-        and removed afterwards.
-    type: raw
-  engine:
-    description:
-      - V(archive) is the plain format of this collection. V(restic) drives C(restic) (0.14 or newer), which must be on the host, for encryption,
-        parts of files that are stored once, and its remotes. Options that it has nothing for are refused.
-    type: str
-    choices: [archive, restic]
-    default: archive
-  restic:
-    description:
-      - What O(engine=restic) needs, C(password) or C(password_file) (on the host), and C(environment), variables for its remotes such as
-        C(AWS_SECRET_ACCESS_KEY). Neither is shown.
-    type: dict
   name:
     description: Name of a job. The default is all of them.
     type: str

@@ -10,23 +10,13 @@ import json
 import resource
 import sys
 import time
-import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
 
-DEFAULTS = {"name": "job", "wait": "1m", "compression": "gzip", "before": [], "after": [], "stdin_from": []}
-
-
-class Options(t.Dict[str, t.Any]):
-    """What is not given is None, as in a module."""
-
-    def __missing__(self, key: str) -> None:
-        return None
-
 
 def main() -> None:
-    what, params = sys.argv[1], Options({**DEFAULTS, **json.loads(sys.argv[2])})
+    what, params = sys.argv[1], {"name": "job", **json.loads(sys.argv[2])}
     if what == "backup":  # a module loads its own flow alone
         from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup
 

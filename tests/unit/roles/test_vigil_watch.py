@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import json
 import os
 import signal
@@ -17,8 +18,7 @@ import time
 from pathlib import Path
 
 import pytest
-from vigil_watch.config import ConfigError, load
-from vigil_watch.files import DEFAULTS
+from vigil_watch.config import DNS, FILES, LOGS, ConfigError, load
 from vigil_watch.schedule import Gate, Job, Schedule
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,7 +48,7 @@ def test_everything_that_can_be_watched_is_read(tmp_path):
         )
     )
     assert [check.name for check in config.checks] == ["disk", "child", "other"]
-    assert config.checks[0].every == 5 and config.checks[0].labels == {"site": "north"}
+    assert config.checks[0].every == 5 and config.labels == {"site": "north"}
     assert (config.guards[0].guard.unit, config.guards[0].every) == ("nginx.service", 3)
     assert (config.files[0].quiet, config.dns[0].options["view"], config.logs[0].name) == (10, "ours", "shop")
     assert config.channels[0].scheme == "http"
@@ -67,7 +67,11 @@ def test_everything_that_can_be_watched_is_read(tmp_path):
         ("", "files:\n- {name: etc, paths: [/etc]}\n", "a.yml:2", "repository is missing"),
         ("", "files:\n- {name: etc, paths: [/etc], repository: /r, quit: 3s}\n", "a.yml:2", 'did you mean "quiet"?'),
         ("", "dns:\n- {name: ours}\n", "a.yml:2", "names"),
-        ("", "dns:\n- {names: [a.example]}\n", "a.yml:2", "a DNS watch is a mapping with a name"),
+        ("", "dns:\n- {names: [a.example]}\n", "a.yml:2", "a watch of dns is a mapping with a name"),
+        ("", "dns:\n- {name: x, names: [a.example], nameserver: [9.9.9.9]}\n", "a.yml:2", 'did you mean "nameservers"?'),
+        ("", "dns:\n- {name: x, names: [a.example]}\n- {name: x, names: [b.example]}\n", "a.yml:3", 'the name "x" is taken by'),
+        ("", "files:\n- {name: etc, paths: [/etc], repository: /r, retention: {dayly: 3}}\n", "a.yml:2", "dayly"),
+        ("", "files:\n- {name: etc, paths: [etc], repository: /r}\n", "a.yml:2", "etc"),
         ("", "logs:\n- {name: x, sources: [/x], rules: [{name: r, regex: '('}]}\n", "a.yml:2", "regular expression"),
         ("metrics: {listen: everywhere}\n", "", "vigil.yml:2", "write 127.0.0.1:9469"),
         ("gate:\n  load_per_core: much\n", "", "vigil.yml:3", "load_per_core"),
@@ -108,12 +112,18 @@ def test_a_candidate_is_read_in_the_place_of_a_file(tmp_path):
         load(path, {"a.yml": str(new)})
 
 
-def test_a_file_watch_gives_every_option_of_backup():
-    backup = pytest.importorskip("ansible_collections.vigil.ops.plugins.modules.backup")
-    own = {"paths", "repository", "name", "history_url", "acknowledge", "show", "engine", "restic"}
-    assert set(backup.ARGUMENT_SPEC) - own == set(DEFAULTS)
-    for name, value in DEFAULTS.items():
-        assert backup.ARGUMENT_SPEC[name].get("default") == value, name
+@pytest.mark.parametrize(
+    ("module", "known", "given"),
+    [
+        ("dns_diff", DNS, {"view", "against", "expected", "reference", "zone", "zone_file", "tsig"}),
+        ("log_scan", LOGS, {"view", "only_validate"}),
+        ("backup", FILES, {"name", "engine", "restic"}),
+    ],
+)
+def test_a_watch_takes_the_options_of_its_module(module, known, given):
+    """Those that a watcher gives by itself, or has no use for, are named here."""
+    spec = importlib.import_module(f"ansible_collections.vigil.ops.plugins.modules.{module}").ARGUMENT_SPEC
+    assert set(spec) - given - {"state_url", "history_url", "acknowledge", "show", "batch"} == set(known)
 
 
 # --- schedule ---
@@ -154,7 +164,7 @@ def test_behind_a_closed_gate_p2_waits_p1_is_stretched_and_p0_runs(tmp_path):
     for job in due:
         job.every = 100.0
     schedule.again(due)
-    nexts = schedule.next_runs()
+    nexts = schedule.next_runs(10)
     assert 90 < nexts["P0"] < 110 and 280 < nexts["P1"] < 320
 
 
@@ -248,7 +258,8 @@ def start(tmp_path):
 
 def test_it_tells_systemd_reloads_and_ends_without_leaving_anybody(tmp_path, start):
     flag = tmp_path / "flag"
-    write(tmp_path, f"channels: ['file://{tmp_path}/told']\n", a=f"checks: [{{name: flag, file: {{path: {flag}}}, every: 1s}}]\n")
+    main = f"labels: {{site: north}}\nchannels: ['file://{tmp_path}/told']\n"
+    write(tmp_path, main, a=f"checks: [{{name: flag, file: {{path: {flag}}}, every: 1s}}]\n")
     watcher = start(watchdog="2000000")
     assert "watching 1 check, 1 channel" in watcher.hear("READY=1")[-1]
     watcher.hear("WATCHDOG=1")
@@ -257,7 +268,7 @@ def test_it_tells_systemd_reloads_and_ends_without_leaving_anybody(tmp_path, sta
         assert time.monotonic() < until, watcher.log.read_text()
         time.sleep(0.05)
     event = json.loads((tmp_path / "told").read_text().splitlines()[0])
-    assert (event["check"], event["status"]) == ("flag", "firing")
+    assert (event["check"], event["status"], event["labels"]) == ("flag", "firing", {"site": "north"})
     # a bad configuration is not used, and said
     write(tmp_path, "channels: [1]\n")
     watcher.process.send_signal(signal.SIGHUP)

@@ -46,7 +46,7 @@ def test_routes_and_runs_that_did_not_happen(tmp_path):
         with desk.store.unit() as unit:
             assert outbox.pending(unit) == {"ops": 2, "oncall": 1}
     finally:
-        desk.close()
+        desk.store.close()
 
 
 def test_what_was_refused_is_sent_again_and_thrown_away(tmp_path, capsys):
@@ -72,4 +72,4 @@ def test_what_was_refused_is_sent_again_and_thrown_away(tmp_path, capsys):
             "0 messages thrown away",
         ]
     finally:
-        desk.close()
+        desk.store.close()

@@ -66,35 +66,41 @@ class Job(t.NamedTuple):
 
 
 def read_job(params: t.Mapping[str, t.Any], host: str) -> Job:
-    """The options of the module backup.
+    """The options of the module backup; what is not given is as it is there.
 
     :raises ValueError: one sentence; nothing was done
     """
     programs = backup_programs.read_programs(params)
-    if not params["paths"] and not programs.streams:
+    if not params.get("paths") and not programs.streams:
         raise ValueError("paths is empty; name what is to be kept")
-    size = params["max_size"]
+    size = params.get("max_size")
     selection = Selection(
-        params["paths"] or (),
-        params["exclude"] or (),
-        params["include"] or (),
+        params.get("paths") or (),
+        params.get("exclude") or (),
+        params.get("include") or (),
         None if size is None else parse_size(size),
-        params["one_file_system"],
+        bool(params.get("one_file_system")),
     )
     if programs.streams and any(path == FOLDER or path.startswith(FOLDER + "/") for path in selection.paths):
         raise ValueError(f"paths: {FOLDER} is where the streams of a snapshot lie")
     return Job(
-        Repository(read_repository(params["repository"])),
+        Repository(read_repository(str(params.get("repository") or ""))),
         selection,
-        Options(check_name(params["name"]), params["paranoid"], os.cpu_count() or 1, host, params["compression"]),
-        retention.read_policy(params["retention"], parse_duration),
-        read_patterns("ignore_lines", params["ignore_lines"] or ()),
-        read_patterns("mask", params["mask"] or ()),
-        parse_duration(params["wait"]),
-        params["verify"],
+        Options(
+            check_name(params.get("name") or "default"),
+            bool(params.get("paranoid")),
+            os.cpu_count() or 1,
+            host,
+            params.get("compression") or "gzip",
+        ),
+        retention.read_policy(params.get("retention"), parse_duration),
+        read_patterns("ignore_lines", params.get("ignore_lines") or ()),
+        read_patterns("mask", params.get("mask") or ()),
+        parse_duration(params.get("wait") or "1m"),
+        bool(params.get("verify")),
         programs,
-        _remote(params["remote"]),
-        params["batch"] or "",
+        _remote(params.get("remote")),
+        params.get("batch") or "",
     )
 
 

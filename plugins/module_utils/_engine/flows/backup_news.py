@@ -89,3 +89,20 @@ def conditions(result: t.Mapping[str, t.Any], verified: bool) -> list[dict[str, 
 
 def _condition(kind: str, bad: bool, severity: str, message: str) -> dict[str, t.Any]:
     return {"kind": kind, "status": "firing" if bad else "resolved", "severity": severity, "snapshot": None, "at": None, "message": message}
+
+
+def warnings_of(result: t.Mapping[str, t.Any]) -> list[str]:
+    """What somebody who looks at the screen must see."""
+    problems = result["problems"]
+    found: list[str] = list(problems[:10])
+    if len(problems) > 10:
+        found.append(f"{len(problems) - 10} more paths could not be read, see problems in the result")
+    found += [
+        f"{each['name']} is not whole, the version of before stays: {each['message']}"
+        for each in result["streams"]
+        if each["status"] == "torn"
+    ]
+    remote = result["remote"]
+    if remote and remote["status"] == "failed":
+        found.append(f"{remote['pending']} files wait to be uploaded to {remote['path']}: {remote['message']}")
+    return found

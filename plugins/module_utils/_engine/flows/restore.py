@@ -44,8 +44,8 @@ def read_source(params: t.Mapping[str, t.Any]) -> Source:
 
     :raises ValueError: one sentence
     """
-    remote = None if params["remote"] is None else read_place(params["remote"], parse_duration)
-    return Source(None if params["repository"] is None else read_repository(params["repository"]), remote)
+    remote = None if params.get("remote") is None else read_place(params.get("remote"), parse_duration)
+    return Source(None if params.get("repository") is None else read_repository(str(params.get("repository"))), remote)
 
 
 class Opened(t.NamedTuple):
@@ -130,24 +130,30 @@ class Request(t.NamedTuple):
 
 
 def read_request(params: t.Mapping[str, t.Any]) -> Request:
-    """The options of the module restore.
+    """The options of the module restore; what is not given is as it is there.
 
     :raises ValueError: one sentence; nothing was done
     """
     for key in ("paths", "dest"):
-        for path in (params[key] or ()) if key == "paths" else filter(None, (params[key],)):
+        for path in (params.get(key) or ()) if key == "paths" else filter(None, (params.get(key),)):
             if not path.startswith("/"):
                 raise ValueError(f"{key}: {path!r} is no absolute path")
-            if key == "paths" and not params["dest"] and (path == FOLDER or path.startswith(FOLDER + "/")):
+            if key == "paths" and not params.get("dest") and (path == FOLDER or path.startswith(FOLDER + "/")):
                 raise ValueError(f"paths: {path} is the output of a program and has no place of its own; name a dest to have it as a file")
     return Request(
         read_source(params),
-        check_name(params["name"]),
-        params["snapshot"],
-        None if params["at"] is None else read_moment(params["at"]),
-        Wish(tuple(os.path.normpath(path) for path in params["paths"] or ()), params["dest"], params["backup"], params["devices"], FOLDER),
-        params["exact"],
-        read_patterns("mask", params["mask"] or ()),
+        check_name(params.get("name") or "default"),
+        params.get("snapshot"),
+        None if params.get("at") is None else read_moment(str(params["at"])),
+        Wish(
+            tuple(os.path.normpath(path) for path in params.get("paths") or ()),
+            params.get("dest"),
+            bool(params.get("backup")),
+            bool(params.get("devices")),
+            FOLDER,
+        ),
+        bool(params.get("exact")),
+        read_patterns("mask", params.get("mask") or ()),
     )
 
 

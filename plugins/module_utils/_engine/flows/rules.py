@@ -27,6 +27,7 @@ class Rules(t.NamedTuple):
     :ivar notes: annotations that all events get
     :ivar trace_id: of the trace that this run is part of
     :ivar memory: of a process that commits event by event, see Desk
+    :ivar labels: that all events get; they are no part of what an alert is known by
     """
 
     policy: Policy | None = None
@@ -34,6 +35,7 @@ class Rules(t.NamedTuple):
     notes: t.Mapping[str, str] = {}
     trace_id: str | None = None
     memory: Memory | None = None
+    labels: t.Mapping[str, str] = {}
 
     def desk(self, channels: t.Iterable[Channel]) -> Desk:
         """Who decides within one unit of work."""
@@ -41,10 +43,11 @@ class Rules(t.NamedTuple):
 
     def marked(self, event: Event) -> Event:
         """The event with where it comes from."""
-        if not self.notes and not self.trace_id:
+        if not self.notes and not self.labels and not self.trace_id:
             return event
         context = dict(event["context"], trace_id=event["context"].get("trace_id") or self.trace_id)
-        return dict(event, annotations={**self.notes, **event["annotations"]}, context=context)
+        more = {"annotations": {**self.notes, **event["annotations"]}, "labels": {**self.labels, **event["labels"]}}
+        return dict(event, context=context, **more)
 
 
 NO_RULES = Rules()

@@ -25,8 +25,6 @@ _SAMPLE = 1 << 16
 _DENSE = 2000  # a candidate in so many bytes is many
 # Letters that are equal to i, k and s when case is ignored, though they are not ASCII.
 _STRANGE = ("\u0130".encode(), "\u0131".encode(), "\u017f".encode(), "\u212a".encode())
-Positions = t.Iterable[int]
-Search = t.Callable[[bytes], t.List[t.Tuple[int, int]]]
 
 
 class Prefilter:

@@ -259,7 +259,6 @@ def _backups(arguments: argparse.Namespace) -> int:
     from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
     from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.restore import info, read_source
     from ansible_collections.vigil.ops.plugins.module_utils._runner import run
-    from vigil_watch.files import plain_name
 
     config = load(arguments.config)
     watches = [_watch_of(config, arguments.name)] if arguments.name else config.files
@@ -267,8 +266,8 @@ def _backups(arguments: argparse.Namespace) -> int:
     problems: t.List[t.Dict[str, t.Any]] = []
     for watch in watches:
         try:
-            source = read_source({"repository": str(watch.options["repository"]), "remote": None})
-            one = info(source, plain_name(watch.name), "full" if arguments.verify else "none", run)
+            source = read_source({"repository": watch.options["repository"]})
+            one = info(source, watch.options["name"], "full" if arguments.verify else "none", run)
         except BackupError as exc:
             problems.append({"message": f"{watch.name}: {exc}", "snapshots": [], "paths": []})
             continue
@@ -288,11 +287,10 @@ def _restore(arguments: argparse.Namespace) -> int:
     from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.errors import BackupError
     from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.restore import read_request, restore
     from ansible_collections.vigil.ops.plugins.module_utils._runner import run
-    from vigil_watch.files import plain_name
 
     watch = _watch_of(load(arguments.config), arguments.name)
-    params = {"repository": str(watch.options["repository"]), "name": plain_name(watch.name), "snapshot": arguments.snapshot, "at": arguments.at,
-              "paths": arguments.paths, "dest": arguments.dest, "backup": True, "devices": False, "exact": False, "mask": None, "remote": None}  # fmt: skip
+    params = {"repository": watch.options["repository"], "name": watch.options["name"], "snapshot": arguments.snapshot, "at": arguments.at}
+    params.update(paths=arguments.paths, dest=arguments.dest, backup=True)
     try:
         outcome = restore(read_request(params), run, arguments.dry_run)
     except (BackupError, ValueError) as exc:

@@ -20,8 +20,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import type_name
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_size
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import LibraryMissing
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as backup_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_diff as dns_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import log_scan as log_flow
@@ -42,7 +42,7 @@ from vigil_watch.reading import (
     texts,
     token,
 )
-from vigil_watch.yaml_lines import Document, YamlError, read_yaml
+from vigil_watch.yaml_lines import Document, Place, YamlError, read_yaml
 
 _MAIN = (
     "name",
@@ -60,9 +60,14 @@ _MAIN = (
     "limits",
 )
 _WATCH = ("checks", "guards", "dns", "files", "logs")
-_WATCHED = ("name", "every", "limit", "priority")
-_FILES = ("name", "paths", "exclude", "include", "repository", "quiet", "max_delay", "every", "retention", "remote", "ignore_lines", "mask", "max_size",
-          "one_file_system")  # fmt: skip
+# of a watch itself; the other keys are options of the modules
+_OWN = ("name", "every")
+_OWN_FILES = (*_OWN, "quiet", "max_delay")
+DNS = ("names", "names_file", "types", "nameservers", "transport", "timeout", "retries", "concurrency", "deadline", "rate", "dnssec",
+       "trust_anchors", "ca", "rotation", "tolerance", "confirm", "max_change_percent", "max_results")  # fmt: skip
+LOGS = ("sources", "rules", "start", "multiline", "levels", "max_matches", "context", "mask", "strategy")
+FILES = ("paths", "exclude", "include", "repository", "retention", "remote", "ignore_lines", "mask", "max_size", "one_file_system",
+         "compression", "paranoid", "verify", "wait", "before", "after", "stdin_from")  # fmt: skip
 _GATE = ("load_per_core", "cpu_pressure", "stretch")
 _METRICS = ("listen", "textfile")
 _HEARTBEAT = ("every", "url", "token")
@@ -162,12 +167,12 @@ def _channels_of(path: str) -> t.List[t.Any]:
     try:
         with open(path, "rb") as source:
             mode = os.fstat(source.fileno()).st_mode
-            text = source.read(1 << 20).decode("utf-8-sig")
+            given = source.read(1 << 20).decode("utf-8-sig")
     except (OSError, UnicodeError) as exc:
         raise ConfigError(f"{path} cannot be read: {(getattr(exc, 'strerror', None) or 'it is not UTF-8 text').lower()}") from exc
     if stat.S_IMODE(mode) & 0o044:
         raise ConfigError(f"{path} holds secrets and may be read by others; run chmod 600 {path}")
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    lines = [line.strip() for line in given.splitlines() if line.strip() and not line.strip().startswith("#")]
     if not lines or not lines[0].startswith(("- ", "-\n", "[")):
         return list(lines)
     try:
@@ -194,8 +199,6 @@ def _read_checks(config: Config, documents: t.Sequence[Document]) -> None:
     except SpecError as exc:
         name = next((name for name in config.sources if f'"{name[6:]}"' in str(exc)), "")
         raise ConfigError(f"{config.sources.get(name, documents[0].path if documents else config.path)}: {exc}") from exc
-    for check in config.checks:
-        check.labels = {**config.labels, **check.labels}
 
 
 def _list_of(document: Document, key: str) -> t.List[t.Any]:
@@ -230,20 +233,26 @@ def _read_guards(config: Config, documents: t.Sequence[Document]) -> None:
         config.guards = [Guarded(guard, every[guard.unit]) for guard in guards]
 
 
-def _named(document: Document, place: t.Tuple[t.Any, ...], item: t.Any, what: str) -> t.Mapping[str, t.Any]:
-    if not isinstance(item, dict) or not isinstance(item.get("name"), str) or not item["name"].strip():
-        raise ConfigError(f"{document.where(place)}: {what} is a mapping with a name")
-    return item
+def _named(config: Config, document: Document, key: str, keys: t.Sequence[str]) -> t.Iterator[t.Tuple[Place, t.Mapping[str, t.Any]]]:
+    """The watches of one kind, with where they stand; each name is there once."""
+    for index, item in enumerate(_list_of(document, key)):
+        place = (key, index)
+        where = document.where(place)
+        if not isinstance(item, dict) or not isinstance(item.get("name"), str) or not item["name"].strip():
+            raise ConfigError(f"{where}: a watch of {key} is a mapping with a name")
+        check_keys(document, place, item, keys)
+        other = config.sources.setdefault(f"{key}:{_plain_name(item['name'])}", where)
+        if other != where:
+            raise ConfigError(f'{where}: the name "{item["name"]}" is taken by {other}; give one of them another name')
+        yield place, item
 
 
 def _read_watches(config: Config, document: Document) -> None:
-    """DNS and logs, whose options are those of the modules."""
-    for key, what, usual, found in (("dns", "a DNS watch", DNS_EVERY, config.dns), ("logs", "a log watch", LOGS_EVERY, config.logs)):
-        for index, item in enumerate(_list_of(document, key)):
-            place = (key, index)
-            given = _named(document, place, item, what)
+    """DNS and logs."""
+    for key, names, usual, found in (("dns", DNS, DNS_EVERY, config.dns), ("logs", LOGS, LOGS_EVERY, config.logs)):
+        for place, given in _named(config, document, key, (*_OWN, *names)):
             every = Reader(document, place, given).get("every", usual, duration)
-            options = {name: value for name, value in given.items() if name not in _WATCHED}
+            options = {name: value for name, value in given.items() if name not in _OWN}
             options["view"] = str(given["name"])
             try:
                 if key == "dns":
@@ -254,24 +263,26 @@ def _read_watches(config: Config, document: Document) -> None:
             except (dns_flow.Refusal, log_flow.Refusal, LibraryMissing) as exc:
                 raise ConfigError(f"{document.where(place)}: {exc}") from exc
             found.append(Watch(str(given["name"]), every, options))
-            config.sources[f"{key}:{given['name']}"] = document.where(place)
 
 
 def _read_files(config: Config, document: Document) -> None:
-    for index, item in enumerate(_list_of(document, "files")):
-        place = ("files", index)
-        given = _named(document, place, item, "a file watch")
-        check_keys(document, place, given, _FILES)
+    for place, given in _named(config, document, "files", (*_OWN_FILES, *FILES)):
+        options = {name: value for name, value in given.items() if name not in _OWN_FILES}
+        options["name"] = _plain_name(given["name"])
+        if not given.get("repository"):
+            raise ConfigError(f"{document.where(place)}: repository is missing; write for example repository: /var/backups/vigil")
+        try:
+            backup_flow.read_job(options, config.name)
+        except (ValueError, TypeError) as exc:
+            raise ConfigError(f"{document.where(place)}: {exc}") from exc
         read = Reader(document, place, given)
-        options = {key: value for key, value in given.items() if key not in ("quiet", "max_delay", "every")}
-        for key in ("paths", "repository"):
-            if not given.get(key):
-                raise ConfigError(f"{document.where(place)}: {key} is missing; write for example "
-                                  + ("paths: [/etc]" if key == "paths" else "repository: /var/backups/vigil"))  # fmt: skip
-        read.get("max_size", None, parse_size)
         watch = FileWatch(str(given["name"]), options)
         watch.quiet = read.get("quiet", watch.quiet, duration)
         watch.max_delay = max(read.get("max_delay", watch.max_delay, duration), watch.quiet)
         watch.every = read.get("every", watch.every, duration)
         config.files.append(watch)
-        config.sources[f"files:{given['name']}"] = document.where(place)
+
+
+def _plain_name(name: str) -> str:
+    """The name of a watch as that of a job in a repository."""
+    return "".join(char if (char.isalnum() and char.isascii()) or char in "._-" else "-" for char in name).lstrip("._-")[:100] or "watch"

@@ -29,7 +29,7 @@ class Desk:
 
     def tell(self, batch: notify.Batch) -> int:
         """Keep what is to be told; returns how many events that are. Everything carries the labels of the node."""
-        rules = Rules(self.config.policy)
+        rules = Rules(self.config.policy, labels=self.config.labels)
         committed = self.store.run(lambda unit: notify.commit(unit, self.config.channels, batch, rules=rules))
         return len(committed.told)
 
@@ -51,7 +51,3 @@ class Desk:
     def look(self) -> int:
         """What is due though nothing was observed: escalations, alerts that are steady again, runs that did not happen."""
         return self.tell(notify.Batch(looks=True))
-
-    def close(self) -> None:
-        """Close the store."""
-        self.store.close()

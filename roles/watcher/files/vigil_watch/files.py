@@ -4,8 +4,8 @@
 
 """Files that are kept whenever they change: events are merged until it is quiet, then a snapshot is taken and what changed is told.
 
-The watchdog library sees the events (inotify). What it cannot see, because the kernel's limit of watches is reached or a queue ran over, or
-because the watcher did not run, is found by looking at everything at the start, after such a fault, and every ``every`` seconds.
+The watchdog library sees the events (inotify). What it cannot see, because a queue ran over or the watcher did not run, is found by looking at everything
+at the start and every ``every`` seconds, and soon again where the kernel gives no watches.
 """
 
 from __future__ import annotations
@@ -26,25 +26,6 @@ from vigil_watch.schedule import Job
 
 _POLL = 10.0  # seconds between two looks where events cannot be had
 _MOST_TEXT = 2000
-# the options of backup that a watch does not give
-DEFAULTS: t.Dict[str, t.Any] = {
-    "after": [],
-    "batch": None,
-    "before": [],
-    "compression": "gzip",
-    "exclude": None,
-    "ignore_lines": None,
-    "include": None,
-    "mask": None,
-    "max_size": None,
-    "one_file_system": False,
-    "paranoid": False,
-    "remote": None,
-    "retention": None,
-    "stdin_from": [],
-    "verify": False,
-    "wait": "1m",
-}
 
 
 class _Changes:
@@ -53,12 +34,10 @@ class _Changes:
     def __init__(self, watch: FileWatch) -> None:
         self.watch = watch
         self.first = self.last = 0.0
-        self.count = 0
 
     def add(self, now: float) -> None:
         self.first = self.first or now
         self.last = now
-        self.count += 1
 
     def due(self) -> float:
         """time.monotonic() at which the snapshot is to be taken; infinity where nothing was seen."""
@@ -66,7 +45,6 @@ class _Changes:
 
     def taken(self) -> None:
         self.first = self.last = 0.0
-        self.count = 0
 
 
 class FileRoom(Room):
@@ -125,7 +103,7 @@ class FileRoom(Room):
         receipt = receipts.key(self.config.name, f"watcher files {watch.name}", self.config.state_url)
         with self._desk.store.view() as unit:
             batch = receipts.last(unit, receipt)
-        options = {**DEFAULTS, **watch.options, "name": plain_name(watch.name), "batch": batch}
+        options = {**watch.options, "batch": batch}
         job = flow.read_job(options, self.config.name)
         is_first = not job.repository.exists() or not job.repository.ids(job.options.name)
         outcome = flow.backup(job, flow.Tools(run, stream, time.sleep), now, show=True)
@@ -185,8 +163,3 @@ class FileRoom(Room):
             )
             return False
         return True
-
-
-def plain_name(name: str) -> str:
-    """The name of a job in the repository."""
-    return "".join(char if (char.isalnum() and char.isascii()) or char in "._-" else "-" for char in name).lstrip("._-")[:100] or "files"

@@ -76,4 +76,6 @@ class Config:
     dns: t.List[Watch] = dataclasses.field(default_factory=list)
     logs: t.List[Watch] = dataclasses.field(default_factory=list)
     files: t.List[FileWatch] = dataclasses.field(default_factory=list)
-    sources: t.Dict[str, str] = dataclasses.field(default_factory=dict)  # "check:NAME" -> file it is from
+    sources: t.Dict[str, str] = dataclasses.field(
+        default_factory=dict
+    )  # "check:NAME" -> file it is from; "dns:NAME" and its like -> file and line

@@ -19,6 +19,7 @@ from vigil_watch.model import Config
 from vigil_watch.schedule import Job, Schedule
 
 _ALONG = 1.0  # seconds: what is due so soon shares the work of what is due now
+_SHOWN = 10  # jobs that the supervisor is told are next
 _FAULTS = 5  # in a row, after which the room is begun anew
 
 
@@ -74,8 +75,6 @@ class Room:
         """Tell the supervisor."""
         try:
             os.write(self._mouth, json.dumps(what, default=str).encode("utf-8", "replace") + b"\n")
-        except BlockingIOError:
-            pass  # it is busy; the next word comes through
         except OSError:
             self._ending = True  # it is gone
 
@@ -101,7 +100,7 @@ class Room:
 
     def _wait(self) -> None:
         schedule = t.cast(Schedule, self.schedule)
-        self.say(next=schedule.next_runs())
+        self.say(next=schedule.next_runs(_SHOWN))
         wait = min(schedule.wait(), self.wait())
         watched = self.watched()
         try:

@@ -136,10 +136,10 @@ class Schedule:
             every = job.interval() * (self._stretch if hot and job.priority == "P1" else 1.0)
             self._push(time.monotonic() + every * (0.95 + 0.1 * _share(f"{job.name}{self._number}")), job)
 
-    def next_runs(self) -> t.Dict[str, float]:
-        """Seconds until each job runs."""
+    def next_runs(self, most: int) -> t.Dict[str, float]:
+        """Seconds until the next jobs run."""
         now = time.monotonic()
-        return {job.name: round(max(moment - now, 0.0), 1) for moment, _number, job in self._heap}
+        return {job.name: round(max(moment - now, 0.0), 1) for moment, _number, job in heapq.nsmallest(most, self._heap)}
 
 
 def _share(text: str) -> float:

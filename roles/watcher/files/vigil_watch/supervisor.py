@@ -140,7 +140,6 @@ class Supervisor:
                     os.close(file)
             os.dup2(commands, 0)
             os.close(commands)
-            os.set_blocking(mouth, False)
             os.environ.pop("WATCHDOG_USEC", None)
             os.environ.pop("NOTIFY_SOCKET", None)
             log = Log(self._log.level, name)
