@@ -4,24 +4,25 @@
 
 """Finds the lines of a block in which one of many texts stands, as fast as what is there allows.
 
-``find`` looks for one text after the other, ``anchored`` for all at once by the rarest byte of each (Python's ``re`` skips quickly to a byte
-of a small set, and only then the rest is compared), ``hyperscan`` and ``re2`` use libraries where they are installed. All of them give the same
-candidates; ``find`` is taken for few texts and for logs in which very many lines are candidates.
+``find`` looks for one text after the other, ``anchored`` for all of them by rare bytes that they share, ``hyperscan`` and ``re2`` use libraries
+where they are installed. All of them give the same candidates; ``find`` is taken for few texts and for logs in which very many lines are
+candidates.
 """
 
 from __future__ import annotations
 
 import bisect
-import collections
 import re
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs import anchors
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.literals import Literal
 
+Search = t.Callable[[bytes], t.Dict[int, int]]
 STRATEGIES = ("hyperscan", "re2", "anchored", "find")
-FEW = 12  # up to so many texts one after the other are fastest
+FEW = 3  # up to so many texts one after the other are fastest
 WORTH = 1 << 20  # bytes from which on it pays to build something
-_SAMPLE = 1 << 16
+_FRESH = 1 << 25  # bytes after which it is looked anew what is rare
 _DENSE = 2000  # a candidate in so many bytes is many
 # Letters that are equal to i, k and s when case is ignored, though they are not ASCII.
 _STRANGE = ("\u0130".encode(), "\u0131".encode(), "\u017f".encode(), "\u212a".encode())
@@ -44,7 +45,7 @@ class Prefilter:
                 self._fold_bits |= bits
         self._seen = 0
         self._is_dense = False
-        self._fast: t.Optional[t.Callable[[bytes], t.Dict[int, int]]] = None
+        self._fast: t.Optional[Search] = None
         self._tried = False
         self._forced = strategy
         self.strategy = "find"
@@ -96,41 +97,50 @@ class Prefilter:
                     at = find(text, end)
         return found
 
-    def _anchored(self, data: bytes) -> t.Optional[t.Callable[[bytes], t.Dict[int, int]]]:
+    def _anchored(self, _data: bytes) -> t.Optional[Search]:
         if len(self._wanted) <= FEW and not self._forced:
             return None
-        sample = data[:_SAMPLE]
-        plain = _alternation([text for text, _bits in self._plain], sample)
-        folded = _alternation([text for text, _bits in self._folded], sample.lower())
+        plain: t.List[anchors.Search] = []
+        folded: t.List[anchors.Search] = []
+        left = 0
 
         def search(block: bytes) -> t.Dict[int, int]:
+            nonlocal left
+            if left <= 0:  # what is rare may be another byte by now
+                plain[:] = anchors.searches([text for text, _bits in self._plain], block)
+                folded[:] = anchors.searches([text for text, _bits in self._folded], block.lower()) if self._folded else []
+                left = _FRESH
+            left -= len(block)
             found: t.Dict[int, int] = {}
-            if plain is not None:
-                self._spread(block, block, plain.finditer(block), self._plain, found)
-            if folded is not None:
-                low = block.lower()
-                self._spread(block, low, folded.finditer(low), self._folded, found)
+            self._spread(block, block, plain, self._plain, found)
+            if folded:
+                more: t.Dict[int, int] = {}
+                self._spread(block, block.lower(), folded, self._folded, more)
+                for start, bits in more.items():
+                    found[start] = found.get(start, 0) | bits
             return found
 
         return search
 
     def _spread(
-        self, data: bytes, hay: bytes, hits: t.Iterable[re.Match[bytes]], texts: t.Sequence[t.Tuple[bytes, int]], found: t.Dict[int, int]
+        self, data: bytes, hay: bytes, looks: t.Sequence[anchors.Search], texts: t.Sequence[t.Tuple[bytes, int]], found: t.Dict[int, int]
     ) -> None:
         """Say which texts are in the lines that were hit."""
-        last = -1
-        for hit in hits:
-            at = hit.start()
-            if at < last:
-                continue
-            start, last = self._bounds(data, at)
-            line, bits = hay[start:last], 0
-            for text, those in texts:
-                if text in line:
-                    bits |= those
-            found[start] = found.get(start, 0) | bits
+        for look in looks:
+            last = -1
+            for at in look(hay):
+                if at < last:
+                    continue
+                start, last = self._bounds(data, at)
+                if start in found:
+                    continue  # by another look
+                line, bits = hay[start:last], 0
+                for text, those in texts:
+                    if text in line:
+                        bits |= those
+                found[start] = bits
 
-    def _hyperscan(self, _data: bytes) -> t.Optional[t.Callable[[bytes], t.Dict[int, int]]]:
+    def _hyperscan(self, _data: bytes) -> t.Optional[Search]:
         try:
             import hyperscan  # type: ignore[import-not-found,import-untyped,unused-ignore]
         except ImportError:
@@ -161,7 +171,7 @@ class Prefilter:
 
         return search
 
-    def _re2(self, _data: bytes) -> t.Optional[t.Callable[[bytes], t.Dict[int, int]]]:
+    def _re2(self, _data: bytes) -> t.Optional[Search]:
         try:
             import re2  # type: ignore[import-not-found,import-untyped,unused-ignore]
         except ImportError:
@@ -196,38 +206,3 @@ class Prefilter:
                 found[start] = bits
 
         return search
-
-
-def _alternation(texts: t.Sequence[bytes], sample: bytes) -> t.Optional[re.Pattern[bytes]]:
-    """All texts as one expression whose branches begin with the rarest byte of each, so that the search skips everything else."""
-    if not texts:
-        return None
-    count = collections.Counter(sample)
-    anchors = _cover(sorted(set(texts)), count)
-    groups: t.Dict[int, t.List[t.Tuple[bytes, bytes]]] = {}
-    for text in sorted(set(texts)):
-        at = min((place for place in range(len(text)) if text[place] in anchors), key=lambda place: (count.get(text[place], 0), place))
-        groups.setdefault(text[at], []).append((text[:at], text[at + 1 :]))
-    branches = []
-    for byte in sorted(groups, key=lambda one: -count.get(one, 0)):
-        anchor = bytes((byte,))
-        rests = [(b"(?<=" + re.escape(before + anchor) + b")" if before else b"") + re.escape(after) for before, after in groups[byte]]
-        branches.append(re.escape(anchor) + (b"(?:" + b"|".join(rests) + b")" if len(rests) > 1 else rests[0]))
-    return re.compile(b"|".join(branches))
-
-
-def _cover(texts: t.Sequence[bytes], count: t.Mapping[int, int]) -> t.Set[int]:
-    """Bytes of which every text has one, and that are rare together: a greedy weighted set cover."""
-    total = sum(count.values()) or 1
-    left, chosen = set(range(len(texts))), set()  # type: t.Set[int], t.Set[int]
-    while left:
-        best: t.Tuple[float, int, t.List[int]] = (float("inf"), 0, [])
-        for byte in {byte for number in left for byte in texts[number]}:
-            covered = [number for number in left if byte in texts[number]]
-            best = min(best, ((count.get(byte, 0) + total * 1e-5) / len(covered), byte, covered))
-        chosen.add(best[1])
-        left -= set(best[2])
-    for byte in sorted(chosen, key=lambda one: -count.get(one, 0)):
-        if all(any(other in text for other in chosen - {byte}) for text in texts):
-            chosen.discard(byte)
-    return chosen
