@@ -15,12 +15,11 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors import StateError
 from vigil_watch.config import ConfigError, load
 from vigil_watch.log import LEVELS, Log
+from vigil_watch.manual import completion, manual
 from vigil_watch.model import DEFAULT, Config
 from vigil_watch.reading import Refusal
 from vigil_watch.silence import silence_command
 from vigil_watch.table import age, table
-
-_COMMANDS = ("run", "check", "status", "events", "outbox", "silence", "backups", "restore", "completion")
 
 
 def main(argv: t.Optional[t.Sequence[str]] = None) -> int:
@@ -51,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     run = add("run", "be the resident process (systemd starts it)", _run, False)
-    run.add_argument("--log-level", choices=LEVELS, default="info")
+    run.add_argument("--log-level", choices=LEVELS, default="info", help="how much is logged (info)")
     check = add("check", "look at every check once, or only read the configuration", _check)
     check.add_argument("names", nargs="*", metavar="NAME", help="only these checks")
     check.add_argument("--only-config", action="store_true", help="read the configuration and say whether it can be used")
@@ -61,13 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     events = add("events", "what happened", _events)
     events.add_argument("--since", default="1d", metavar="TIME", help="so long ago, such as 12h (1d)")
     events.add_argument("--name", metavar="PATTERN", help="only checks with such a name")
-    events.add_argument("--limit", type=int, default=50)
+    events.add_argument("--limit", type=int, default=50, metavar="N", help="so many at most (50)")
     outbox = add("outbox", "what waits to be told, or was refused", _outbox)
     outbox.add_argument("--dead", action="store_true", help="what was refused for good")
     outbox.add_argument("--replay", action="store_true", help="send again what was refused")
     outbox.add_argument("--purge", action="store_true", help="throw away what was refused")
     outbox.add_argument("--channel", metavar="NAME", help="with --replay and --purge: of this channel alone")
-    outbox.add_argument("--limit", type=int, default=50)
+    outbox.add_argument("--limit", type=int, default=50, metavar="N", help="so many at most (50)")
     silence = add("silence", "mute alerts for a time, acknowledge one, or list what is muted", silence_command)
     silence.add_argument(
         "matchers", nargs="*", metavar="KEY=VALUE", help="what is muted, such as check='root disk'; nothing lists the silences"
@@ -75,20 +74,20 @@ def _parser() -> argparse.ArgumentParser:
     silence.add_argument("--for", dest="duration", default="1h", metavar="TIME", help="for so long (1h)")
     silence.add_argument("--alert", metavar="ID", help="acknowledge this alert (vigil events --json names it)")
     silence.add_argument("--end", metavar="ID", help="end this silence now")
-    silence.add_argument("--comment", default="", metavar="TEXT")
+    silence.add_argument("--comment", default="", metavar="TEXT", help="why, for those who see it")
     backups = add("backups", "the snapshots of the file watches", _backups)
-    backups.add_argument("name", nargs="?", help="only of this watch")
+    backups.add_argument("name", nargs="?", metavar="NAME", help="only of this watch")
     backups.add_argument("--verify", action="store_true", help="read everything back and name what is damaged")
     restore = add("restore", "put back what a file watch has kept", _restore)
-    restore.add_argument("name", help="the watch")
+    restore.add_argument("name", metavar="NAME", help="the watch")
     restore.add_argument("paths", nargs="*", metavar="PATH", help="only these paths")
     when = restore.add_mutually_exclusive_group()
     when.add_argument("--at", metavar="TIME", help='as it was then, such as "2026-11-20 12:00"')
-    when.add_argument("--snapshot", metavar="ID")
+    when.add_argument("--snapshot", metavar="ID", help="this one (vigil backups names them)")
     restore.add_argument("--dest", metavar="DIRECTORY", help="below this directory instead of in place")
     restore.add_argument("--dry-run", action="store_true", help="say what would be put back")
-    completion = add("completion", "a script for bash: vigil completion > /etc/bash_completion.d/vigil", _completion, False)
-    del completion
+    add("completion", "a script for bash: vigil completion > /etc/bash_completion.d/vigil", _completion, False)
+    add("manual", "the manual page: vigil manual > /usr/local/share/man/man1/vigil.1", _manual, False)
     return parser
 
 
@@ -306,7 +305,12 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 
 def _completion(arguments: argparse.Namespace) -> int:
-    print(f"complete -W '{' '.join(_COMMANDS)}' vigil")
+    print(completion(_parser()), end="")
+    return 0
+
+
+def _manual(arguments: argparse.Namespace) -> int:
+    print(manual(_parser()), end="")
     return 0
 
 
