@@ -56,6 +56,7 @@ options:
     description:
       - How many checks run at the same time.
       - A check over the network that has waited for a quarter of a second makes room for another one, so that dead endpoints do not hold up the rest.
+      - From 300 checks over the network on they are shared out between up to four processes, one for each processor.
     type: int
     default: 64
   timeout:

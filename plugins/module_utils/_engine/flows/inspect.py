@@ -13,8 +13,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, Result, check_key, count, overall
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, secrets_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, parse_checks
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import shares
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.root_cause import trace_causes
-from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.runner import Runner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import coverage, score
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors import StateError
@@ -60,7 +60,7 @@ def inspect(
         tighten(checks, held)
     left: dict[str, t.Any] | None = None if last_look is None else {}
     context = Context(run, check_mode, time.monotonic() + timeout, past=last_look, left=left)
-    results = Runner(checks, registry.load, context, concurrency, baselines or {}).run()
+    results = shares.run(checks, registry.load, context, concurrency, baselines or {})
     causes = trace_causes(checks, results)
     summary = count(results)
     numbers = {"score": score(results), "coverage": coverage(results)}

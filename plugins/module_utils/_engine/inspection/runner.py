@@ -34,7 +34,7 @@ class _Look(t.NamedTuple):
 
 
 class Runner:
-    """Runs the checks of one list; used once.
+    """Runs the checks of one list, or some of them; used once.
 
     Probes whose observe() is a Talker talk in this thread, all at once. Another one that does not come back in its own time is given
     up: its check is unknown, its thread is left behind as a daemon and another takes its place.
@@ -52,6 +52,8 @@ class Runner:
         self._baselines = baselines
         self._crowd: t.Any = None
         self._workers = 0
+        self._places: list[int] = []
+        self._take: t.Callable[[], t.Sequence[int]] | None = None
         self._todo: queue.SimpleQueue[_Look | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[_Look, t.Any, float]] = queue.SimpleQueue()
         self._probes: dict[str, t.Any] = {}
@@ -63,20 +65,45 @@ class Runner:
 
     def run(self) -> list[Result]:
         """The verdicts, in the order of the checks."""
-        self._gather()
+        found = self.look(range(len(self._checks)))
+        return [found[place] for place in range(len(self._checks))]
+
+    def look(
+        self, places: t.Sequence[int], shared: t.Sequence[int] = (), take: t.Callable[[], t.Sequence[int]] | None = None
+    ) -> dict[int, Result]:
+        """The verdicts on the checks at these places of the list, and on those that were taken.
+
+        :arg shared: places at which somebody else looks, too; all of Talkers
+        :arg take: called when there is room for more, returns the next of these, nothing at the end
+        """
+        self._gather([*places, *shared])
+        self._take = take
         try:
-            for index in range(len(self._checks)):
-                self._begin(_Look(index, 1))
+            self._begin_all(places)
             for _number in range(min(self._concurrency, self._todo.qsize())):
                 self._start_worker()
-            while len(self._results) < len(self._checks) and self._step():
+            while self._has_more() and self._step():
                 pass
-            return [self._results.get(index) or self._unfinished(index) for index in range(len(self._checks))]
+            return {place: self._results.get(place) or self._unfinished(place) for place in self._places}
         finally:
             for _number in range(self._workers):
                 self._todo.put(None)
             if self._crowd is not None:
                 self._crowd.close()
+
+    def _begin_all(self, places: t.Sequence[int]) -> None:
+        self._places += places
+        for place in places:
+            self._begin(_Look(place, 1))
+
+    def _has_more(self) -> bool:
+        """Take more where there is room; whether there is something to do."""
+        while self._take is not None and (self._crowd is None or self._crowd.has_room()):
+            places = self._take()
+            self._begin_all(places)
+            if not places:
+                self._take = None
+        return len(self._results) < len(self._places)
 
     def _begin(self, look: _Look) -> None:
         check = self._checks[look.place]
@@ -93,11 +120,11 @@ class Runner:
         """Seconds before a look is made."""
         return max(0.0, min(_LONGEST_PAUSE, 0.25 * (look.attempt - 1), self._context.deadline - time.monotonic()))
 
-    def _gather(self) -> None:
+    def _gather(self, places: t.Sequence[int]) -> None:
         """What is asked once for all checks of a probe, before any thread runs (probes fork here)."""
         groups: dict[str, list[Check]] = {}
-        for check in self._checks:
-            groups.setdefault(check.probe, []).append(check)
+        for place in places:
+            groups.setdefault(self._checks[place].probe, []).append(self._checks[place])
         for name, checks in groups.items():
             self._probes[name] = self._load(name)
             gather = getattr(self._probes[name], "gather", None)

@@ -178,6 +178,10 @@ class Crowd:
         else:
             self._queue.append(guest)
 
+    def has_room(self) -> bool:
+        """Whether one that is added could begin at once."""
+        return not self._queue and self._has_room()
+
     def began(self, key: t.Any) -> float | None:
         """When one began that has not ended; None where it is not here."""
         guest = self._here.get(key)
