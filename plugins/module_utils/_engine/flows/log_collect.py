@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import MASK, mask, secrets_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.reader import Block
-from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.scan import Hit, Scanner, count_levels, text_of
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.scan import Found, Hit, text_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.stamps import time_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.windows import Alarm, Memory, Seen, Window
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
@@ -57,13 +57,13 @@ class Collector:
         self.levels: t.Dict[str, t.Dict[str, int]] = {}
         self.lines = 0
 
-    def take(self, origin: Origin, block: Block, scanner: Scanner, told: t.Optional[Told] = None) -> None:
-        """One block. ``told``: (time, fields) of the message at a place in it, where its source knows them."""
-        hits = scanner.scan(block)
-        self.lines += block.data.count(b"\n") if block.starts is None else len(block.starts)
-        if self._request.levels:
-            count_levels(block.data, self.levels.setdefault(origin.source, {}))
-        for hit in hits:
+    def take(self, origin: Origin, told: t.Optional[Told], block: Block, found: Found) -> None:
+        """One block and what is in it. ``told``: (time, fields) of the message at a place in it, where its source knows them."""
+        self.lines += found.lines
+        counts = self.levels.setdefault(origin.source, {}) if self._request.levels else {}
+        for level, number in found.levels.items():
+            counts[level] = counts.get(level, 0) + number
+        for hit in found.hits:
             self._hit(origin, block, hit, told)
         if self._request.context:
             self._last[origin.source] = _last_lines(block.data, self._request.context)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import time
 import typing as t
@@ -14,6 +15,8 @@ import uuid
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.log_collect import MOST_ALARMS, Collector
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.log_request import Refusal, Request, read
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.log_sources import Reading, Stream
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.crew import Crew, Done
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.reader import Block
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.record import Record, restore
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.scan import ONCE, TOTAL, Scanner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.watchdog import Watchdog
@@ -132,25 +135,27 @@ class _Run:
         )
 
     def _read(self) -> t.List[Scanner]:
-        scanners: t.Dict[t.Tuple[int, ...], Scanner] = {}
         with Watchdog(ONCE, TOTAL) as dog:
-            for source, picked in zip(self._request.sources, self._request.picked):
-                if tuple(picked) not in scanners:
-                    scanners[tuple(picked)] = Scanner(self._request.rules, dog, self._request.strategy, picked)
-                scanner = scanners[tuple(picked)]
-                if source.journal is not None:
-                    self._reading.journal(source, scanner)
-                elif source.command:
-                    if not self._check_mode:
-                        self._reading.command(source, scanner)
-                else:
-                    self._files(source, scanner)
+            scanners = {
+                picked: Scanner(self._request.rules, dog, self._request.strategy, picked)
+                for picked in set(map(tuple, self._request.picked))
+            }
+            with Crew(list(scanners.values()), dog, self._request.levels) as crew:
+                for source, picked in zip(self._request.sources, self._request.picked):
+                    scan = functools.partial(_scan, crew, scanners[tuple(picked)])
+                    if source.journal is not None:
+                        self._reading.journal(source, scan)
+                    elif source.command:
+                        if not self._check_mode:
+                            self._reading.command(source, scan)
+                    else:
+                        self._files(source, scan)
         return list(scanners.values())
 
-    def _files(self, source: t.Any, scanner: Scanner) -> None:
+    def _files(self, source: t.Any, scan: t.Any) -> None:
         own = {name: record for name, record in self._known.records.items() if record.source == source.name}
         before = set(own)
-        self._reading.files_of(source, own, scanner)
+        self._reading.files_of(source, own, scan)
         for name in before - set(own):
             del self._known.records[name]
         self._known.records.update(own)
@@ -222,6 +227,10 @@ class _Run:
         with store.view() as unit:
             is_young = self._known.generation is not None and abs(unit.now - state.kept_at(unit, request.view)) < _DAY
             return is_young and not state.pending(unit, request.view, store.salt, None, 1, 1)[2]
+
+
+def _scan(crew: Crew, scanner: Scanner, block: Block, done: Done) -> None:
+    crew.put(block, scanner, done)
 
 
 def _alarm_id(view: str, alarm: Result, number: int) -> str:

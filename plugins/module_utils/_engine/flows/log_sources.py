@@ -6,17 +6,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CommandMissing, CommandTimeout
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.log_collect import Collector, Origin
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.log_collect import Collector, Origin, Told
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs import files
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.crew import Done
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.follow import Follower, Options
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.packed import Unreadable
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.reader import BLOCK, Block, Cutter
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.record import Record
-from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.scan import Scanner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.tracker import Tracker
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
 
@@ -24,6 +25,8 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.spec import Source
 
 Stream = t.Callable[..., t.Tuple[int, str]]
+Scan = t.Callable[[Block, Done], None]
+Taking = t.Callable[[Origin, t.Optional[Told]], Done]
 Failure = t.Dict[str, str]
 Memory = t.Dict[str, t.Any]
 _FIELDS = "MESSAGE,PRIORITY,_SYSTEMD_UNIT,UNIT,USER_UNIT,SYSLOG_IDENTIFIER,_COMM,_PID"
@@ -42,8 +45,8 @@ class Reading:
         self.failures: t.List[Failure] = []
         self.bytes = self.rotations = self.long_lines = self.files = 0
 
-    def files_of(self, source: Source, records: t.Dict[str, Record], scanner: Scanner) -> None:
-        """What is new in the files of a source. ``records`` are those of this source."""
+    def files_of(self, source: Source, records: t.Dict[str, Record], scan: Scan) -> None:
+        """What is new in the files of a source. ``records`` are those of this source; ``scan`` looks at a block and hands it on."""
         finder = files.Finder(source.exclude)
         places = [place for pattern in source.paths for place in finder.find(pattern)]
         tracker = Tracker(source.name, records, self._now, source.name not in self._known, source.start, source.rotated)
@@ -59,10 +62,10 @@ class Reading:
         options = Options(source.encoding, source.multiline)
         for job in jobs:
             follower = Follower(job, options, self._now)
-            origin = Origin(source.name, job.path, names.get(id(job.record), ""))
+            take = self._taking(Origin(source.name, job.path, names.get(id(job.record), "")))
             try:
                 for block in follower.blocks():
-                    self._collector.take(origin, block, scanner)
+                    scan(block, take)
             except FileNotFoundError:
                 continue  # rotated this very moment: the next look finds it
             except OSError as exc:
@@ -76,7 +79,7 @@ class Reading:
             self._fail(source, one)
         self.rotations += tracker.rotations
 
-    def journal(self, source: Source, scanner: Scanner) -> None:
+    def journal(self, source: Source, scan: Scan) -> None:
         """What is new in the journal. Units are picked here: with a filter of its own journalctl may leave the first new entry out
         (https://github.com/systemd/systemd/issues/30288)."""
         known = self._known.get(source.name, {})
@@ -85,7 +88,7 @@ class Reading:
             argv.append(f"--after-cursor={known['cursor']}")
         elif source.start == "end" and not known:
             argv.append("--lines=1")
-        sink = _Journal(source, self._collector, scanner, is_silent=argv[-1] == "--lines=1")
+        sink = _Journal(source, self._taking, scan, is_silent=argv[-1] == "--lines=1")
         is_whole = self._run(source, argv, sink)
         sink.flush()
         self.bytes += sink.read
@@ -94,16 +97,19 @@ class Reading:
         elif is_whole:
             self._known[source.name] = dict(known, since=self._now)
 
-    def command(self, source: Source, scanner: Scanner) -> None:
+    def command(self, source: Source, scan: Scan) -> None:
         """All that a program writes. ``{since}`` in its arguments is when it was asked before."""
         known = self._known.get(source.name, {})
         since = known.get("since", 0.0 if source.start == "begin" else self._now)
         argv = [word.replace("{since}", str(rfc3339(since))) for word in source.command]
-        sink = _Lines(source, self._collector, scanner, f"{source.name}/{self._now}")
+        sink = _Lines(source, self._taking, scan, f"{source.name}/{self._now}")
         if self._run(source, argv, sink):
             sink.flush()
             self._known[source.name] = dict(known, since=self._now)
         self.bytes += sink.read
+
+    def _taking(self, origin: Origin, told: t.Optional[Told] = None) -> Done:
+        return functools.partial(self._collector.take, origin, told)
 
     def _run(self, source: Source, argv: t.Sequence[str], sink: t.Any) -> bool:
         if self._stream is None:
@@ -130,9 +136,8 @@ class Reading:
 class _Lines:
     """Takes what a program writes, as a file would."""
 
-    def __init__(self, source: Source, collector: Collector, scanner: Scanner, identity: str) -> None:
-        self._origin = Origin(source.name, source.name, identity)
-        self._collector, self._scanner = collector, scanner
+    def __init__(self, source: Source, taking: Taking, scan: Scan, identity: str) -> None:
+        self._take, self._scan = taking(Origin(source.name, source.name, identity), None), scan
         self._cutter = Cutter(0, source.encoding, source.multiline)
         self.read = 0
 
@@ -140,26 +145,26 @@ class _Lines:
         """One more piece."""
         self.read += len(piece)
         for block in self._cutter.feed(piece):
-            self._collector.take(self._origin, block, self._scanner)
+            self._scan(block, self._take)
         return len(piece)
 
     def flush(self) -> None:
         """There is no more."""
         for block in self._cutter.finish(True):
-            self._collector.take(self._origin, block, self._scanner)
+            self._scan(block, self._take)
 
 
 class _Journal:
     """Takes entries as JSON, one a line, picks those of the source, and makes blocks of their messages."""
 
-    def __init__(self, source: Source, collector: Collector, scanner: Scanner, is_silent: bool) -> None:
+    def __init__(self, source: Source, taking: Taking, scan: Scan, is_silent: bool) -> None:
         filters = source.journal or {}
         self._units = {unit if "." in unit else unit + ".service" for unit in filters.get("unit", ())}
         self._identifiers = set(filters.get("identifier", ()))
         worst = [_PRIORITIES.index(word) for word in filters.get("priority", ())]
         self._priority = max(worst) if worst else 7
         self._origin = Origin(source.name, source.name, "journal")
-        self._collector, self._scanner, self._is_silent = collector, scanner, is_silent
+        self._taking, self._scan, self._is_silent = taking, scan, is_silent
         self._cutter = Cutter(0, longest=1 << 24)
         self._parts: t.List[bytes] = []
         self._starts: t.List[int] = []
@@ -222,7 +227,7 @@ class _Journal:
         data, told = b"".join(self._parts), self._told
         origin = self._origin._replace(identity=f"journal/{self.cursor}")
         block = Block(data, 0, len(data), list(self._starts), 0)
-        self._collector.take(origin, block, self._scanner, lambda start: told.get(start, (None, {})))
+        self._scan(block, self._taking(origin, lambda start: told.get(start, (None, {}))))
         self._parts, self._starts, self._told, self._size = [], [], {}, 0
 
     def flush(self) -> None:

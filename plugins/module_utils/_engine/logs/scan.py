@@ -40,6 +40,14 @@ class Hit(t.NamedTuple):
     fields: Fields
 
 
+class Found(t.NamedTuple):
+    """What is in a block: matches, the number of lines (or messages), and how many of each level where these are counted."""
+
+    hits: t.List[Hit]
+    lines: int
+    levels: t.Dict[str, int]
+
+
 class Scanner:
     """Rules over blocks, one after the other.
 
@@ -58,7 +66,7 @@ class Scanner:
         self.rules = rules
         self.stopped: t.Dict[int, str] = {}
         self.slow: t.Dict[int, int] = {}
-        self._dog = dog or Watchdog(ONCE, TOTAL)
+        self.dog = dog or Watchdog(ONCE, TOTAL)
         self._hungry = 0
         wanted: t.Dict[Literal, int] = {}
         for number in range(len(rules)) if picked is None else picked:
@@ -97,6 +105,22 @@ class Scanner:
         hits.sort(key=lambda hit: (hit.start, hit.rule))
         return hits
 
+    def look(self, block: Block, levels: bool) -> Found:
+        """The matches and the numbers."""
+        hits, counts = self.scan(block), {}  # type: t.List[Hit], t.Dict[str, int]
+        if levels:
+            count_levels(block.data, counts)
+        return Found(hits, block.data.count(b"\n") if block.starts is None else len(block.starts), counts)
+
+    def try_out(self, block: Block, levels: bool) -> t.Optional[Found]:
+        """The same before blocks in front of it were looked at; None where that would differ, as a rule is too slow or cannot be used."""
+        slow, stopped = dict(self.slow), dict(self.stopped)
+        found = self.look(block, levels)
+        if slow == self.slow and stopped == self.stopped:
+            return found
+        self.slow, self.stopped = slow, stopped
+        return None
+
     def _of(self, bits: int) -> t.List[int]:
         found = self._numbers.get(bits)
         if found is None:
@@ -132,7 +156,7 @@ class Scanner:
     def _try(self, number: int, start: int, end: int, text: str, hits: t.List[Hit]) -> None:
         if number in self.stopped:
             return
-        dog, rule = self._dog, self.rules[number]
+        dog, rule = self.dog, self.rules[number]
         try:
             dog.turn += 1
             dog.busy = number
@@ -154,7 +178,7 @@ class Scanner:
 
     def _too_slow(self, number: int) -> None:
         self.slow[number] = self.slow.get(number, 0) + 1
-        if self.slow[number] >= _PATIENCE or self._dog.is_spent(number):
+        if self.slow[number] >= _PATIENCE or self.dog.is_spent(number):
             name = self.rules[number].name
             self.stopped[number] = (
                 f"the regular expression of the rule {name} takes too long and was stopped; nothing more was looked for with it in this run"

@@ -42,6 +42,17 @@ class Watchdog:
         """Whether a rule has had all of its time."""
         return self.spent.get(rule, 0) >= self._total
 
+    def rearm(self) -> None:
+        """Go on in a process that was forked: timers stay behind."""
+        self.busy = -1
+        if self._armed:
+            signal.setitimer(signal.ITIMER_VIRTUAL, TICK, TICK)
+
+    def add(self, spent: t.Mapping[int, int]) -> None:
+        """What searches of rules took in another process."""
+        for rule, ticks in spent.items():
+            self.spent[rule] = self.spent.get(rule, 0) + ticks
+
     def __enter__(self) -> Watchdog:
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             self._before = signal.signal(signal.SIGVTALRM, self._tick)
