@@ -17,6 +17,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.scan import
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.spec import SpecError, read_rules
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.stamps import time_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.watchdog import Watchdog
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._guard import Guard, GuardLost, GuardTimeout
 
 _LONGEST = 300
 
@@ -48,6 +49,7 @@ SPEC = ProbeSpec(
             help="lines whose own time is longer ago do not count; a line without a time has that of the one before",
         ),
         "max_bytes": Option("size", default=10 * 1024 * 1024, help="how much of the end of the file is looked at"),
+        "timeout": Option("duration", default=10.0, help="how long everything may take"),
     },
     {
         "matches": "how many such lines there are",
@@ -63,32 +65,61 @@ SPEC = ProbeSpec(
 )
 
 
+def gather(all_options: list[dict[str, t.Any]], ctx: Context) -> None:
+    """Fork before threads are started.
+
+    :raises CannotSee: there is no room for processes
+    """
+    try:
+        GUARD.start()
+    except GuardLost as exc:
+        raise CannotSee(str(exc), "unseen") from exc
+
+
 def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
-    """Look once.
+    """Look once, in a process of its own: only there a regular expression that would go on for ever, or a dead mount, can be left behind.
 
     :raises ProbeFailure: not_found
-    :raises CannotSee: the file cannot be read, or a library is missing
+    :raises CannotSee: the file cannot be read, a library is missing, an expression takes too long
     """
     path = options["path"]
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            stat = os.fstat(file.fileno())
-            begin = max(0, stat.st_size - options["max_bytes"])
-            file.seek(begin)
-            data = file.read(options["max_bytes"])
+        seen = GUARD.call("log", {"options": options}, options["timeout"])
+    except GuardTimeout as exc:
+        raise CannotSee(f"{path} was not looked through within {options['timeout']:g} s", "timeout") from exc
+    except GuardLost as exc:
+        raise CannotSee(f"{path} could not be looked at: {exc}", "unseen") from exc
     except FileNotFoundError as exc:
         raise ProbeFailure("not_found", f"{path} does not exist") from exc
     except PermissionError as exc:
         raise CannotSee(f"{path} cannot be read by this user; run with become", "permission") from exc
     except OSError as exc:
         raise CannotSee(f"{path} cannot be read: {os.strerror(exc.errno or 0)}") from exc
+    if "reason" in seen:
+        raise CannotSee(seen["sentence"], seen["reason"])
+    return seen
+
+
+def read_log(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What is seen, or ``sentence`` and ``reason`` where nothing can be."""
+    with open(options["path"], "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        stat = os.fstat(file.fileno())
+        begin = max(0, stat.st_size - options["max_bytes"])
+        file.seek(begin)
+        data = file.read(options["max_bytes"])
     if begin:
         data = data[data.find(b"\n") + 1 :]
     seen = {"matches": 0, "lines": 0, "last": None, "size": stat.st_size, "age_seconds": round(max(0.0, time.time() - stat.st_mtime), 1)}
     if data:
         data += b"" if data.endswith(b"\n") else b"\n"
-        seen.update(lines=data.count(b"\n"), **_look(options, data, stat.st_mtime))
+        try:
+            seen.update(lines=data.count(b"\n"), **_look(options, data, stat.st_mtime))
+        except CannotSee as exc:
+            return {"sentence": exc.sentence, "reason": exc.reason}
     return seen
+
+
+GUARD = Guard({"log": read_log})
 
 
 def _look(options: dict[str, t.Any], data: bytes, now: float) -> dict[str, t.Any]:
@@ -97,6 +128,10 @@ def _look(options: dict[str, t.Any], data: bytes, now: float) -> dict[str, t.Any
         hits = scanner.scan(Block(data, 0, len(data)))
     for sentence in scanner.stopped.values():
         raise CannotSee(sentence.replace("rule log", "check"), "expression")
+    if scanner.slow:  # lines that were passed over may be those that count
+        raise CannotSee(
+            "the regular expression of the check takes too long for some lines and was stopped; write a simpler one", "expression"
+        )
     earliest = time.time() - options["since"]
     wanted = [hit for hit in hits if _time_at(data, hit.start, hit.text, now) >= earliest]
     return {"matches": len(wanted), "last": _shown(wanted[-1].text) if wanted else None}

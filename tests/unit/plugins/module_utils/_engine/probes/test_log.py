@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import read_options
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, ProbeFailure
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, Context, ProbeFailure
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import log
 
 
@@ -57,3 +58,30 @@ def test_what_cannot_be_looked_at_and_what_cannot_be_read(tmp_path):
     ):
         with pytest.raises(ValueError, match=sentence):
             look(tmp_path / "empty.log", **options)
+
+
+def test_an_expression_that_would_go_on_for_ever_is_stopped_in_any_thread(tmp_path):
+    place = tmp_path / "app.log"
+    place.write_text("a" * 60 + "!\n" + "b\n")
+    caught = []
+
+    def work():
+        try:
+            look(place, regex="^(a+)+$", timeout="60s")
+        except CannotSee as exc:
+            caught.append(exc)
+
+    log.gather([], Context())
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(50)
+    assert not thread.is_alive() and caught[0].reason == "expression" and "takes too long" in caught[0].sentence
+    assert look(place, keyword="b")["matches"] == 1  # and the others go on
+
+
+def test_a_look_has_an_end(tmp_path):
+    place = tmp_path / "app.log"
+    place.write_text(("a" * 60 + "!\n") * 4)
+    with pytest.raises(CannotSee, match="was not looked through within 0.3 s") as failed:
+        look(place, regex="^(a+)+$", timeout="300ms")
+    assert failed.value.reason == "timeout"
