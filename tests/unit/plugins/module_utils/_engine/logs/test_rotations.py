@@ -3,7 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """A program that logs numbered lines at full speed and rotates its log, and one that scans it and is killed at any moment: no number is missing,
-none comes twice."""
+none comes twice.
+
+What is cut off or deleted before anybody has read it is gone, so the writer of the styles ``truncated`` and ``deleted`` waits until all numbers were
+received. Then the log begins anew at once, often longer than it was, and with the inode that it had.
+"""
 
 from __future__ import annotations
 
@@ -17,27 +21,37 @@ import time
 
 import pytest
 
-STYLES = ("dated", "chain", "copytruncate", "packed")
+STYLES = ("dated", "chain", "copytruncate", "packed", "packed at once", "truncated", "deleted")
+QUICK = ("dated", "chain", "copytruncate", "truncated", "deleted")  # what is packed is looked at again after ten seconds
 
 WRITER = r"""
-import gzip, os, shutil, sys, time
+import gzip, os, random, shutil, sys, time
 place, style, rotations, runs = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 log = open(place, "ab", 0)
 number = rotated = 0
 is_fast = True
 last = 0
-def scans():
+dice = random.Random(style)
+def said(place):  # how many scans there were, and how many numbers were received
     try:
-        return int(open(runs).read() or 0)
-    except (OSError, ValueError):
+        return int(open(runs).read().split()[place])
+    except (OSError, ValueError, IndexError):
         return 0
+def scans():
+    return said(0)
+def pack(name):
+    with open(name, "rb") as plain, gzip.open(name + ".gz", "wb") as packed:
+        shutil.copyfileobj(plain, packed)
+    shutil.copystat(name, name + ".gz")
+    os.unlink(name)
 def shift(end=""):
     for old in range(300, 0, -1):  # what is copied just now is looked at ten seconds later
         for mark in ("", ".gz"):
             if os.path.exists("%s.%d%s" % (place, old, mark)):
                 os.rename("%s.%d%s" % (place, old, mark), "%s.%d%s" % (place, old + 1, mark))
-while rotated < rotations:
-    for _line in range(60 if is_fast else 3):
+def write(lines):
+    global number
+    for _line in range(lines):
         number += 1
         text = b"n=%d %s\n" % (number, b"x" * (number % 97))
         half = len(text) // 2
@@ -45,6 +59,19 @@ while rotated < rotations:
             log.write(text[:half]); log.write(text[half:])
         else:
             log.write(text)
+while style in ("truncated", "deleted") and rotated < rotations:
+    write(dice.choice((1, 2, 20, 60)))
+    while said(1) < number:
+        time.sleep(0.001)
+    rotated += 1
+    if style == "truncated":
+        os.ftruncate(log.fileno(), 0)
+    else:
+        os.unlink(place)
+        log.close()
+        log = open(place, "ab", 0)
+while rotated < rotations:
+    write(60 if is_fast else 3)
     now = scans()
     is_fast = now > last or rotated % 3 != 0
     if not is_fast:
@@ -63,10 +90,9 @@ while rotated < rotations:
         shift()
         os.rename(place, place + ".1")
         if style == "packed" and os.path.exists(place + ".2"):
-            with open(place + ".2", "rb") as plain, gzip.open(place + ".2.gz", "wb") as packed:
-                shutil.copyfileobj(plain, packed)
-            shutil.copystat(place + ".2", place + ".2.gz")
-            os.unlink(place + ".2")
+            pack(place + ".2")
+        elif style == "packed at once":
+            pack(place + ".1")
     log.close()
     log = open(place, "ab", 0)
 print(number)
@@ -118,8 +144,13 @@ class Scans:
             else:
                 self.received.setdefault(int(number), set()).add(name)
         self.done += 1
-        self.runs.write_text(str(self.done))
+        self._say()
         return len(found["matches"])
+
+    def _say(self):
+        new = self.runs.with_suffix(".new")
+        new.write_text(f"{self.done} {len(self.received)}")
+        os.replace(new, self.runs)
 
     def close(self):
         if self.process is not None:
@@ -164,7 +195,7 @@ def race(tmp_path, style, rotations, seed):
     return scans
 
 
-@pytest.mark.parametrize("style", STYLES[:3])  # a log that is packed while it is looked at, at this speed, is for the long test
+@pytest.mark.parametrize("style", QUICK)
 def test_no_line_is_lost_or_read_twice(tmp_path, style):
     race(tmp_path, style, 25, f"{style} short")
 
