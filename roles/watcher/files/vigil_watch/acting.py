@@ -12,7 +12,6 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_diff as dns_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import log_scan as log_flow
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import start_guard
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import receipts
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
@@ -44,10 +43,6 @@ class GuardRoom(_Acknowledging):
     """n failures, a restart, a look whether that helped."""
 
     name = "guards"
-
-    def prepare(self) -> None:
-        start_guard()  # it forks, which must not be done once there are threads
-        super().prepare()
 
     def jobs(self) -> t.List[Job]:
         return [Job(f"guard {one.guard.unit}", one.every, one.guard, "P0") for one in self.config.guards]

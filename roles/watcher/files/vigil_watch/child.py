@@ -24,6 +24,8 @@ class Child:
         self.job, self.since, self.limit = "", 0.0, 0.0
         self.ready = False
         self.began = self.not_before = 0.0
+        self.pulse = 0.0  # when its process was last known to go on, where rooms share it
+        self.apart = False  # whether it has a process of its own
         self.pause = FIRST_PAUSE
         self.restarts = 0
         self.last_fault = ""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors import StateError
 from vigil_watch.config import ConfigError, load
-from vigil_watch.log import LEVELS, Log
+from vigil_watch.log import LEVELS
 from vigil_watch.manual import completion, manual
 from vigil_watch.model import DEFAULT, Config
 from vigil_watch.reading import Refusal
@@ -92,9 +93,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from vigil_watch.supervisor import Supervisor
-
-    return Supervisor(load(arguments.config), Log(arguments.log_level)).run()
+    # the same process, without what this command has loaded
+    os.execv(sys.executable, [sys.executable, "-m", "vigil_watch.resident", arguments.config, arguments.log_level])
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.policy import read_policy
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Policy, PolicyError, check_channels
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import callees
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import type_name
@@ -114,7 +115,7 @@ def _read_main(config: Config, main: Document) -> None:
     config.labels = read.get("labels", {}, texts)
     config.state_url = read.get("state_url", config.state_url, text)
     config.channels = _channels(main)
-    config.policy = _policy(main, config.channels)
+    config.alerts, config.policy = main.data.get("alerts"), _policy(main, config.channels)
     gate = Reader(main, ("gate",), mapping(main, ("gate",), main.data.get("gate") or {}, _GATE))
     config.load_per_core = gate.get("load_per_core", config.load_per_core, number)
     config.cpu_pressure = gate.get("cpu_pressure", config.cpu_pressure, number)
@@ -158,6 +159,7 @@ def _policy(main: Document, channels: t.Sequence[Channel]) -> t.Optional[Policy]
     try:
         policy = read_policy(given)
         check_channels(policy, {channel.name for channel in channels if channel.name})
+        callees.check(policy, channels)
     except PolicyError as exc:
         raise ConfigError(f"{main.where((), 'alerts')}: alerts: {exc}") from exc
     return policy

@@ -4,66 +4,100 @@
 
 """Files that are kept whenever they change: events are merged until it is quiet, then a snapshot is taken and what changed is told.
 
-The watchdog library sees the events (inotify). What it cannot see, because a queue ran over or the watcher did not run, is found by looking at everything
-at the start and every ``every`` seconds, and soon again where the kernel gives no watches.
+Events come from inotify (see ears.py). What they cannot say, because a queue ran over or the watcher did not run, is found by a comparison of everything at
+the start, every ``every`` seconds, and soon after a queue ran over. Where the kernel gives no watches it is looked for changes every ten seconds.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
+import subprocess
+import sys
 import threading
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup as flow
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import receipts
-from ansible_collections.vigil.ops.plugins.module_utils._runner import run
-from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
-from vigil_watch.desk import Desk
+from vigil_watch.ears import Ears, fingerprint
 from vigil_watch.model import FileWatch
 from vigil_watch.room import Room
 from vigil_watch.schedule import Job
 
 _POLL = 10.0  # seconds between two looks where events cannot be had
-_MOST_TEXT = 2000
+_LISTEN_AGAIN = 300.0  # seconds after which events are tried again
 
 
 class _Changes:
-    """What a watch has seen since its last snapshot."""
+    """What a watch has seen since its last snapshot, and how it sees."""
 
-    def __init__(self, watch: FileWatch) -> None:
+    def __init__(self, watch: FileWatch, wake: t.Callable[[], None]) -> None:
         self.watch = watch
-        self.first = self.last = 0.0
+        self.hidden = os.path.normpath(str(watch.options["repository"]))
+        self.ears = Ears(watch.options["paths"], self.hidden, self._heard, self._overflow)
+        self.why = ""  # there are no events
+        self.print = b""
+        self.ran_over = False
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._first = self._last = self._tried = 0.0
+        self._is_stale = True  # directories changed, so the watches do not fit
 
-    def add(self, now: float) -> None:
-        self.first = self.first or now
-        self.last = now
+    def _heard(self, directories: bool) -> None:
+        self.add(directories)
+        self._wake()
+
+    def _overflow(self) -> None:
+        self.ran_over = True
+        self._heard(True)
+
+    def add(self, directories: bool = False) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._first = self._first or now
+            self._last = now
+            self._is_stale = self._is_stale or directories
 
     def due(self) -> float:
         """time.monotonic() at which the snapshot is to be taken; infinity where nothing was seen."""
-        return min(self.last + self.watch.quiet, self.first + self.watch.max_delay) if self.first else float("inf")
+        with self._lock:
+            return min(self._last + self.watch.quiet, self._first + self.watch.max_delay) if self._first else float("inf")
 
     def taken(self) -> None:
-        self.first = self.last = 0.0
+        """To be called before it is compared, so that what changes meanwhile is seen by the next comparison."""
+        with self._lock:
+            self._first = self._last = 0.0
+
+    def listen(self) -> bool:
+        """Make the watches anew where they do not fit; whether it became another way of seeing."""
+        with self._lock:
+            is_stale, self._is_stale = self._is_stale, False
+        now = time.monotonic()
+        if self.why and now - self._tried < _LISTEN_AGAIN:
+            return False
+        if not is_stale and not self.why and self.ears.alive():
+            return False
+        before, self._tried = self.why, now
+        self.why = self.ears.open()
+        return self.why != before
 
 
 class FileRoom(Room):
-    """Watches, merges, keeps and tells."""
+    """Watches, merges, has kept and told."""
 
     name = "files"
 
     def prepare(self) -> None:
-        self._desk = Desk(self.config)
-        self._lock = threading.Lock()
-        self._changes = {watch.name: _Changes(watch) for watch in self.config.files}
         self._wake_ear, self._wake_mouth = os.pipe()
         for end in (self._wake_ear, self._wake_mouth):
             os.set_blocking(end, False)
-        self._polled = [watch for watch in self.config.files if not self._watch(watch)]
+        self._changes = [_Changes(watch, self._wake) for watch in self.config.files]
+        for one in self._changes:
+            self._listen(one)
 
     def jobs(self) -> t.List[Job]:
-        polled = {watch.name for watch in self._polled}
-        return [Job(f"files {one.name}", min(one.every, _POLL) if one.name in polled else one.every, one) for one in self.config.files]
+        looks = [Job(f"files {one.watch.name}", one.watch.every, one) for one in self._changes]
+        return looks + [Job("look for changes", _POLL, None)]
 
     def watched(self) -> t.List[t.Any]:
         return [self._wake_ear]
@@ -72,94 +106,89 @@ class FileRoom(Room):
         os.read(self._wake_ear, 65536)
 
     def wait(self) -> float:
-        with self._lock:
-            return max(min((one.due() for one in self._changes.values()), default=float("inf")) - time.monotonic(), 0.0)
+        return max(min((one.due() for one in self._changes), default=float("inf")) - time.monotonic(), 0.0)
 
     def between(self) -> None:
         now = time.monotonic()
-        with self._lock:
-            due = [one.watch for one in self._changes.values() if one.due() <= now]
-        for watch in due:
-            self._do_one(watch)
+        for one in self._changes:
+            if one.due() <= now:
+                self.log.begin()
+                self._snapshot(one)
 
     def work(self, jobs: t.List[Job]) -> None:
         for job in jobs:
-            self._snapshot(job.work)
+            if job.work is not None:
+                self._snapshot(job.work)
+                continue
+            for one in self._changes:
+                if one.why:
+                    self._look(one)
+                elif not one.ears.alive():  # a path is gone, or there again
+                    one.add(True)
 
-    def _do_one(self, watch: FileWatch) -> None:
-        self.log.begin()
-        self.say(begin=f"files {watch.name}", limit=self.config.limits["files"])
-        try:
-            self._snapshot(watch)
-        except Exception as exc:  # noqa: BLE001 - the next look, at the latest after ``every``, tries again
-            self.log.error(f"files {watch.name} failed: {type(exc).__name__}: {exc}")
-            self.say(fault=f"files {watch.name}: {exc}")
-        self.say(end=f"files {watch.name}")
+    def _look(self, one: _Changes) -> None:
+        """Without events: is anything another than at the look before?"""
+        now = fingerprint(one.watch.options["paths"], one.hidden)
+        if now != one.print:
+            one.print = now
+            one.add()
 
-    def _snapshot(self, watch: FileWatch) -> None:
-        with self._lock:
-            self._changes[watch.name].taken()  # before it looks, so that what changes meanwhile is seen by the next one
-        now = time.time()
-        receipt = receipts.key(self.config.name, f"watcher files {watch.name}", self.config.state_url)
-        with self._desk.store.view() as unit:
-            batch = receipts.last(unit, receipt)
-        options = {**watch.options, "batch": batch}
-        job = flow.read_job(options, self.config.name)
-        is_first = not job.repository.exists() or not job.repository.ids(job.options.name)
-        outcome = flow.backup(job, flow.Tools(run, stream, time.sleep), now, show=True)
-        for problem in outcome["problems"]:
-            self.log.warning(f"{watch.name}: {problem}")
-        for one in outcome["events"]:
-            if one["snapshot"] and one["snapshot"] == outcome["snapshot"] and outcome["text"]:
-                one["message"] += "\n" + outcome["text"][:_MOST_TEXT]
-        if is_first:  # what was there before is no change
-            outcome["events"] = [one for one in outcome["events"] if one["kind"] != "changed"]
-        if outcome["snapshot"]:
-            stats = outcome["stats"]
-            words = ", ".join(f"{stats[key]} {key}" for key in ("added", "modified", "removed") if stats[key])
-            self.log.info(f"{watch.name}: {words}", snapshot=outcome["snapshot"])
-        told = self._desk.tell_outcome(dict(outcome, receipt=receipt), now)
-        if told:
-            self.say(told=told)
+    def _listen(self, one: _Changes) -> None:
+        if not one.listen():
+            return
+        if one.why:
+            self.log.warning(
+                f"{one.watch.name}: {one.why}, so it is looked at every {_POLL:g} s",
+                limit="fs.inotify.max_user_watches" if "inotify" in one.why or "space" in one.why else None,
+            )
+            one.print = fingerprint(one.watch.options["paths"], one.hidden)
+        else:
+            self.log.info(f"{one.watch.name}: its changes are heard again")
 
-    # --- events ---
-
-    def _seen(self, name: str) -> None:
-        with self._lock:
-            self._changes[name].add(time.monotonic())
+    def _wake(self) -> None:
         try:
             os.write(self._wake_mouth, b"!")
         except BlockingIOError:
             pass
 
-    def _watch(self, watch: FileWatch) -> bool:
-        """Whether events are seen; else it is looked at often."""
+    def _snapshot(self, one: _Changes) -> None:
+        if one.ran_over:
+            one.ran_over = False
+            self.log.warning(f"{one.watch.name}: more changed than the kernel keeps for us (IN_Q_OVERFLOW), so everything is compared")
+        one.taken()
+        self._listen(one)
+        watch, limit = one.watch, self.config.limits["files"]
+        self.say(begin=f"files {watch.name}", limit=limit + 60)
+        fault = ""
         try:
-            from watchdog.events import FileSystemEventHandler
-            from watchdog.observers import Observer
-        except ImportError:
-            self.log.warning(f"{watch.name}: the Python library watchdog is not installed, so it is looked at every {_POLL:g} s")
-            return False
-        seen, name, repository = self._seen, watch.name, os.path.normpath(str(watch.options["repository"]))
+            said = self._keep(watch, limit)
+            fault = str(said.get("fault", ""))
+            if said.get("told"):
+                self.say(told=said["told"])
+        except (OSError, ValueError, subprocess.TimeoutExpired) as exc:
+            stopped = isinstance(exc, subprocess.TimeoutExpired)
+            fault = f"did not end within {limit:g} s and was stopped" if stopped else f"{type(exc).__name__}: {exc}"
+        if fault:  # the next look, at the latest after ``every``, tries again
+            self.log.error(f"files {watch.name} failed: {fault}")
+            self.say(fault=f"files {watch.name}: {fault}")
+        self.say(end=f"files {watch.name}")
 
-        class Handler(FileSystemEventHandler):  # type: ignore[misc]
-            def on_any_event(self, event: t.Any) -> None:
-                if event.event_type in ("opened", "closed_no_write"):
-                    return
-                places = [os.fsdecode(place) for place in (event.src_path, getattr(event, "dest_path", "")) if place]
-                if not all(place.startswith(repository + "/") for place in places):
-                    seen(name)
-
-        observer = Observer()
-        observer.daemon = True
-        try:
-            for path in watch.options["paths"]:
-                place = path if os.path.isdir(path) else os.path.dirname(path) or "/"
-                observer.schedule(Handler(), place, recursive=os.path.isdir(path))
-            observer.start()
-        except OSError as exc:
-            self.log.warning(
-                f"{watch.name}: {exc.strerror or exc}, so it is looked at every {_POLL:g} s", limit="fs.inotify.max_user_watches"
-            )
-            return False
-        return True
+    def _keep(self, watch: FileWatch, limit: float) -> t.Dict[str, t.Any]:
+        """In a process of its own (see keeping.py), which is stopped with this one."""
+        order = pickle.dumps((self.config, watch.name, self.log.level, self.log.trace))
+        with subprocess.Popen([sys.executable, "-m", "vigil_watch.keeping"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            stdin, stdout = t.cast(t.BinaryIO, process.stdin), t.cast(t.BinaryIO, process.stdout)
+            timer = threading.Timer(limit, process.kill)
+            timer.daemon = True
+            timer.start()
+            try:
+                stdin.write(order)
+                stdin.flush()
+                data = stdout.read(1 << 20)
+                if not data:
+                    gone = not timer.is_alive()
+                    raise subprocess.TimeoutExpired("", limit) if gone else OSError(f"its process ended with {process.wait()}")
+                return dict(json.loads(data))
+            finally:
+                timer.cancel()
+                process.kill()

@@ -11,7 +11,6 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._looks import start_guard
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 from vigil_watch.desk import Desk
 from vigil_watch.model import EVERY
@@ -25,7 +24,6 @@ class HealthRoom(Room):
     name = "health"
 
     def prepare(self) -> None:
-        start_guard()  # it forks, which must not be done once there are threads
         self._desk = Desk(self.config)
         self._by_name: t.Dict[str, t.List[Check]] = {}
         for check in self.config.checks:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 import typing as t
 
@@ -68,7 +67,8 @@ class Log:
         line = json.dumps(entry, ensure_ascii=False, default=str)
         try:
             # sd-daemon(3): the journal takes the priority from the front of the line
-            sys.stderr.write((f"<{_PRIORITY[level]}>" if self._journal else "") + line + "\n")
-            sys.stderr.flush()
-        except (OSError, ValueError):
+            os.write(
+                2, ((f"<{_PRIORITY[level]}>" if self._journal else "") + line + "\n").encode("utf-8", "replace")
+            )  # whole, as threads share it
+        except OSError:
             return  # nobody reads; that must not stop the work

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Policy
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
+if t.TYPE_CHECKING:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Policy
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
 
 DEFAULT = "/etc/vigil/vigil.yml"
 EVERY, GUARD_EVERY, DNS_EVERY, LOGS_EVERY, HEARTBEAT_EVERY = 30.0, 10.0, 300.0, 5.0, 5.0
@@ -56,7 +57,8 @@ class Config:
     labels: t.Dict[str, str] = dataclasses.field(default_factory=dict)
     state_url: str = "sqlite:////var/lib/vigil/state.db"
     channels: t.List[Channel] = dataclasses.field(default_factory=list)
-    policy: t.Optional[Policy] = None  # who is told of what
+    alerts: t.Any = None  # as it was given
+    policy: t.Optional[Policy] = None  # the same, read: who is told of what
     load_per_core: float = 4.0
     cpu_pressure: float = 60.0
     stretch: float = 3.0
@@ -79,3 +81,14 @@ class Config:
     sources: t.Dict[str, str] = dataclasses.field(
         default_factory=dict
     )  # "check:NAME" -> file it is from; "dns:NAME" and its like -> file and line
+
+    def __getstate__(self) -> t.Dict[str, t.Any]:
+        """For another process. A policy holds functions, so it is read again there."""
+        return {**self.__dict__, "policy": None}
+
+    def __setstate__(self, state: t.Dict[str, t.Any]) -> None:
+        self.__dict__.update(state)
+        if self.alerts:
+            from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.policy import read_policy
+
+            self.policy = read_policy(self.alerts)

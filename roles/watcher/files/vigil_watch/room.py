@@ -2,14 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A room is a process that does jobs of one kind, one after the other, and says what it does, so that the supervisor can stop what does not end."""
+"""A room does jobs of one kind, one after the other, and says what it does, so that the supervisor can stop what does not end."""
 
 from __future__ import annotations
 
 import json
 import os
 import select
-import signal
 import sys
 import time
 import typing as t
@@ -27,13 +26,15 @@ class Room:
     """What all rooms have; a kind of its own for each.
 
     :arg mouth: file descriptor on which the supervisor hears what is done
+    :arg commands: file descriptor on which the supervisor says that something is to be told
     """
 
     name = ""
 
-    def __init__(self, config: Config, log: Log, mouth: int) -> None:
+    def __init__(self, config: Config, log: Log, mouth: int, commands: int) -> None:
         self.config = config
         self.log = log
+        self.commands = commands
         self._mouth = mouth
         self._ending = False
         self._ear, self._alarm = os.pipe()
@@ -80,12 +81,6 @@ class Room:
 
     def run(self) -> None:
         """Until it is told to end."""
-        signal.set_wakeup_fd(self._alarm)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._end)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGUSR1, lambda _number, _frame: self.log.louder())
-        signal.signal(signal.SIGUSR2, lambda _number, _frame: self.log.quieter())
         self.prepare()
         self.schedule = Schedule(self.jobs(), self.config)
         self.say(ready=True)
@@ -95,8 +90,13 @@ class Room:
                 self.between()
                 self._do(self.schedule.due(_ALONG))
 
-    def _end(self, _number: int, _frame: t.Any) -> None:
+    def end(self) -> None:
+        """To be called by whom it belongs to, also in a signal handler."""
         self._ending = True
+        try:
+            os.write(self._alarm, b"!")
+        except OSError:
+            pass  # it is full: the room wakes anyway
 
     def _wait(self) -> None:
         schedule = t.cast(Schedule, self.schedule)
@@ -128,6 +128,7 @@ class Room:
             self.log.error(f"{name} failed: {type(exc).__name__}: {exc}", job=name)
             self.say(fault=f"{name}: {exc}")
             if self._faults >= _FAULTS:
+                self.say(apart=True)
                 sys.exit(70)
         t.cast(Schedule, self.schedule).again(jobs)
         self.say(end=name, seconds=round(time.monotonic() - began, 3))

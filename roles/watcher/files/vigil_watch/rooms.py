@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-import gc
 import typing as t
 
-from vigil_watch.model import Config
+if t.TYPE_CHECKING:
+    from vigil_watch.model import Config
 
 
 def wanted(config: Config) -> t.List[str]:
@@ -35,7 +35,7 @@ def wanted(config: Config) -> t.List[str]:
 
 
 def room_class(name: str) -> t.Any:
-    """The class of a room; what it needs is loaded in its own process."""
+    """The class of a room; what it needs is loaded where it works."""
     if name == "health":
         from vigil_watch.health import HealthRoom as room
     elif name == "guards":
@@ -52,7 +52,6 @@ def room_class(name: str) -> t.Any:
         from vigil_watch.teller import TellerRoom as room  # type: ignore[assignment]
     else:
         from vigil_watch.outside import OutsideRoom as room  # type: ignore[assignment]
-    gc.freeze()
     return room
 
 

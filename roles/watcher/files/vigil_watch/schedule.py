@@ -12,7 +12,8 @@ import time
 import typing as t
 import zlib
 
-from vigil_watch.model import Config
+if t.TYPE_CHECKING:
+    from vigil_watch.model import Config
 
 _FIRST = 5.0  # seconds within which everything is looked at for the first time
 _STEADY = 20  # looks without a change after which P2 is looked at half as often

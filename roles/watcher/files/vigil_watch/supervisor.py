@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The resident process: it starts a process for each room, hears what they do, stops what does not end, and begins anew what died.
+"""The resident process: it starts a process for the rooms, hears what they do, stops what does not end, and begins anew what died.
 
-It does no work of its own, so it is always there for systemd's watchdog, signals and a reload. A reload ends the rooms and begins new ones with the
-new configuration: all they know is in the store.
+It does no work of its own and loads nothing of the engine, so it is small and always there for systemd's watchdog, signals and a reload. A reload ends the
+rooms and begins new ones with the new configuration: all they know is in the store. Rooms share a process until one has to be stopped (see crew.py).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import traceback
 import typing as t
 
 from vigil_watch.child import FIRST_PAUSE, Child, read_some, signal_to
-from vigil_watch.config import ConfigError, load
+from vigil_watch.crew import PULSE, Place, work
+from vigil_watch.loading import Loaded, Unusable, loaded
 from vigil_watch.log import Log
-from vigil_watch.model import Config
-from vigil_watch.rooms import room_class, summary, wanted
 from vigil_watch.status import notify, write_status
 
 _LONGEST_PAUSE = 60.0
 _FARE_WELL = 20.0  # seconds that a room has to end what it does
 _CALM = 300.0  # seconds after which a room that died is as good as new
 _TICK = 5.0
+_NO_PULSE = 5 * PULSE
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _STATUS = 2.0  # seconds between two descriptions of itself
 
@@ -37,8 +37,9 @@ _STATUS = 2.0  # seconds between two descriptions of itself
 class Supervisor:
     """Runs until it is told to end."""
 
-    def __init__(self, config: Config, log: Log) -> None:
-        self._config = config
+    def __init__(self, path: str, log: Log) -> None:
+        self._path = path
+        self._config: Loaded
         self._log = log
         self._children: t.Dict[str, Child] = {}
         self._ending = self._reload = False
@@ -55,6 +56,11 @@ class Supervisor:
 
     def run(self) -> int:
         """The exit code."""
+        try:
+            self._config = loaded(self._path)
+        except Unusable as exc:
+            sys.stderr.write(f"vigil: {exc}\n")
+            return 1
         signal.set_wakeup_fd(self._alarm)
         for number, handler in (
             (signal.SIGTERM, self._end),
@@ -88,40 +94,45 @@ class Supervisor:
 
     def _level(self, number: int, _frame: t.Any) -> None:
         (self._log.louder if number == signal.SIGUSR1 else self._log.quieter)()
-        for child in self._children.values():
-            signal_to(child.pid, number)
+        self._signal(number)
+
+    def _signal(self, number: int) -> None:
+        for pid in {child.pid for child in self._children.values()}:
+            signal_to(pid, number)
 
     # --- rooms ---
 
     def _begin(self) -> None:
-        self._children = {name: Child(name) for name in wanted(self._config)}
-        self._log.info(f"watching: {summary(self._config)}", rooms=list(self._children))
+        self._children = {name: Child(name) for name in self._config.rooms}
+        self._log.info(f"watching: {self._config.summary}", rooms=list(self._children))
         self._revive()
 
     def _revive(self) -> None:
-        for child in self._children.values():
-            if not child.pid and time.monotonic() >= child.not_before and not self._ending:
-                self._fork(child)
+        due = [one for one in self._children.values() if not one.pid and time.monotonic() >= one.not_before and not self._ending]
+        for crew in [[one for one in due if not one.apart], *([one] for one in due if one.apart)]:
+            if crew:
+                self._fork(crew)
 
-    def _fork(self, child: Child) -> None:
-        ear, mouth = os.pipe()
-        commands, nudge = os.pipe()
-        sys.stderr.flush()
+    def _fork(self, crew: t.Sequence[Child]) -> None:
+        pipes = [(*os.pipe(), *os.pipe()) for _child in crew]
         # a signal that came before the child has handlers of its own would be lost in those of the supervisor
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid == 0:
-            self._become(child.name, mouth, commands, (ear, nudge))
+            theirs = [file for ear, _mouth, _commands, nudge in pipes for file in (ear, nudge)]
+            self._become([Place(child.name, pipe[1], pipe[2]) for child, pipe in zip(crew, pipes)], theirs)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.close(mouth)
-        os.close(commands)
-        os.set_blocking(ear, False)
-        os.set_blocking(nudge, False)
-        child.pid, child.ear, child.nudge, child.rest, child.job, child.ready = pid, ear, nudge, b"", "", False
-        child.began = child.since = time.monotonic()
-        child.about = {}
+        for child, (ear, mouth, commands, nudge) in zip(crew, pipes):
+            os.close(mouth)
+            os.close(commands)
+            os.set_blocking(ear, False)
+            os.set_blocking(nudge, False)
+            child.pid, child.ear, child.nudge, child.rest, child.job, child.ready = pid, ear, nudge, b"", "", False
+            child.began = child.since = time.monotonic()
+            child.pulse = 0.0
+            child.about = {}
 
-    def _become(self, name: str, mouth: int, commands: int, others: t.Sequence[int]) -> t.NoReturn:
+    def _become(self, places: t.Sequence[Place], theirs: t.Sequence[int]) -> t.NoReturn:
         """The child's side; never returns."""
         code = 1
         try:
@@ -129,26 +140,15 @@ class Supervisor:
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL if number in _SIGNALS[:2] else signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            for file in [
-                *others,
-                self._ear,
-                self._alarm,
-                *(one.ear for one in self._children.values()),
-                *(one.nudge for one in self._children.values()),
-            ]:
+            known = [file for one in self._children.values() for file in (one.ear, one.nudge)]
+            for file in [*theirs, self._ear, self._alarm, *known]:
                 if file >= 0:
                     os.close(file)
-            os.dup2(commands, 0)
-            os.close(commands)
             os.environ.pop("WATCHDOG_USEC", None)
             os.environ.pop("NOTIFY_SOCKET", None)
-            log = Log(self._log.level, name)
-            room_class(name)(self._config, log, mouth).run()
-            code = 0
-        except SystemExit as exc:
-            code = int(exc.code or 0)
+            code = work(places, self._log.level, self._config.packed)
         except Exception as exc:  # noqa: BLE001 - the supervisor begins it anew
-            Log(self._log.level, name).error(f"{type(exc).__name__}: {exc}", where=traceback.format_exc(limit=-3))
+            Log(self._log.level, places[0].name).error(f"{type(exc).__name__}: {exc}", where=traceback.format_exc(limit=-3))
         finally:
             os._exit(code)
 
@@ -162,17 +162,19 @@ class Supervisor:
             if file == self._ear:
                 read_some(self._ear)
                 continue
-            data = read_some(file)
-            child = ears[file]
-            if data is None:
-                continue
-            if not data:
-                os.close(file)
-                child.ear = -1
-                continue
-            *lines, child.rest = (child.rest + data).split(b"\n")
-            for line in lines:
-                self._hear(child, line)
+            self._hear_all(ears[file])
+
+    def _hear_all(self, child: Child) -> None:
+        data = read_some(child.ear)
+        if data is None:
+            return
+        if not data:
+            os.close(child.ear)
+            child.ear = -1
+            return
+        *lines, child.rest = (child.rest + data).split(b"\n")
+        for line in lines:
+            self._hear(child, line)
 
     def _hear(self, child: Child, line: bytes) -> None:
         try:
@@ -185,6 +187,9 @@ class Supervisor:
             child.job = ""
         if word.get("ready"):
             child.ready = True
+        if word.get("pulse"):
+            child.pulse = time.monotonic()
+        child.apart = child.apart or bool(word.get("apart"))
         if "fault" in word:
             child.last_fault = str(word["fault"])[:300]
         for key in ("next", "summary", "score"):
@@ -210,11 +215,12 @@ class Supervisor:
                 return
             if not pid:
                 return
-            for child in self._children.values():
-                if child.pid == pid:
-                    self._died(child, status)
+            for child in [one for one in self._children.values() if one.pid == pid]:
+                self._died(child, status)
 
     def _died(self, child: Child, status: int) -> None:
+        if child.ear >= 0:
+            self._hear_all(child)
         for file in (child.ear, child.nudge):
             if file >= 0:
                 os.close(file)
@@ -236,14 +242,21 @@ class Supervisor:
             if child.pid and child.job and time.monotonic() - child.since > child.limit:
                 self._log.error(f"{child.job} did not end within {child.limit:g} s and was stopped", room_name=child.name)
                 child.limit = float("inf")
+                child.apart = True
+                signal_to(child.pid, signal.SIGKILL)
+            if child.pid and child.pulse and time.monotonic() - child.pulse > _NO_PULSE:
+                crew = [one for one in self._children.values() if one.pid == child.pid]
+                self._log.error(f"one of {', '.join(one.name for one in crew)} holds up the others; each gets a process of its own")
+                for one in crew:
+                    one.apart, one.pulse = True, 0.0
                 signal_to(child.pid, signal.SIGKILL)
 
     def _reloaded(self) -> None:
         self._reload = False
         notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
-            config = load(self._config.path)
-        except ConfigError as exc:
+            config = loaded(self._path)
+        except Unusable as exc:
             self._log.error(f"the new configuration is not used: {exc}")
             notify(f"READY=1\nSTATUS=the new configuration is not used: {exc}")
             return
@@ -254,16 +267,14 @@ class Supervisor:
 
     def _stop(self) -> None:
         """End all rooms; what they were in the middle of they may finish."""
-        for child in self._children.values():
-            signal_to(child.pid, signal.SIGTERM)
+        self._signal(signal.SIGTERM)
         until = time.monotonic() + _FARE_WELL
         ending, self._ending = self._ending, True
         while any(child.pid for child in self._children.values()) and time.monotonic() < until:
             self._listen(0.1)
             self._bury()
             self._watchdog()
-        for child in self._children.values():
-            signal_to(child.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         while any(child.pid for child in self._children.values()):
             self._bury()
             time.sleep(0.01)
@@ -284,7 +295,7 @@ class Supervisor:
         ready = all(child.ready for child in self._children.values())
         if ready and not self._said_ready:
             self._said_ready = True
-            notify(f"READY=1\nSTATUS=watching {summary(self._config)}")
+            notify(f"READY=1\nSTATUS=watching {self._config.summary}")
         self._watchdog()
         now = time.monotonic()
         if now < self._next_status and ready == self._was_ready:
@@ -300,7 +311,7 @@ class Supervisor:
             "state_url": self._config.state_url,
             "ready": ready,
             "told": self._told,
-            "watches": summary(self._config),
+            "watches": self._config.summary,
             "rooms": {name: child.shown() for name, child in self._children.items()},
         }
         write_status(status)

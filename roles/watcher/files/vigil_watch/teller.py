@@ -63,7 +63,7 @@ class _Sender(threading.Thread):
 
 
 class TellerRoom(Room):
-    """The only one that talks to receivers. The supervisor writes a byte to its standard input when something is to be told."""
+    """The only one that talks to receivers. The supervisor writes a byte when something is to be told."""
 
     name = "teller"
 
@@ -77,10 +77,10 @@ class TellerRoom(Room):
         return [Job("tidy the store", 3600.0, self._tidy), Job("look for what is due", _LOOK, self._look)]
 
     def watched(self) -> t.List[t.Any]:
-        return [0]
+        return [self.commands]
 
     def woken(self, what: t.Any) -> None:
-        if not os.read(0, 65536):
+        if not os.read(self.commands, 65536):
             self._ending = True
         for sender in self._senders:
             sender.nudged.set()
