@@ -132,7 +132,16 @@ class Cutter:
             self._begin_skip()
 
     def _begin_skip(self) -> None:
-        """The line is too long: its beginning is kept, the rest only counted."""
+        """The line is too long: its beginning is kept, the rest only counted. A hole in front of it (NULs, which a writer leaves that goes
+        on at its old place in a log that was truncated) may be much longer than that, and is no part of it."""
+        hole = len(self._rest) - len(self._rest.lstrip(b"\0"))
+        hole -= hole % len(self._newline)
+        if hole:
+            self._place += hole
+            self.back = (self.back + self._rest[max(0, hole - BACK) : hole])[-BACK:]
+            self._rest = self._rest[hole:]
+        if len(self._rest) <= self._longest:
+            return
         self._skipped, self._skipped_end = len(self._rest) - self._longest, self._rest[self._longest :][-BACK:]
         self._rest = self._rest[: self._longest]
 

@@ -94,3 +94,16 @@ def test_a_message_waits_for_its_next_line_and_is_bounded():
     blocks = list(cutter.feed(b" y\n z\n v\nE 2\n"))
     assert [block.data for block in blocks] == [b"E 1\n x\n y\n z\n v\n"] and blocks[0].starts == [0, 10]
     assert [block.data for block in cutter.finish(False)] == [b"E 2\n"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(hole=st.integers(0, 900), cuts=st.lists(st.integers(0, 1200), max_size=12), encoding=st.sampled_from(["", "utf-16-le", "utf-16-be"]))
+def test_the_line_behind_a_hole_is_whole_however_large_the_hole_is(hole, cuts, encoding):
+    before, line = "before\n".encode(encoding or "utf-8"), "a line behind it\n".encode(encoding or "utf-8")
+    data = before + b"\0\0" * hole + line + b"\0\0"
+    cutter = Cutter(0, encoding, longest=100)
+    blocks = run(cutter, pieces(data, cuts))
+    text = b"".join(block.data for block in blocks)
+    assert text.startswith(b"before\n") and text.endswith(b"a line behind it\n") and not text[7:-17].strip(b"\0")
+    assert cutter.long_lines == 0 or len(line) > 100
+    assert blocks[-1].end == len(data) - 2 and data[blocks[-1].end - 64 : blocks[-1].end][-len(cutter.back) :] == cutter.back[-64:]
