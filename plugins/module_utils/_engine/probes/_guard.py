@@ -21,7 +21,7 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._keeper import LONGEST_REQUEST, Job, become_keeper
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._keeper import AT_ONCE, LONGEST_REQUEST, Job, become_keeper
 
 _LONGEST_ANSWER = 4 << 20
 
@@ -47,17 +47,21 @@ class Guard:
 
     def __init__(self, jobs: t.Mapping[str, Job]) -> None:
         self._jobs = jobs
+        self._at_once = AT_ONCE
         self._lock = threading.Lock()
         self._keeper: socket.socket | None = None
         self._owner = 0
         self._stuck: dict[str, list[int]] = {}
 
-    def start(self) -> None:
+    def start(self, at_once: int = AT_ONCE) -> None:
         """Fork the keeper, unless there is one; to be called before threads are started.
+
+        :arg at_once: how many quick jobs are done at the same time; each takes a process that stays
 
         :raises GuardLost: there is no more room for processes
         """
         with self._lock:
+            self._at_once = at_once
             self._start()
 
     def _start(self) -> None:
@@ -74,7 +78,7 @@ class Guard:
                 ours.close()
                 raise _no_process(exc) from exc
             if pid == 0:
-                become_keeper(theirs, self._jobs)
+                become_keeper(theirs, self._jobs, self._at_once)
         try:
             os.waitpid(pid, 0)  # the parent of the keeper, which leaves at once
         except ChildProcessError:

@@ -23,18 +23,18 @@ Job = t.Callable[..., t.Dict[str, t.Any]]
 
 LONGEST_REQUEST = 65536
 _SLOW = 0.05  # seconds after which a looker is no longer waited for by requests that have none
-_AT_ONCE = 4  # lookers that are quick; slow ones come on top
+AT_ONCE = 4  # lookers that are quick; slow ones come on top
 _GRACE = 0.5
 _DESCRIPTOR = array.array("i", [0]).itemsize
 
 
-def become_keeper(channel: socket.socket, jobs: t.Mapping[str, Job]) -> None:
+def become_keeper(channel: socket.socket, jobs: t.Mapping[str, Job], at_once: int) -> None:
     """In the forked child: fork once more so that nobody has to wait for the keeper, then serve; never returns."""
     try:
         if os.fork() == 0:
             os.setsid()
             _let_go(channel.fileno())
-            _Keeper(channel, jobs).serve()
+            _Keeper(channel, jobs, at_once).serve()
     finally:
         os._exit(0)
 
@@ -95,9 +95,10 @@ class _Looker:
 
 
 class _Keeper:
-    def __init__(self, channel: socket.socket, jobs: t.Mapping[str, Job]) -> None:
+    def __init__(self, channel: socket.socket, jobs: t.Mapping[str, Job], at_once: int) -> None:
         self._channel = channel
         self._jobs = jobs
+        self._at_once = at_once
         self._lookers: dict[int, _Looker] = {}
         self._waiting: list[tuple[bytes, int]] = []
 
@@ -121,7 +122,7 @@ class _Keeper:
     def _hear(self, looker: _Looker, poll: select.poll) -> None:
         """A looker is ready again, or has died."""
         idle = sum(not other.since for other in self._lookers.values())
-        if looker.channel.recv(1) and idle < _AT_ONCE:
+        if looker.channel.recv(1) and idle < self._at_once:
             looker.since = 0.0
         else:
             self._drop(looker, poll)
@@ -136,7 +137,7 @@ class _Keeper:
         now = time.monotonic()
         looker = next((looker for looker in self._lookers.values() if not looker.since), None)
         if looker is None:
-            if sum(now - other.since < _SLOW for other in self._lookers.values()) >= _AT_ONCE:
+            if sum(now - other.since < _SLOW for other in self._lookers.values()) >= self._at_once:
                 return False
             looker = self._fork(poll)
         data, writer = self._waiting[0]

@@ -17,7 +17,7 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, ProbeFailure
-from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._guard import Guard, GuardLost, GuardTimeout
+from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._guard import AT_ONCE, Guard, GuardLost, GuardTimeout
 
 CONTENT_LIMIT = 65536
 _LONGEST_TEXT = 8192
@@ -181,13 +181,14 @@ def hours_left(left: t.Any, known: t.Mapping[str, t.Any]) -> float | None:
     return _YEAR if lost <= 0 or left / lost >= _YEAR else round(max(left, 0) / lost, 1)
 
 
-def start_guard() -> None:
+def start_guard(at_once: int = AT_ONCE) -> None:
     """Fork the keeper of the guarded processes, before threads are started.
 
+    :arg at_once: see Guard.start
     :raises CannotSee: it cannot be forked
     """
     try:
-        GUARD.start()
+        GUARD.start(at_once)
     except GuardLost as exc:
         raise CannotSee(str(exc), "unseen") from exc
 
