@@ -83,7 +83,8 @@ class Reading:
         """What is new in the journal. Units are picked here: with a filter of its own journalctl may leave the first new entry out
         (https://github.com/systemd/systemd/issues/30288)."""
         known = self._known.get(source.name, {})
-        argv = ["journalctl", "--no-pager", "--quiet", "--all", "--output=json", f"--output-fields={_FIELDS}"]
+        # not --quiet: it would not say that this user does not see what there is
+        argv = ["journalctl", "--no-pager", "--all", "--output=json", f"--output-fields={_FIELDS}"]
         if known.get("cursor"):
             argv.append(f"--after-cursor={known['cursor']}")
         elif source.start == "end" and not known:
@@ -120,11 +121,13 @@ class Reading:
             reason = "timeout" if isinstance(exc, CommandTimeout) else "missing"
             self._fail(source, files.Trouble(source.name, reason, f"{source.name} cannot be read: {exc}"))
             return False
-        said = " ".join(err.split())[:300]
-        if rc != 0 or "not seeing messages" in said or "No journal files were" in said:
-            self._fail(
-                source, files.Trouble(source.name, "unseen", f"{source.name} cannot be read: {said or f'{argv[0]} ended with {rc}'}")
-            )
+        said = " ".join(err.split())
+        if "not seeing messages" in said or "insufficient permissions" in said:
+            said = "this user sees only its own messages; run with become, or add it to the group systemd-journal"
+            self._fail(source, files.Trouble(source.name, "permission", f"{source.name} cannot be read: {said}"))
+        elif rc != 0 or "No journal files were" in said:
+            said = said[:300] or f"{argv[0]} ended with {rc}"
+            self._fail(source, files.Trouble(source.name, "unseen", f"{source.name} cannot be read: {said}"))
         return rc == 0
 
     def _fail(self, source: Source, one: files.Trouble) -> None:

@@ -311,6 +311,19 @@ def test_the_journal_by_cursor(logs):
     assert not any("--unit" in word for argv in asked for word in argv)
 
 
+HINT = "Hint: You are currently not seeing messages from other users and the system.\n      Users in groups 'adm', 'systemd-journal' can see all messages."
+
+
+@pytest.mark.parametrize("code, said, reason", ((0, HINT, "permission"), (0, "No journal files were found.", "unseen"), (1, "", "unseen")))
+def test_a_journal_that_is_not_seen_is_said(logs, code, said, reason):
+    def stream(argv, file, timeout):
+        file.write(b"-- No entries --\n")
+        return code, "" if "--quiet" in argv else said
+
+    found = logs.scan(sources=["journal:"], stream=stream)
+    assert [one["reason"] for one in found["failures"]] == [reason] and "journal: cannot be read" in found["failures"][0]["message"]
+
+
 def test_samples_are_bounded_and_counts_are_not(logs):
     logs.write(*[f"line {number} password=secret{number}" for number in range(50)])
     found = logs.scan(max_matches=5)
