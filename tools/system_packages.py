@@ -23,6 +23,7 @@ NAME_SERVERS = (
     (("openssl",), "openssl"),
 )
 REMOTES = ((("rclone",), "rclone"), (("restic",), "restic"))
+POSTGRES = ((("pg_ctlcluster",), "postgresql"),)
 ARCHIVES = (
     (("zstd",), "zstd"),
     (("setfacl",), "acl"),
@@ -37,8 +38,9 @@ NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
         (("ssh",), "openssh-client"),
         *NAME_SERVERS,
         *REMOTES,
+        *POSTGRES,
     ),
-    "unit": ((("promtool",), "prometheus"), *NAME_SERVERS, *REMOTES, *ARCHIVES),
+    "unit": ((("promtool",), "prometheus"), *NAME_SERVERS, *REMOTES, *ARCHIVES, *POSTGRES),
     "bench": (
         *NAME_SERVERS,
         (("dnsperf",), "dnsperf"),
@@ -71,6 +73,8 @@ BROUGHT_ALONG = {
     "prometheus-alertmanager": ("usr/share/prometheus/alertmanager", Path("/usr/share/prometheus/alertmanager")),
     "rabbitmq-server": ("usr/lib/rabbitmq", CACHE / "rabbitmq"),
 }
+# postgresql-common would make and start a cluster of its own.
+NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/vigil-tests.conf")
 BROKER = ((("rabbitmq-server",), "rabbitmq-server"),)
 NEEDED["long"] = NEEDED["integration"] + NEEDED["lab"] + BROKER
 
@@ -97,6 +101,9 @@ def prepare(legs: t.Sequence[str]) -> None:
         for package in [package for package in packages if package in TAKEN_OUT]:
             packages.remove(package)
             only_programs(package, TAKEN_OUT[package], env)
+        if "postgresql" in packages and not NO_CLUSTER.exists():
+            NO_CLUSTER.parent.mkdir(parents=True, exist_ok=True)
+            NO_CLUSTER.write_text("create_main_cluster = false\n", encoding="utf-8")
         if packages:
             run(["apt-get", "-qq", "-y", "--no-install-recommends", "install", *packages], "apt-get install", env=env)
     except Failed as problem:

@@ -24,6 +24,7 @@ import zlib
 from pathlib import Path
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes.registry import PROBES
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.urls import is_postgres
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 
 ROOT = "ansible_collections.vigil.ops.plugins."
@@ -35,14 +36,15 @@ _PROBE = ROOT + "module_utils._engine.probes."
 _REGISTRY = _PROBE + "registry"
 _STATE = ROOT + "module_utils._engine.state."
 _STATE_ERRORS = _STATE + "errors"
+_POSTGRES = _STATE + "postgres"
 # What works on the history alone.
 _HISTORY = tuple(
     ROOT + "module_utils._engine." + name
     for name in ("flows.baselines", *("inspection." + name for name in ("baseline", "confirm", "detector", "forecast", "novelty")))
 )
-# What a task may need or not: the probes by their names, and the store.
-_STORE = "<store>"
-_EVERYTHING = frozenset(PROBES) | {_STORE}
+# What a task may need or not: the probes by their names, the store, and what it needs where that is no file.
+_STORE, _SERVER = "<store>", "<server>"
+_EVERYTHING = frozenset(PROBES) | {_STORE, _SERVER}
 _IMPORT = re.compile(r"^[ \t]*from (" + re.escape(ROOT) + r"[\w.]+) import (\([^()]*\)|[^\n(#]+)", re.MULTILINE)
 # Comments of their own lines, which a host does not read; whose work it is and its licence stay, and so do the numbers of lines.
 _COMMENT = re.compile(r"^[ \t]*#(?! Copyright| GNU| SPDX)[^\n]*", re.MULTILINE)
@@ -108,9 +110,10 @@ def _needs(args: t.Mapping[str, t.Any]) -> frozenset[str]:
     """What the options of a task ask for; what cannot be a check is refused on the host with what is there."""
     checks = [check for check in args["checks"] if isinstance(check, dict)] if isinstance(args.get("checks"), list) else []
     names = {key for check in checks for key in check}
-    signs = (check.get("heartbeat") for check in checks)
-    stored = args.get("state_url") or any(isinstance(sign, dict) and sign.get("state") for sign in signs)
-    return frozenset(names & set(PROBES)) | ({_STORE} if stored else frozenset())
+    signs = [check.get("heartbeat") for check in checks]
+    stores = [str(url) for url in (args.get("state_url"), *(sign.get("state") for sign in signs if isinstance(sign, dict))) if url]
+    more = {_STORE: bool(stores), _SERVER: any(is_postgres(url) for url in stores)}
+    return frozenset(names & set(PROBES)) | {need for need, wanted in more.items() if wanted}
 
 
 @functools.cache
@@ -144,9 +147,11 @@ def _closure(module: str, needs: frozenset[str]) -> list[str]:
 
 
 def _need(importer: str, imported: str) -> str | None:
-    """For what an import is made: a probe that the registry loads, or the store; None when it is always made."""
+    """For what an import is made: a probe that the registry loads, the store, or a server of it; None when it is always made."""
     if importer == _REGISTRY and imported.startswith(_PROBE):
         return imported[len(_PROBE) :]
+    if imported.startswith(_POSTGRES):
+        return None if importer.startswith(_POSTGRES) else _SERVER
     if imported.startswith(_STATE) and imported != _STATE_ERRORS and not importer.startswith(_STATE):
         return _STORE
     return _STORE if imported in _HISTORY and importer not in _HISTORY else None

@@ -18,7 +18,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.registry import groups
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store, Unit, open_store
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateAway, StateError, Store, Unit, open_store
 from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE
 from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
 
@@ -38,9 +38,9 @@ _HOLD = 300.0  # the longest that an event of a long play waits for others to sh
 
 
 def is_passing(exc: BaseException | None) -> bool:
-    """Whether the store may work again later: it is locked, or its disk is full."""
+    """Whether the store may work again later: it is locked, its disk is full, or its server is away."""
     while exc is not None:
-        if isinstance(exc, sqlite3.OperationalError):
+        if isinstance(exc, (sqlite3.OperationalError, StateAway)):
             return True
         exc = exc.__cause__
     return False

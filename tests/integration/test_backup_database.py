@@ -6,71 +6,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
-
-_FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-PROGRAMS = _FOUND[-1].parent if _FOUND else Path(shutil.which("initdb") or "/none/initdb").parent
-
-pytestmark = pytest.mark.skipif(not (PROGRAMS / "initdb").exists(), reason="POSTGRESQL IS NOT TRIED: install the Debian package postgresql")
-
-
-class Postgres:
-    """A server of this test alone, on a socket below its directory."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.port = root, 0
-        # PostgreSQL does not run as root
-        self.prefix = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
-        if os.geteuid() == 0:
-            shutil.chown(root, "nobody")
-        self._do("initdb", "-D", str(root / "data"), "-U", "shop", "-A", "trust", "--no-sync")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.start()
-
-    def start(self) -> None:
-        options = f"-p {self.port} -k {self.root} -c listen_addresses=127.0.0.1 -c fsync=off"
-        self._do("pg_ctl", "-D", str(self.root / "data"), "-l", str(self.root / "log"), "-w", "-o", options, "start")
-
-    def stop(self) -> None:
-        self._do("pg_ctl", "-D", str(self.root / "data"), "-m", "immediate", "-w", "stop")
-
-    def _do(self, name: str, *argv: str) -> str:
-        env = {**os.environ, "LC_ALL": "C.UTF-8"}
-        command = [*self.prefix, str(PROGRAMS / name), *argv]
-        done = subprocess.run(
-            command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, cwd=str(self.root)
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    def sql(self, text: str, database: str = "postgres") -> str:
-        return self._do(
-            "psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port), "-U", "shop", "-d", database, "-c", text
-        ).strip()
-
-    def dump(self, *more: str) -> list:
-        # without the key newer servers write a random one into each dump, so that no two are alike
-        key = ["--restrict-key=backup"] if "--restrict-key" in self._do("pg_dump", "--help") else []
-        return [*self.prefix, str(PROGRAMS / "pg_dump"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "shop", *key, *more, "postgres"]
-
-
-@pytest.fixture
-def postgres():
-    root = Path(tempfile.mkdtemp(prefix="vigil-pg-"))  # that of pytest is closed to other users
-    server = Postgres(root)
-    yield server
-    server.stop()
-    shutil.rmtree(root)
+from postgres_server import PROGRAMS
 
 
 @pytest.mark.long

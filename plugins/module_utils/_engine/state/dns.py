@@ -15,7 +15,7 @@ import uuid
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import rfc3339
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit, clean, dump, load
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import EVERY, Unit, clean, dump, load
 
 MOST_PRINTS = 8
 PORTION = 5000
@@ -164,11 +164,11 @@ def acknowledge(unit: Unit, view: str, token: str) -> int:
     return unit.execute("UPDATE dns_changes SET open = 0 WHERE view = ? AND open = 1 AND batch <= ?", (view, row[0]))
 
 
-def pending(unit: Unit, view: str, after: str | None = None, limit: int = -1) -> list[Change]:
+def pending(unit: Unit, view: str, after: str | None = None, limit: int = EVERY) -> list[Change]:
     """Changes that were not acknowledged, oldest first.
 
     :arg after: a batch that is about to be acknowledged; what it holds is left out
-    :arg limit: at most so many; -1 is all
+    :arg limit: at most so many
     """
     rows = unit.all(
         f"SELECT {_CHANGES} FROM dns_changes WHERE view = ? AND open = 1 AND batch > ? ORDER BY batch, at, name, type LIMIT ?",
@@ -205,14 +205,14 @@ def listing(unit: Unit, like: str | None, since: float, limit: int) -> list[dict
     if like is not None:
         sql += " AND (name LIKE ? ESCAPE '\\' OR view LIKE ? ESCAPE '\\')"
         values += [like, like]
-    rows = unit.all(sql + " ORDER BY at DESC, rowid DESC LIMIT ?", [*values, limit])
+    rows = unit.all(sql + " ORDER BY at DESC, batch DESC, name, type LIMIT ?", [*values, limit])
     return [dict(_change(row), view=row[1]) for row in rows]
 
 
 def prune(unit: Unit, before: float, portion: int = PORTION) -> int:
     """Delete up to ``portion`` rows a table that are older than ``before``; returns how many went."""
     deleted = unit.execute(
-        "DELETE FROM dns_changes WHERE rowid IN (SELECT rowid FROM dns_changes WHERE at < ? AND open = 0 ORDER BY at LIMIT ?)",
+        "DELETE FROM dns_changes WHERE id IN (SELECT id FROM dns_changes WHERE at < ? AND open = 0 ORDER BY at LIMIT ?)",
         (before, portion),
     )
     # a day of grace: `seen` is not written with every run

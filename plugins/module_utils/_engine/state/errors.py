@@ -17,3 +17,7 @@ class StateMissing(StateError):
 
 class StateDamaged(StateError):
     """The file is not a database any more. A store that may write sets it aside and begins a new one."""
+
+
+class StateAway(StateError):
+    """The store cannot be used now, but may be later: its server does not answer, is full or too busy."""

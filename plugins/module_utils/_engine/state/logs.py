@@ -14,7 +14,7 @@ import hashlib
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit, dump, load
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import EVERY, Unit, dump, load
 
 PORTION = 5000
 MATCH, ALARM = "match", "alarm"
@@ -81,7 +81,7 @@ def add(unit: Unit, view: str, kind: str, found: t.Iterable[Body]) -> None:
 
 
 def pending(
-    unit: Unit, view: str, salt: str, after: str | None = None, most: int = -1, most_alarms: int = -1
+    unit: Unit, view: str, salt: str, after: str | None = None, most: int = EVERY, most_alarms: int = EVERY
 ) -> tuple[list[Body], list[Body], str]:
     """(matches, alarms, batch) of what was not acknowledged, oldest first; the batch acknowledges them and is empty where there are none.
 
@@ -94,7 +94,7 @@ def pending(
     row = unit.one("SELECT max(id) FROM log_found WHERE view = ? AND open = 1 AND id > ?", (view, first))
     last = int(row[0]) if row and row[0] else 0
     alarms = _found(unit, view, ALARM, (first, last), most_alarms, name)
-    if 0 <= most_alarms == len(alarms):
+    if most_alarms == len(alarms):
         last = int(alarms[-1]["number"]) if alarms else 0
     return _found(unit, view, MATCH, (first, last), most, name), alarms, f"{name}:{last}" if last else ""
 

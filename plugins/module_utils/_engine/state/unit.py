@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import math
 import re
-import sqlite3
 import typing as t
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    import sqlite3
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Row = t.Tuple[t.Any, ...]
+EVERY = (1 << 63) - 1  # as a LIMIT: all rows
 
 
 class Unit:

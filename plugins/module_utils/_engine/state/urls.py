@@ -31,6 +31,11 @@ def _shown(url: str) -> str:
     return url if "@" not in url else f"{scheme}://…" if found else "…"
 
 
+def is_postgres(url: str) -> bool:
+    """Whether the URL names a PostgreSQL database."""
+    return str(url).strip().partition("://")[0].lower() in ("postgres", "postgresql")
+
+
 class Place(t.NamedTuple):
     """Where a store lies, and for how many days it keeps what is over (None: the usual time)."""
 
@@ -49,15 +54,21 @@ def read_url(url: str) -> Place:
             raise StateError(
                 f"state_url has the unknown parameter '{name}'; it takes keep alone, such as sqlite:////path/state.db?keep=30d."
             )
-        try:
-            keep_days = parse_duration(value) / 86400.0
-        except ValueError as exc:
-            raise StateError(f"keep in state_url: {exc}.") from exc
-        if keep_days < 1:
-            raise StateError(f"keep in state_url is {value}; it must be a day (1d) or more.")
+        keep_days = read_keep(value)
     if query and keep_days is None:
         raise StateError("state_url has a query that says nothing; write sqlite:////path/state.db?keep=30d, or %3F for a ? in the path.")
     return Place(path, keep_days)
+
+
+def read_keep(value: str) -> float:
+    """The days of the parameter ``keep``; raises StateError."""
+    try:
+        days = parse_duration(value) / 86400.0
+    except ValueError as exc:
+        raise StateError(f"keep in state_url: {exc}.") from exc
+    if days < 1:
+        raise StateError(f"keep in state_url is {value}; it must be a day (1d) or more.")
+    return days
 
 
 def sqlite_path(url: str) -> str:
@@ -69,12 +80,10 @@ def sqlite_path(url: str) -> str:
     scheme = scheme.lower()
     if not found or not scheme:
         raise StateError(f"state_url '{_shown(url)}' is not a URL; write sqlite:////absolute/path/state.db.")
-    if scheme in ("postgres", "postgresql"):
-        raise StateError(
-            f"state_url begins with {scheme}://, but this version keeps its state in SQLite only; write sqlite:////absolute/path/state.db."
-        )
     if scheme != "sqlite":
-        raise StateError(f"state_url has the unknown scheme '{scheme}'; write sqlite:////absolute/path/state.db.")
+        raise StateError(
+            f"state_url has the unknown scheme '{scheme}'; write sqlite:////absolute/path/state.db or postgresql://user@host/database."
+        )
     path = urllib.parse.unquote(rest.partition("?")[0])
     if not path.startswith("//"):
         raise StateError(f"state_url '{_shown(url)}' has no absolute path; write sqlite:////absolute/path/state.db with four slashes.")

@@ -170,7 +170,9 @@ def test_only_what_the_checks_use_is_sent():
     more = texts_of(LOAD, {"name": "page", "http": {"url": "http://127.0.0.1:9/"}})
     assert probe + "http" in more
     assert probe + "load" in more
-    assert any(name.endswith("state.store") for name in texts_of(LOAD, state_url="sqlite:///x"))
+    file, server = texts_of(LOAD, state_url="sqlite:///x"), texts_of(LOAD, state_url="postgresql://db/x")
+    assert any(name.endswith("state.store") for name in file) and not any("postgres" in name for name in file)
+    assert any(name.endswith("state.postgres_session") for name in server)
     assert any(name.endswith("state.last_looks") for name in texts_of(LOAD, state_url="sqlite:///x"))
     for sign, stored in (({"path": "/x", "every": "1h"}, False), ({"state": "default", "every": "1h"}, True)):
         sent = texts_of({"name": "sign", "heartbeat": sign})

@@ -30,8 +30,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path):
-    world = World(str(tmp_path / "state.db"))
+def world(store_url):
+    world = World(store_url)
     yield world
     world.store.close()
 

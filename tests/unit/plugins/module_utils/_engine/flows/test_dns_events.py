@@ -19,10 +19,10 @@ STATS = {"names": 30, "seconds": 0.1, "changed": 0, "failed": 0}
 
 
 @pytest.fixture
-def tell(tmp_path):
+def tell(store_url):
     """tell(changes, failures, ...) -> the (check, status) that are told; each call is a minute later, or ``later`` seconds."""
     clock = [NOW]
-    store = open_store(f"sqlite:///{tmp_path}/state.db", lambda: clock[0])
+    store = open_store(store_url, lambda: clock[0])
 
     def run(changes=(), failures=(), dry=False, later=60, **more):
         clock[0] += later

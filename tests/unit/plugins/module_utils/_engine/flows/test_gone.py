@@ -16,7 +16,7 @@ DAY = 86400.0
 
 
 @pytest.fixture(name="world")
-def fixture_world(tmp_path):
+def fixture_world(tmp_path, store_url):
     class World:
         now = 1_763_692_800.0
         channels = [parse((tmp_path / "events.jsonl").as_uri())]
@@ -29,7 +29,7 @@ def fixture_world(tmp_path):
             return [(event["status"], event["instance"], event["check"]) for event, _channels in told]
 
     world = World()
-    store = open_store(f"sqlite:///{tmp_path}/state.db", lambda: world.now)
+    store = open_store(store_url, lambda: world.now)
     notify.bind(world.channels, store.salt)
     yield world
     store.close()

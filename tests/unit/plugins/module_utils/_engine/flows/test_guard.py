@@ -23,8 +23,8 @@ UNIT = {"active": True, "state": "active", "sub": "running", "load": "loaded", "
 
 
 @pytest.fixture
-def store(tmp_path):
-    with open_store(f"sqlite:///{tmp_path}/node.db") as opened:
+def store(store_url):
+    with open_store(store_url) as opened:
         yield opened
 
 

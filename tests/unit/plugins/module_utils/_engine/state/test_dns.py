@@ -28,8 +28,8 @@ def clock():
 
 
 @pytest.fixture
-def store(tmp_path, clock):
-    with open_store(f"sqlite:///{tmp_path}/state.db", clock) as opened:
+def store(store_url, clock):
+    with open_store(store_url, clock) as opened:
         yield opened
 
 

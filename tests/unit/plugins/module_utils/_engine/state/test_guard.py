@@ -14,8 +14,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store impo
 
 
 @pytest.fixture
-def store(tmp_path):
-    with open_store(f"sqlite:///{tmp_path}/state.db") as opened:
+def store(store_url):
+    with open_store(store_url) as opened:
         yield opened
 
 

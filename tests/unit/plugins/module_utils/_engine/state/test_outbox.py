@@ -14,9 +14,9 @@ START = 1_763_692_800.0
 
 
 @pytest.fixture
-def world(tmp_path):
+def world(store_url):
     now = [START]
-    with open_store(str(tmp_path / "state.db"), clock=lambda: now[0]) as store:
+    with open_store(store_url, clock=lambda: now[0]) as store:
         yield now, store
 
 

@@ -24,8 +24,8 @@ NOW = 1_763_692_800.0
 
 
 @pytest.fixture
-def store(tmp_path):
-    with open_store(str(tmp_path / "state.db"), clock=lambda: NOW) as store:
+def store(store_url):
+    with open_store(store_url, clock=lambda: NOW) as store:
         yield store
 
 
@@ -102,9 +102,9 @@ def test_entries_of_results_and_changes(store):
             entries.entries(unit, "nothing")
 
 
-def test_marks_and_budget(tmp_path):
+def test_marks_and_budget(store_url):
     now = [NOW]
-    with open_store(str(tmp_path / "marks.db"), clock=lambda: now[0]) as store:
+    with open_store(store_url, clock=lambda: now[0]) as store:
         with store.unit() as unit:
             assert marks.get(unit, "dns", "zone", "default") == "default"
             marks.put(unit, "dns", "zone", {"serial": 1})
@@ -127,9 +127,9 @@ def test_marks_and_budget(tmp_path):
     ("name", "kept"),
     [("web\udcff", "web\\xff"), ("w\ud800", "w\\xed\\xa0\\x80"), ("w\udcffä\ud800", "w\\xffä\\xed\\xa0\\x80"), ("wäb", "wäb")],
 )
-def test_names_that_are_no_text(tmp_path, name, kept):
+def test_names_that_are_no_text(store_url, name, kept):
     found = new_result(name, status="ok", summary=name, labels={name: name}, metrics={name: 1})
-    with open_store(str(tmp_path / "state.db")) as store, store.unit() as unit:
+    with open_store(store_url) as store, store.unit() as unit:
         for number in range(2):
             told = results.record(unit, name, {"results": [found], "score": 50.0, "status": "ok", "summary": {name: 1}}, NOW + number)
             assert told[0]["was"] == (None, "ok")[number]

@@ -11,13 +11,11 @@ import glob
 import os
 import re
 import shutil
-import signal
 import sqlite3
 import stat
 import subprocess
 import sys
 import time
-import traceback
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import (
@@ -84,7 +82,6 @@ def test_plain_path_and_url_are_the_same(tmp_path):
         ("state.db", "is not a URL; write sqlite:////absolute"),
         ("sqlite:///rel/state.db", "four slashes"),
         ("sqlite://rel.db", "four slashes"),
-        ("postgresql://me:s3cret@db/vigil", "keeps its state in SQLite only"),
         ("mysql://x", "unknown scheme 'mysql'"),
         ("", "is not a URL"),
     ],
@@ -112,22 +109,12 @@ def test_bad_parameters_are_refused(tmp_path, query, words):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_how_long_it_is_kept(tmp_path):
-    now = [NOW]
-    url = url_of(tmp_path / "state.db")
-    for keep, day, left in (("?keep=30d", 0, 1), ("", 40, 2), ("?keep=30d", 50, 2)):
-        now[0] = NOW + day * 86400.0
-        with open_store(url + keep, clock=lambda: now[0]) as store, store.unit() as unit:
-            results.record(unit, "web1", outcome(), now[0])
-            assert len(results.scores(unit, "web1")) == left
-
-
 def test_no_sentence_shows_a_password():
     for url in (
         "sqlite://u:PASSWORD@h/d",
         "sqlite://u:PASSWORD@h/d?keep=1d",
         "u:PASSWORD@h",
-        "postgresql://u:PASSWORD@h/d",
+        "postgresql://u:PASSWORD@127.0.0.1:1/d",
         "mysql://u:PASSWORD@h/d",
     ):
         with pytest.raises(StateError) as caught:
@@ -356,15 +343,6 @@ def test_a_store_of_an_older_version_holds_up_nobody_who_only_tries(tmp_path):
     open_store(url_of(path), read_only=True).close()
 
 
-def test_exception_rolls_back(tmp_path):
-    with open_store(str(tmp_path / "state.db")) as store:
-        with pytest.raises(KeyError), store.unit() as unit:
-            results.record(unit, "web1", outcome(), NOW)
-            raise KeyError("x")
-        with store.view() as unit:
-            assert results.scores(unit, "web1") == []
-
-
 def test_file_removed_or_replaced_meanwhile(tmp_path):
     path = tmp_path / "state.db"
     with open_store(str(path)) as store:
@@ -406,119 +384,3 @@ def test_full_disk(tmp_path):
     done, sentence = first.split(" ", 1)
     assert "no space is left" in sentence or "disk I/O" in sentence
     assert int(second) == int(done) > 0
-
-
-RECORDER = (
-    "import sys, time\n"
-    "from ansible_collections.vigil.ops.plugins.module_utils._engine.state import results\n"
-    "from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store\n"
-    "for number in range(int(sys.argv[3])):\n"
-    "    with open_store(sys.argv[1]) as store:\n"
-    "        with store.unit() as unit:\n"
-    "            found = [{'name': str(n), 'status': 'ok'} for n in range(20)]\n"
-    "            results.record(unit, sys.argv[2], {'results': found, 'status': 'ok'}, time.time())\n"
-    "        assert not store.notices\n"
-    "    print(number, flush=True)\n"
-)
-
-
-def forked_recorder(path, name, start, times):
-    """A forked worker, as Ansible makes them: the parent's imports, a connection of its own."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        os.read(start, 1)
-        for number in range(times):
-            with open_store(path) as store, store.unit() as unit:
-                results.record(unit, name, {"results": [{"name": str(n), "status": "ok"} for n in range(20)], "status": "ok"}, time.time())
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-        raise
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def test_fifty_workers_at_once(tmp_path):
-    path = str(tmp_path / "state.db")
-    start, go = os.pipe()
-    pids = [forked_recorder(path, f"host{number}", start, 3) for number in range(50)]
-    os.write(go, b"x" * 50)
-    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 50
-    os.close(start)
-    os.close(go)
-    with open_store(path) as store, store.view() as unit:
-        assert store.notices == []
-        assert unit.one("SELECT COUNT(*) FROM runs") == (150,)
-        assert unit.one("SELECT COUNT(*) FROM results") == (3000,)
-        assert unit.one("PRAGMA integrity_check") == ("ok",)
-
-
-def test_open_connection_over_a_fork(tmp_path):
-    """The parent keeps its connection while children write to the same file, and writes on itself."""
-    path = str(tmp_path / "state.db")
-    parent = open_store(path)
-    start, go = os.pipe()
-    pids = []
-    for number in range(20):
-        with parent.unit() as unit:
-            results.record(unit, "parent", {"status": "ok"}, time.time())
-        pids.append(forked_recorder(path, f"host{number}", start, 5))
-    os.write(go, b"x" * 20)
-    for number in range(100):
-        with parent.unit() as unit:
-            results.record(unit, "parent", {"status": "ok"}, time.time())
-    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 20
-    os.close(start)
-    os.close(go)
-    parent.close()
-    with open_store(path) as store, store.view() as unit:
-        assert unit.one("SELECT COUNT(*) FROM runs") == (220,)
-        assert unit.one("PRAGMA integrity_check") == ("ok",)
-
-
-def kill_in_the_middle(path, times):
-    committed = 0
-    for number in range(times):
-        process = child(RECORDER, path, "web1", 100000)
-        for _line in range(1 + number % 5):
-            assert process.stdout.readline(), process.stderr.read()
-            committed += 1
-        time.sleep(0.0007 * (number % 11))
-        process.send_signal(signal.SIGKILL)
-        process.wait(30)
-        committed += len(process.stdout.read().split())  # not communicate(): it leaves out what readline() has buffered
-        process.stdout.close()
-        process.stderr.close()
-        with open_store(path) as store, store.view() as unit:
-            assert store.notices == []
-            kept = unit.one("SELECT COUNT(*) FROM runs")[0]
-            assert committed <= kept <= committed + 1
-            assert unit.one("SELECT COUNT(*) FROM results") == (kept * 20,)
-            committed = kept
-
-
-def test_kill_loses_no_committed_row(tmp_path):
-    kill_in_the_middle(str(tmp_path / "state.db"), 24)
-
-
-@pytest.mark.long
-def test_kill_loses_no_committed_row_long(tmp_path):
-    kill_in_the_middle(str(tmp_path / "state.db"), 400)
-
-
-def test_old_rows_go_and_what_is_needed_stays(tmp_path):
-    now = [NOW]
-    path = str(tmp_path / "state.db")
-    with open_store(path, clock=lambda: now[0]) as store:
-        for day in range(200):
-            now[0] = NOW + day * 86400
-            with store.unit() as unit:
-                results.record(unit, "web1", outcome(used=float(day)), now[0])
-    with open_store(path, clock=lambda: now[0]) as store, store.view() as unit:
-        assert unit.one("SELECT COUNT(*) FROM runs")[0] in (90, 91)
-        assert results.series(unit, "web1", "disk", "used", 1000)[-1] == 199.0
-        assert results.listing(unit, None, 0.0, 1, False)[0]["since"] == "2025-11-21T02:40:00Z"
