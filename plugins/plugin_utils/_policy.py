@@ -57,6 +57,10 @@ def read(given: t.Any, channels: t.Sequence[Channel] | None, path: str | None = 
         policy = read_policy(given)
         if channels is not None:
             check_channels(policy, {clean(channel.name) for channel in channels if channel.name})
+            if policy.mentions():
+                from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import callees
+
+                callees.check(policy, channels)
         if policy.templates or policy.read_more:
             # Jinja2 and texts are loaded where they are needed alone: a worker is a fork of this process
             from ansible_collections.vigil.ops.plugins.plugin_utils import _templates

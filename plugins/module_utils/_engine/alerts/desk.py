@@ -10,7 +10,14 @@ import math
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, rank
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import REPEAT_INTERVAL, Inhibition, Policy, Rule
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import (
+    REPEAT_INTERVAL,
+    Escalation,
+    Inhibition,
+    Mention,
+    Policy,
+    Rule,
+)
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, silences
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.episodes import Episode
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit, clean
@@ -30,6 +37,7 @@ class Route(t.NamedTuple):
     :ivar repeat: seconds after which it is told again of what lasts
     :ivar digest: the time until which what it is told waits for more; 0 for at once
     :ivar escalated: it is told because nobody has taken care
+    :ivar mention: who is called by name; None leaves that to the channel
     """
 
     channel: str
@@ -37,6 +45,7 @@ class Route(t.NamedTuple):
     repeat: float = REPEAT_INTERVAL
     digest: float = 0.0
     escalated: bool = False
+    mention: t.Optional[t.Tuple[str, ...]] = None
 
     def takes(self, severity: str) -> bool:
         """Whether the channel wants to be told of this severity."""
@@ -91,10 +100,12 @@ class Desk:
             repeat = self.policy.repeat if rule.repeat is None else rule.repeat
             digest = self._digest(rule, unit.now)
             for route in self._named(rule.to):
-                found.setdefault(route.channel, route._replace(repeat=repeat, digest=digest))
-            for name in self._escalated(unit, rule, episode):
-                for route in self._named((name,)):
-                    found.setdefault(route.channel, route._replace(repeat=repeat, escalated=True))
+                called = _called(rule.mention, route.channel)
+                found.setdefault(route.channel, route._replace(repeat=repeat, digest=digest, mention=called))
+            for escalation in self._escalated(unit, rule, episode):
+                for route in self._named(escalation.to):
+                    called = _called(escalation.mention, route.channel)
+                    found.setdefault(route.channel, route._replace(repeat=repeat, escalated=True, mention=called))
         if not rules:
             return tuple(route._replace(repeat=self.policy.repeat) for route in self.routes)
         return tuple(found.values())
@@ -148,11 +159,11 @@ class Desk:
             return week.next_clock(rule.digest, now, self.policy.zone)
         return (math.floor(now / rule.digest) + 1) * rule.digest
 
-    def _escalated(self, unit: Unit, rule: Rule, episode: Episode | None) -> list[str]:
+    def _escalated(self, unit: Unit, rule: Rule, episode: Episode | None) -> list[Escalation]:
         if episode is None or not episode.open or is_acknowledged(episode, unit.now):
             return []
         age = unit.now - episode.starts_at
-        return [name for escalation in rule.escalate if age >= escalation.after for name in escalation.to]
+        return [escalation for escalation in rule.escalate if age >= escalation.after]
 
     def _muted(self, unit: Unit, event: Event) -> str:
         for silence, match in self._lasting(unit):
@@ -218,6 +229,14 @@ class Desk:
             if named and fingerprint != event["fingerprint"] and not cause["context"].get("caused_by"):
                 return f"caused by {shown(cause)}"
         return ""
+
+
+def _called(mention: Mention | None, channel: str) -> tuple[str, ...] | None:
+    """Whom a route calls in a channel; what it says of the channel by name counts before what it says of all."""
+    if mention is None:
+        return None
+    named = {clean(name): names for name, names in mention.items()}
+    return named.get(channel, named.get(""))
 
 
 def shown(event: Event) -> str:

@@ -19,6 +19,7 @@ class Finding(t.NamedTuple):
 
     event: Event
     number: int
+    of: t.Tuple[Event, ...] = ()
 
 
 def findings(events: t.Sequence[Event], such_as: str, others: str) -> list[Finding]:
@@ -37,9 +38,9 @@ def findings(events: t.Sequence[Event], such_as: str, others: str) -> list[Findi
     for group in groups.values():
         hosts = list(dict.fromkeys(event["instance"] for event in group))
         if len(hosts) < LEAST or len(hosts) < len(group):
-            found += [Finding(event, 1) for event in group]
+            found += [Finding(event, 1, (event,)) for event in group]
         else:
-            found.append(Finding(_joined(group, hosts, such_as, others), len(group)))
+            found.append(Finding(_joined(group, hosts, such_as, others), len(group), tuple(group)))
     return found
 
 

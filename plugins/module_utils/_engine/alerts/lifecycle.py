@@ -16,6 +16,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.desk impo
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event, alert_id, event_id, rank
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import format_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import episodes, outbox
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import rows as rowbook
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.episodes import Episode
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import parse_rfc3339, rfc3339
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit
@@ -95,9 +96,7 @@ def message(unit: Unit, event: Event, routes: Routes, name: str, waits: bool = F
     """
     told = dict(event, event_id=event_id(event["alert_id"], f"message/{name}", 0))
     takers = desk_of(routes).takers(unit, told)
-    rows = outbox.add(
-        unit, told["event_id"], told, [route.channel for route in takers], {route.channel: route.digest for route in takers if waits}
-    )
+    rows = _add(unit, told, takers if waits else [route._replace(digest=0.0) for route in takers])
     return Step(told, tuple(route.channel for route in takers), tuple(rows))
 
 
@@ -267,5 +266,16 @@ def _queued(unit: Unit, event: Event | None, due: t.Sequence[Route], muted: str,
     if event is None or dry:
         return Step(event, channels, (), muted)
     outbox.supersede(unit, event["alert_id"], event["status"], channels)
-    rows = outbox.add(unit, event["event_id"], event, channels, {route.channel: route.digest for route in due})
-    return Step(event, channels, tuple(rows), muted)
+    return Step(event, channels, tuple(_add(unit, event, due)), muted)
+
+
+def _add(unit: Unit, event: Event, due: t.Sequence[Route]) -> list[int]:
+    """Queue the event for each route, with those whom it calls."""
+    plain = [route for route in due if route.mention is None]
+    rows = outbox.add(unit, event["event_id"], event, [route.channel for route in plain], {route.channel: route.digest for route in plain})
+    for route in due:
+        if route.mention is not None:
+            added = outbox.add(unit, event["event_id"], event, [route.channel], {route.channel: route.digest})
+            rowbook.call(unit, added, route.mention)
+            rows += added
+    return rows

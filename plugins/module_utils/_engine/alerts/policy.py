@@ -112,8 +112,8 @@ def _routes(policy: Policy, where: str, given: t.Any) -> None:
 
 
 def _route(where: str, given: t.Any) -> Rule:
-    values = _mapping(where, given, ("match", "hours", "to", "repeat_interval", "digest", "escalate", "continue"))
-    if "to" not in values and not {"repeat_interval", "digest", "escalate"} & set(values):
+    values = _mapping(where, given, ("match", "hours", "to", "mention", "repeat_interval", "digest", "escalate", "continue"))
+    if "to" not in values and not {"mention", "repeat_interval", "digest", "escalate"} & set(values):
         raise PolicyError(f"{where} needs to, the names of the channels that are told; an empty list tells nobody.")
     goes_on = values.get("continue", False)
     if not isinstance(goes_on, bool):
@@ -126,7 +126,20 @@ def _route(where: str, given: t.Any) -> Rule:
         _digest(f"{where}.digest", values["digest"]) if "digest" in values else None,
         _escalations(f"{where}.escalate", values["escalate"]) if "escalate" in values else (),
         goes_on,
+        _mention(f"{where}.mention", values["mention"]) if "mention" in values else None,
     )
+
+
+def _mention(where: str, given: t.Any) -> dict[str, tuple[str, ...]]:
+    """A list of names for all channels of the route, or a mapping of channels and names."""
+    every = given if isinstance(given, t.Mapping) else {"": given}
+    found = {}
+    for channel, names in every.items():
+        names = [names] if isinstance(names, (str, int)) and not isinstance(names, bool) else names
+        if not isinstance(names, (list, tuple)) or not all(isinstance(name, (str, int)) and str(name).strip() for name in names):
+            raise PolicyError(f"{where} must be a list of those who are called, or a mapping of channels and such lists.")
+        found[str(channel).strip()] = tuple(str(name).strip() for name in names)
+    return found
 
 
 def _digest(where: str, given: t.Any) -> float | tuple[int, ...]:
@@ -143,8 +156,9 @@ def _escalations(where: str, given: t.Any) -> tuple[Escalation, ...]:
     every = [(where, given)] if isinstance(given, t.Mapping) else _every(where, given)
     found = []
     for place, one in every:
-        values = _mapping(place, one, ("after", "to"), ("after", "to"))
-        found.append(Escalation(_seconds(f"{place}.after", values["after"]), _names(f"{place}.to", values["to"])))
+        values = _mapping(place, one, ("after", "to", "mention"), ("after", "to"))
+        called = _mention(f"{place}.mention", values["mention"]) if "mention" in values else None
+        found.append(Escalation(_seconds(f"{place}.after", values["after"]), _names(f"{place}.to", values["to"]), called))
     return tuple(found)
 
 

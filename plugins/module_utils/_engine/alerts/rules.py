@@ -22,15 +22,23 @@ class PolicyError(ValueError):
         super().__init__(sentence.replace("?.", "?"))
 
 
+# Who is called by name: channel -> names as its vendor has them; "" is every channel of the route.
+Mention = t.Mapping[str, t.Tuple[str, ...]]
+
+
 class Escalation(t.NamedTuple):
     """Who is told of an alert that nobody has taken care of for so many seconds."""
 
     after: float
     to: tuple[str, ...]
+    mention: Mention | None = None
 
 
 class Rule(t.NamedTuple):
-    """One route. ``to`` None: every channel. ``digest``: seconds, or minutes of the day; None for at once."""
+    """One route. ``to`` None: every channel. ``digest``: seconds, or minutes of the day; None for at once.
+
+    :ivar mention: None leaves it to the channels
+    """
 
     match: Match
     to: tuple[str, ...] | None = None
@@ -39,6 +47,7 @@ class Rule(t.NamedTuple):
     digest: float | tuple[int, ...] | None = None
     escalate: tuple[Escalation, ...] = ()
     goes_on: bool = False
+    mention: Mention | None = None
 
 
 class Window(t.NamedTuple):
@@ -96,7 +105,13 @@ class Policy:
         for number, rule in enumerate(self.routes):
             found += [(f"routes[{number}].to", name) for name in rule.to or ()]
             found += [(f"routes[{number}].escalate", name) for escalation in rule.escalate for name in escalation.to]
+            for where, given in [("mention", rule.mention), *(("escalate.mention", one.mention) for one in rule.escalate)]:
+                found += [(f"routes[{number}].{where}", name) for name in given or () if name]
         return found
+
+    def mentions(self) -> bool:
+        """Whether a route calls anybody."""
+        return any(rule.mention or any(one.mention for one in rule.escalate) for rule in self.routes)
 
 
 def check_channels(policy: Policy, names: t.Collection[str]) -> None:

@@ -15,6 +15,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit impor
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.portions import Page
 
 SENT, RETRY, THROTTLED, DEAD = "sent", "retry", "throttled", "dead"
 LANGUAGES = ("en", "zh")
@@ -147,6 +148,8 @@ class Dialect(t.NamedTuple):
     :ivar rates: (messages, seconds) that one robot takes, whoever sends
     :ivar digest: several events may go as one message, of chats alone: a program that reads events gets each by itself
     :ivar types: kinds of messages, the usual one first
+    :ivar page: of chats where what is too long for one message goes in several: how much one holds for these events, see portions
+    :ivar calls: whether somebody of this name can be called; None where nobody can
     """
 
     name: str
@@ -157,6 +160,8 @@ class Dialect(t.NamedTuple):
     rates: tuple[tuple[int, float], ...] = ()
     digest: bool = False
     types: tuple[str, ...] = ()
+    page: t.Callable[[Channel, t.Sequence[Event]], Page | None] | None = None
+    calls: t.Callable[[str], bool] | None = None
 
 
 class ChannelError(Exception):

@@ -12,18 +12,21 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import budget, registry
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import breaker, budget, packing, portions, registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import DEAD, RETRY, SENT, THROTTLED, Channel, Verdict
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate, Names, Transport
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner, turns
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner, rows, turns
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store, Unit
 
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
+
 FIRST_PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.5, 900.0, 0.05
-BREAKER_FAILURES, BREAKER_REST = 3, 30.0
 LEAST_WAIT = 0.5  # seconds: "wait for no time at all" is said by receivers that are in trouble
 LEAST_TIME = 0.2  # seconds: with less left no request is begun
 _PAUSE = 0.25
+_MOMENT = 1.5  # seconds
 _BATCH = 10  # messages leased at once
 _MOST = 1000  # events leased at once where many go in one message
 _LEAST_ROOM = 0.1  # of the limit: a text that is found too long is halved down to this
@@ -56,16 +59,18 @@ class Courier:
         # here and not when it sends: what it imports is imported before a thread runs
         self._way = self._dialect.way(channel, gate, names) if self._dialect.way else None
         self._transport = Transport(channel, gate, names)
+        self._robot = packing.robot_of(store, channel)
         self._owner = f"{owner.this_process()}#{id(self):x}"
-        self._failures = 0
-        self._rests_until = 0.0
-        self._apart: set[int] = set()  # rows of a text that was refused: each is tried by itself
-        self._rooms: dict[int, float] = {}  # rows of a text that was too long, and how much of the limit it may take
+        self._rests_until = 0.0  # time.monotonic()
+        self._began = -1.0  # of the run, by the store's clock
+        self._ails = False  # whether the breaker is to be told when it works again
+        self._packer = packing.Packer(store, channel, self._dialect)
 
     def wake(self) -> None:
         """A new run begins: take over from processes that died, and do not wait out the back-off of earlier runs."""
         with self._store.unit() as unit:
             outbox.wake(unit, [self.channel.key], owner.is_alive, self._owner)
+            self._began = unit.now
 
     def round(self, until: float) -> float | None:
         """Send what is due until ``until`` (time.monotonic()).
@@ -76,20 +81,24 @@ class Courier:
         if rest > 0:
             return rest
         until = min(until, time.monotonic() + outbox.LEASE)
-        grouped = registry.groups(self.channel)
+        grouped, called = registry.groups(self.channel), t.cast("dict[int, tuple[str, ...]]", {})
         with self._store.unit() as unit:
             lease = outbox.LEASE + _BATCH * self.channel.timeout
             if turns.wait(unit, self.channel.key, self._owner, lease, owner.is_alive):
                 return self._stands_by(unit)
+            rest = self._rest(unit)
+            if rest:
+                return rest if outbox.pending(unit).get(self.channel.key) or outbox.next_due(unit, self.channel.key) is not None else None
             messages = outbox.claim(unit, self.channel.key, self._owner, _MOST if grouped else _BATCH, lease, grouped)
             if messages:
                 turns.take(unit, self.channel.key, self._owner, lease)
+                called = rows.called(unit, [message.id for message in messages]) if self._dialect.calls else {}
             due = None if messages else outbox.next_due(unit, self.channel.key)
             now = unit.now
         if not messages:
             return None if due is None else max(due - now, 0.01)
         try:
-            for group in self._grouped(messages):
+            for group in self._packer.portions(messages, called):
                 if until - time.monotonic() < LEAST_TIME or not self._deliver(group, until):
                     break
         finally:
@@ -120,42 +129,43 @@ class Courier:
         if self._way is not None:
             self._way.close()
 
-    def _grouped(self, messages: t.Sequence[outbox.Message]) -> list[list[outbox.Message]]:
-        """What goes as one message each, in the order of what is oldest in it."""
-        found: dict[t.Any, list[outbox.Message]] = {}
-        for message in messages:
-            by_itself = not registry.groups(self.channel) or message.id in self._apart
-            key = message.id if by_itself else str(message.event.get("instance")) if self.channel.group == "host" else ""
-            found.setdefault(key, []).append(message)
-        return list(found.values())
+    def _rest(self, unit: Unit) -> float:
+        """Seconds for which nobody on this store is to send: the receiver is down, or asked for it."""
+        state = breaker.read(unit, self.channel.key)
+        self._ails = state.failures > 0
+        rest, asked = state.rest(unit.now, self._began), budget.left(unit, self._robot)
+        if rest and not self.report.message:
+            self.report.code, self.report.message = state.code, state.message
+        elif asked and not self.report.message:
+            self.report.code, self.report.message = "budget", "the receiver asked to wait"
+        return max(rest, asked)
 
     def _deliver(self, group: t.Sequence[outbox.Message], until: float) -> bool:
-        """One message of one or several events; False when the channel should rest now."""
-        if not self._has_budget(group):
-            return False
-        verdict = self._attempt(group, min(self.channel.timeout, _tenths(until - time.monotonic())))
+        """One message of one or several events, or one long text in parts; False when the channel should rest now."""
+        slices, taken, most = self._packer.slices(group)
+        for number, events in enumerate(slices[taken:], taken + 1):
+            left = until - time.monotonic()
+            if (number > taken + 1 and left < LEAST_TIME) or not self._has_budget(group, until, len(slices) > 1):
+                return False
+            verdict = self._attempt(group, events, min(self.channel.timeout, _tenths(left)))
+            if verdict.kind != SENT or number == len(slices):
+                break
+            with self._store.unit() as unit:
+                rows.took(unit, group[0].id, rows.Parts(number, most, portions.print_of([one[0] for one in slices])))
         if self._is_tried_otherwise(group, verdict):
             return True
         verdict = self._final(group, verdict)
-        self._mark(group, verdict)
-        if verdict.kind == RETRY:
-            self._failures += 1
-            if self._failures >= BREAKER_FAILURES:
-                self._rests_until = time.monotonic() + BREAKER_REST
-                return False
-        elif verdict.kind == THROTTLED or verdict.gone:
-            self._rests_until = time.monotonic() + (BREAKER_REST if verdict.gone else verdict.wait)
-            return False
-        else:
-            self._failures = 0
-        return True
+        rests = self._mark(group, verdict)
+        if verdict.kind == THROTTLED:
+            self._rests_until = time.monotonic() + verdict.wait
+        return not rests
 
     def _is_tried_otherwise(self, group: t.Sequence[outbox.Message], verdict: Verdict) -> bool:
         """A text that is refused for what it says is told again event by event, and what is too long by itself shorter."""
         if verdict.of_text and len(group) > 1:
-            self._apart |= {message.id for message in group}
-        elif verdict.too_long and self._rooms.get(group[0].id, 1.0) / 2 > _LEAST_ROOM:
-            self._rooms[group[0].id] = self._rooms.get(group[0].id, 1.0) / 2
+            self._packer.apart |= {message.id for message in group}
+        elif verdict.too_long and self._packer.rooms.get(group[0].id, 1.0) / 2 > _LEAST_ROOM:
+            self._packer.rooms[group[0].id] = self._packer.rooms.get(group[0].id, 1.0) / 2
         else:
             return False
         return True
@@ -169,12 +179,18 @@ class Courier:
             return verdict._replace(wait=max(verdict.wait, verdict.again if before else 0.0, LEAST_WAIT))
         return verdict
 
-    def _has_budget(self, group: t.Sequence[outbox.Message]) -> bool:
+    def _has_budget(self, group: t.Sequence[outbox.Message], until: float, is_slice: bool) -> bool:
+        """Take one message of the robot's budget; parts of one list or text wait a moment for it, so that they follow each other."""
         rates = self._dialect.rates
         if not rates:
             return True
+        if is_slice or "_part" in group[0].event:
+            with self._store.unit() as unit:
+                wait = budget.wait(unit, self._robot, rates)
+            if wait <= _MOMENT and time.monotonic() + wait + LEAST_TIME < until:
+                time.sleep(wait)
         with self._store.unit() as unit:
-            wait = budget.take(unit, self._robot(), rates)
+            wait = budget.take(unit, self._robot, rates)
             if wait:
                 for message in group:
                     outbox.postpone(unit, message.id, unit.now + wait)
@@ -184,17 +200,11 @@ class Courier:
             self.report.code, self.report.message = "budget", f"the robot takes {told}"
         return not wait
 
-    def _robot(self) -> str:
-        """Under which a robot's budget is shared by all that send to it."""
-        return self.channel.fingerprint(self._store.salt)[:32]
-
-    def _attempt(self, group: t.Sequence[outbox.Message], seconds: float) -> Verdict:
+    def _attempt(self, group: t.Sequence[outbox.Message], events: t.Sequence[Event], seconds: float) -> Verdict:
         self.report.attempts += 1
-        dialect, events = self._dialect, [message.event for message in group]
-        self.channel.room = self._rooms.get(group[0].id, 1.0)
+        dialect = self._dialect
+        self.channel.room = self._packer.rooms.get(group[0].id, 1.0)
         try:
-            if self.channel.words is not None and dialect.digest:
-                events = self.channel.words(events, self.channel.language)
             if self._way is not None:
                 return self._way.send(events, seconds)
             if dialect.request is None or dialect.judge is None:
@@ -206,8 +216,8 @@ class Courier:
         except Exception as exc:  # noqa: BLE001 - one message that cannot be put into words must not stop the others
             return Verdict(DEAD, "error", f"it could not be written for this channel: {type(exc).__name__}", of_text=True)
 
-    def _mark(self, group: t.Sequence[outbox.Message], verdict: Verdict) -> None:
-        """All events of a message share its fate, in one unit of work."""
+    def _mark(self, group: t.Sequence[outbox.Message], verdict: Verdict) -> bool:
+        """All events of a message share its fate, in one unit of work; returns whether the channel rests now."""
         text = self.channel.hide(verdict.message)
         self.report.code, self.report.message = verdict.code, text
         pause = verdict.wait if verdict.kind == THROTTLED else backoff(min(message.attempts for message in group))
@@ -219,10 +229,25 @@ class Courier:
                     outbox.mark_dead(unit, message.id, verdict.code, text)
                 else:
                     outbox.mark_failed(unit, message.id, unit.now + pause, verdict.code, text, verdict.kind == THROTTLED)
-            if verdict.kind == THROTTLED and self._dialect.rates:
-                budget.rest(unit, self._robot(), verdict.wait)
+            if verdict.kind == SENT and self._dialect.calls:
+                rows.drop(unit, [message.id for message in group])
+            rests = self._tell_breaker(unit, verdict, text)
         self.report.sent += len(group) if verdict.kind == SENT else 0
         self.report.dead += len(group) if verdict.kind == DEAD else 0
+        return rests
+
+    def _tell_breaker(self, unit: Unit, verdict: Verdict, text: str) -> bool:
+        """What all processes on this store are to know of the receiver; returns whether it rests now."""
+        if verdict.kind == THROTTLED:
+            budget.rest(unit, self._robot, verdict.wait)
+            return True
+        if verdict.kind == RETRY or verdict.gone:
+            self._ails = True
+            return breaker.failed(unit, self.channel.key, verdict.code, text, verdict.gone)
+        if self._ails:
+            self._ails = False
+            breaker.works(unit, self.channel.key)
+        return False
 
 
 def _tenths(seconds: float) -> float:

@@ -16,7 +16,7 @@ import time
 import typing as t
 import urllib.parse
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, texts, verdicts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, portions, texts, verdicts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import (
     RETRY,
     Answer,
@@ -68,6 +68,11 @@ def sign(secret: str, milliseconds: int) -> str:
     return base64.b64encode(digest).decode()
 
 
+def page(channel: Channel, _events: t.Sequence[Event]) -> portions.Page:
+    """What one message holds."""
+    return portions.Page(_TEXT if channel.type == "text" else STYLE, LIMIT)
+
+
 def request(channel: Channel, events: t.Sequence[Event]) -> Request:
     """Signed at the moment of sending: a signature is good for an hour."""
     path = channel.path
@@ -107,4 +112,14 @@ def judge(_channel: Channel, answer: Answer) -> Verdict:
     return verdict
 
 
-DIALECT = Dialect("dingtalk", read, request, judge, rates=((20, 60.0),), digest=True, types=("markdown", "text", "actionCard"))
+DIALECT = Dialect(
+    "dingtalk",
+    read,
+    request,
+    judge,
+    rates=((20, 60.0),),
+    digest=True,
+    types=("markdown", "text", "actionCard"),
+    page=page,
+    calls=mentions.anybody,
+)

@@ -10,7 +10,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, texts, verdicts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, portions, texts, verdicts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import (
     DEAD,
     THROTTLED,
@@ -49,19 +49,28 @@ def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
 
 
 def _mention(channel: Channel, name: str) -> str:
-    if name.lstrip("@") in ("everyone", "here", "all"):
+    if not _ID.match(name) and _is_known(name):
         return "@here" if name.endswith("here") else "@everyone"
-    if not _ID.match(name):
+    if not _is_known(name):
         raise ChannelError(
             f'mention of the channel {channel.masked} is "{name}"; write the number of a user, & and that of a role, or everyone.'
         )
     return f"<@{name}>"
 
 
+def _is_known(name: str) -> bool:
+    return name.lstrip("@") in ("everyone", "here", "all") or bool(_ID.match(name))
+
+
+def page(_channel: Channel, _events: t.Sequence[Event]) -> portions.Page:
+    """What one message holds."""
+    return portions.Page(STYLE, LIMIT)
+
+
 def request(channel: Channel, events: t.Sequence[Event]) -> Request:
-    """Nobody is called but those of the channel, whatever the text says."""
+    """Nobody is called but those of the channel or the route, whatever the text says."""
     told = texts.letter(events, channel.language, STYLE, int(LIMIT * channel.room))
-    called = mentions.of(channel, events)
+    called = [name for name in mentions.of(channel, events) if _is_known(name)]
     words = [_mention(channel, name) for name in called]
     embed = {
         "title": texts.clipped(told.title, _TITLE),
@@ -97,4 +106,4 @@ def judge(_channel: Channel, answer: Answer) -> Verdict:
     return verdicts.http(answer)
 
 
-DIALECT = Dialect("discord", read, request, judge, rates=((5, 2.0), (30, 60.0)), digest=True)
+DIALECT = Dialect("discord", read, request, judge, rates=((5, 2.0), (30, 60.0)), digest=True, page=page, calls=_is_known)

@@ -16,7 +16,7 @@ import time
 import typing as t
 import urllib.parse
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, texts, verdicts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, portions, texts, verdicts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel, ChannelError, Dialect, Request, masked_url
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import as_json, read_endpoint, take_query
 
@@ -65,6 +65,11 @@ def sign(secret: str, seconds: int) -> str:
     return base64.b64encode(hmac.new(f"{seconds}\n{secret}".encode(), b"", hashlib.sha256).digest()).decode()
 
 
+def page(channel: Channel, _events: t.Sequence[Event]) -> portions.Page:
+    """What one message holds."""
+    return portions.Page(_TEXT if channel.type == "text" else STYLE, LIMIT)
+
+
 def request(channel: Channel, events: t.Sequence[Event]) -> Request:
     """A card, or a text; signed at the moment of sending: a signature is good for an hour."""
     signature: dict[str, t.Any] = {}
@@ -95,4 +100,14 @@ def _card_id(name: str) -> str:
     return f"email={escapes.page(name)}" if "@" in name.strip("@") else f"id={_id(name)}"
 
 
-DIALECT = Dialect("feishu", read, request, verdicts.by(BOOK), rates=((5, 1.0), (100, 60.0)), digest=True, types=("card", "text"))
+DIALECT = Dialect(
+    "feishu",
+    read,
+    request,
+    verdicts.by(BOOK),
+    rates=((5, 1.0), (100, 60.0)),
+    digest=True,
+    types=("card", "text"),
+    page=page,
+    calls=mentions.anybody,
+)

@@ -20,10 +20,19 @@ _PHONE = re.compile(r"\+?\d[\d-]{6,}\Z")
 
 
 def of(channel: Channel, events: t.Sequence[Event]) -> tuple[str, ...]:
-    """Those that the channel mentions when it is told of these events."""
-    least = SEVERITIES.index(channel.mention_from)
-    worth = any(event["status"] == "firing" and SEVERITIES.index(event["severity"]) >= least for event in events)
-    return channel.mention if worth else ()
+    """Those that are called when the channel is told of these events: whom the route of an event names (``_mention``), else the channel's."""
+    least, found = SEVERITIES.index(channel.mention_from), {}
+    over = {event["alert_id"] for event in events if event["status"] == "resolved"}
+    for event in events:
+        if event["status"] == "firing" and event["alert_id"] not in over:
+            usual = channel.mention if SEVERITIES.index(event["severity"]) >= least else ()
+            found.update(dict.fromkeys(event.get("_mention", usual)))
+    return tuple(found)
+
+
+def anybody(name: str) -> bool:
+    """Where no name can be told to be wrong."""
+    return bool(name)
 
 
 def is_all(name: str) -> bool:

@@ -13,7 +13,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, texts, verdicts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, portions, texts, verdicts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import (
     DEAD,
     RETRY,
@@ -32,7 +32,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
 
-_HEADER, LIMIT = 150, 2900  # characters of a header, and of the 3000 of a section
+_HEADER, _SECTION = 150, 2900  # characters of a header, and of the 3000 of a section
+LIMIT = 4 * _SECTION  # of a message: 50 blocks are allowed, but of about 13,000 characters on some are refused
 STYLE = texts.Style(escapes.slack, lambda text, _event: f"*{text}*", "*{}:* {}".format, size=texts.units)
 _GROUPS = ("here", "channel", "everyone")
 _WORD = re.compile(r"[a-z_]{2,40}\Z")
@@ -71,13 +72,41 @@ def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
     channel.secrets = {path[2], "/".join(path)}
 
 
+def page(_channel: Channel, _events: t.Sequence[Event]) -> portions.Page:
+    """What one message holds."""
+    return portions.Page(STYLE, LIMIT)
+
+
+def _sections(text: str) -> list[str]:
+    """The text in pieces of a section each, at the end of a line, else of a word, and never within ``&amp;``."""
+    found = []
+    while len(text) and texts.units(text) > _SECTION:
+        end = _SECTION // 2
+        while texts.units(text[: end + 1]) <= _SECTION and end < len(text):
+            end += 1
+        line, word = text.rfind("\n", 0, end), text.rfind(" ", 0, end)
+        entity = text.rfind("&", end - 5, end)
+        cut = (
+            line
+            if line > _SECTION // 4
+            else word
+            if word > _SECTION // 4
+            else entity
+            if entity > 0 and ";" not in text[entity:end]
+            else end
+        )
+        found.append(text[:cut])
+        text = text[cut:].lstrip("\n")
+    return [one for one in (*found, text) if one.strip()]
+
+
 def request(channel: Channel, events: t.Sequence[Event]) -> Request:
     told = texts.letter(events, channel.language, STYLE, int(LIMIT * channel.room))
     called = " ".join(_called(name) for name in mentions.of(channel, events))
     text = told.text or escapes.slack(told.title)
     blocks: list[dict[str, t.Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": texts.clipped(told.title, _HEADER), "emoji": False}},
-        {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}},
+        *({"type": "section", "text": {"type": "mrkdwn", "text": one, "verbatim": True}} for one in _sections(text)),
     ]
     if called:
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": called}})
@@ -116,4 +145,4 @@ def judge(channel: Channel, answer: Answer) -> Verdict:
     return Verdict(DEAD, word, message, of_text=word in _OF_TEXT, too_long=word == "msg_too_long")
 
 
-DIALECT = Dialect("slack", read, request, judge, rates=((1, 1.0),), digest=True)
+DIALECT = Dialect("slack", read, request, judge, rates=((1, 1.0),), digest=True, page=page, calls=mentions.anybody)

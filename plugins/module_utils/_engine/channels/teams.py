@@ -15,7 +15,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, texts, verdicts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, portions, texts, verdicts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import (
     DEAD,
     RETRY,
@@ -52,6 +52,11 @@ def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
     given.pop("endpoint", None)
     channel.path = parts.path + ("?" + urllib.parse.urlencode(given) if given else "")
     channel.type = channel.type or ("connector" if parts.hostname.endswith(_CONNECTORS) else "workflow")
+
+
+def page(_channel: Channel, _events: t.Sequence[Event]) -> portions.Page:
+    """What one message holds."""
+    return portions.Page(STYLE, LIMIT)
 
 
 def request(channel: Channel, events: t.Sequence[Event]) -> Request:
@@ -98,4 +103,14 @@ def _wrapped(status: int) -> Verdict:
     return verdicts.http(Answer(status, {}, b""))
 
 
-DIALECT = Dialect("teams", read, request, judge, rates=((4, 1.0), (60, 30.0)), digest=True, types=("workflow", "connector"))
+DIALECT = Dialect(
+    "teams",
+    read,
+    request,
+    judge,
+    rates=((4, 1.0), (60, 30.0)),
+    digest=True,
+    types=("workflow", "connector"),
+    page=page,
+    calls=mentions.anybody,
+)

@@ -10,6 +10,7 @@ Text of users is escaped piece by piece and shortened before that, so that nothi
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.digest import Finding, findings
@@ -19,10 +20,11 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
 
 _LEAST_MESSAGE = 80
-_LEAST_LINE = 240  # of one event in a digest
+LEAST_LINE = 240  # of one event in a digest
 # How long a name or a value may be where all of them together leave no room for the message.
 _FACTS = (2000, 400, 160, 60, 24)
 _TITLE = 200
+_JOINED = re.compile(r"[\u0300-\u036f\u200d\u20d0-\u20ff\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
 
 WORDS = {
     "en": {
@@ -115,12 +117,14 @@ class Letter(t.NamedTuple):
     :ivar text: all else, in the dialect
     :ivar event: the event, or the worst of them
     :ivar events: those it tells of, the worst first
+    :ivar left: how many of them are counted alone, as there is no room
     """
 
     title: str
     text: str
     event: Event
     events: list[Event]
+    left: int = 0
 
 
 def headline(event: Event, language: str) -> str:
@@ -174,17 +178,33 @@ def letter(events: t.Sequence[Event], language: str, style: Style, limit: int) -
 
     Of several events: how many there are of what, then all of them in full where they fit, else a line each, the worst first; the last line
     tells how many are left out. The same finding on many hosts is one. An alert that has ended since is told by its end alone.
+    What is one part of several (``_part``, see portions) says so in its title.
     """
-    over = {event["alert_id"] for event in events if event["status"] == "resolved"}
-    shown = sorted((event for event in events if event["status"] == "resolved" or event["alert_id"] not in over), key=_worst_first)
-    if len(shown) == 1:
-        return Letter(clipped(headline(shown[0], language), _TITLE), body(shown[0], language, style, limit), shown[0], shown)
-    title, (name, value) = _summary(shown, language)
+    told = shown(events)
+    if len(told) == 1:
+        return Letter(_titled(headline(told[0], language), told[0]), body(told[0], language, style, limit), told[0], told)
+    title, (name, value) = _summary(told, language)
     counts = style.fact(style.escape(name), style.escape(value))
-    found = findings(shown, WORDS[language]["such as"], WORDS[language]["hosts more"])
+    found = found_in(told, language)
     full = (style.end * 2).join([counts, *(_full(one.event, language, style) for one in found)])
-    text = full if style.size(full) <= limit else _listed(counts, found, language, style, limit)
-    return Letter(clipped(title, _TITLE), text, shown[0], shown)
+    text, left = (full, 0) if style.size(full) <= limit else _listed(counts, found, language, style, limit)
+    return Letter(_titled(title, told[0]), text, told[0], told, left)
+
+
+def shown(events: t.Sequence[Event]) -> list[Event]:
+    """Those that are told, the worst first: of an alert that has ended its end alone."""
+    over = {event["alert_id"] for event in events if event["status"] == "resolved"}
+    return sorted((event for event in events if event["status"] == "resolved" or event["alert_id"] not in over), key=_worst_first)
+
+
+def found_in(told: t.Sequence[Event], language: str) -> list[Finding]:
+    """The events, what many hosts have in common as one."""
+    return findings(told, WORDS[language]["such as"], WORDS[language]["hosts more"])
+
+
+def _titled(title: str, event: Event) -> str:
+    part = f" ({event['_part']})" if event.get("_part") else ""
+    return clipped(title, _TITLE - len(part)) + part
 
 
 def whole(events: t.Sequence[Event], language: str, style: Style, limit: int) -> str:
@@ -227,14 +247,24 @@ def fitted(text: str, style: Style, room: int, more: str, least: int = _LEAST_ME
         return every
     if room < least:
         return None
-    good, bad = 0, len(text)
+    return _lines(text[: fitting(text, style, room - style.size(style.end + more))], style) + style.end + more
+
+
+def fitting(text: str, style: Style, room: int) -> int:
+    """How many characters of a text fit, up to the end of a line or at least of a word where one is near, and never within a character."""
+    good, bad = 0, len(text) + 1
     while bad - good > 1:
         middle = (good + bad) // 2
-        fits = style.size(_lines(text[:middle], style) + style.end + more) <= room
-        good, bad = (middle, bad) if fits else (good, middle)
-    line = text.rfind("\n", 0, good)
-    kept = text[: line if line > good // 2 else good]
-    return _lines(kept, style) + style.end + more
+        good, bad = (middle, bad) if style.size(_lines(text[:middle], style)) <= room else (good, middle)
+    if good == len(text):
+        return good
+    for end in ("\n", " "):
+        found = text.rfind(end, 0, good + 1)
+        if found > good // 2:
+            return found
+    while good > 1 and (_JOINED.match(text[good]) or text[good - 1] == "\u200d"):  # it belongs to what is before it, such as an accent
+        good -= 1
+    return good
 
 
 def clipped(text: str, most: int) -> str:
@@ -262,28 +292,34 @@ def _summary(events: t.Sequence[Event], language: str) -> tuple[str, tuple[str, 
     return inline(f"[{states[0]}] {title}"), (words["total"], counts)
 
 
-def _rest(event: Event, number: int, language: str) -> str:
+def rest(event: Event, number: int, language: str) -> str:
     """``… and 140 more``, and where to read them: what the user named (``_more``), or the page of the job."""
     others, place = WORDS[language]["others"].format(count=number), event.get("_more") or event["annotations"].get("run")
     return f"{others}: {place}" if place else others
 
 
-def _listed(counts: str, found: t.Sequence[Finding], language: str, style: Style, limit: int) -> str:
+def _listed(counts: str, found: t.Sequence[Finding], language: str, style: Style, limit: int) -> tuple[str, int]:
+    """A line each as far as there is room, and how many events are counted alone."""
     one_host, left = len({one.event["instance"] for one in found}) == 1, sum(one.number for one in found)
     lines, room = [counts], limit - style.size(counts)
     gap = style.size(style.end)
-    longest = max(_LEAST_LINE, room // len(found) - 8)
-    for number, (event, many) in enumerate(found):
-        place = "" if one_host or not event["instance"] else f" ({event['instance']})"
-        line = inline(f"{headline(event, language)}{place}: {event['message']}")
+    longest = max(LEAST_LINE, room // len(found) - 8)
+    for number, (event, many, _of) in enumerate(found):
+        line = one_line(event, language, not one_host)
         written = style.escape(line)
         while style.size(written) > longest:
             line = clipped(line, max(len(line) * longest // (style.size(written) + 1), 1))
             written = style.escape(line)
-        others = style.escape(_rest(event, left, language))
+        others = style.escape(rest(event, left, language))
         left -= many
         if (number + 1 < len(found) and room - style.size(written) - gap < style.size(others) + gap) or room < style.size(written) + gap:
-            return style.end.join([*lines, others])
+            return style.end.join([*lines, others]), left + many
         lines.append(written)
         room -= style.size(written) + gap
-    return style.end.join(lines)
+    return style.end.join(lines), 0
+
+
+def one_line(event: Event, language: str, places: bool) -> str:
+    """An event in a line."""
+    place = f" ({event['instance']})" if places and event["instance"] else ""
+    return inline(f"{headline(event, language)}{place}: {event['message']}")

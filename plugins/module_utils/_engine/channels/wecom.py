@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 import urllib.parse
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, texts, verdicts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import escapes, mentions, portions, texts, verdicts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel, ChannelError, Dialect, Request, masked_url
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import as_json, read_endpoint, take_query
 
@@ -55,12 +55,26 @@ def _painted(text: str, event: Event) -> str:
 MARKDOWN = texts.Style(escapes.robot, _painted)
 _MARKDOWN_2 = texts.Style(escapes.robot)
 _TEXT = texts.Style(escapes.plain, lambda text, _event: text, "{}: {}".format)
+_STYLES = {"markdown": MARKDOWN, "markdown_v2": _MARKDOWN_2, "text": _TEXT}
+
+
+def page(channel: Channel, events: t.Sequence[Event]) -> portions.Page | None:
+    """What one message holds; a card has no room for a long text anyway."""
+    called = mentions.of(channel, events)
+    kind = _kind(_wanted(channel, events), called)
+    if kind == "template_card":
+        return None
+    return portions.Page(_STYLES[kind], LIMITS[kind] - (texts.size(_tail(called)) if kind == "markdown" else 0))
+
+
+def _wanted(channel: Channel, events: t.Sequence[Event]) -> str:
+    return "markdown" if channel.type == "template_card" and len(events) > 1 else channel.type
 
 
 def request(channel: Channel, events: t.Sequence[Event]) -> Request:
     """One message, shortened at a line to what the robot takes."""
     called = mentions.of(channel, events)
-    kind = _kind("markdown" if channel.type == "template_card" and len(events) > 1 else channel.type, called)
+    kind = _kind(_wanted(channel, events), called)
     return as_json(dict(_WRITE[kind](channel, events, called), msgtype=kind))
 
 
@@ -71,8 +85,12 @@ def _kind(wanted: str, called: t.Sequence[str]) -> str:
     return "text" if wanted == "template_card" or any(mentions.is_all(name) or mentions.is_phone(name) for name in called) else "markdown"
 
 
+def _tail(called: t.Sequence[str]) -> str:
+    return "".join(f"\n<@{name}>" for name in called)
+
+
 def _markdown(channel: Channel, events: t.Sequence[Event], called: t.Sequence[str]) -> dict[str, t.Any]:
-    tail = "".join(f"\n<@{name}>" for name in called)
+    tail = _tail(called)
     return {"markdown": {"content": _fitted(channel, events, "markdown", MARKDOWN, texts.size(tail)) + tail}}
 
 
@@ -117,4 +135,6 @@ _WRITE: dict[str, t.Callable[[Channel, t.Sequence[Event], t.Sequence[str]], dict
     "text": _text,
     "template_card": _card,
 }
-DIALECT = Dialect("wecom", read, request, verdicts.by(BOOK), rates=((20, 60.0),), digest=True, types=tuple(_WRITE))
+DIALECT = Dialect(
+    "wecom", read, request, verdicts.by(BOOK), rates=((20, 60.0),), digest=True, types=tuple(_WRITE), page=page, calls=mentions.anybody
+)

@@ -21,10 +21,15 @@ EVERYTHING = {
     "timezone": "UTC",
     "repeat_interval": "2h",
     "routes": [
-        {"match": {"severity": "critical", "labels.team": "db"}, "to": ["oncall"], "escalate": {"after": "15m", "to": "boss"}},
+        {
+            "match": {"severity": "critical", "labels.team": "db"},
+            "to": ["oncall"],
+            "mention": ["all"],
+            "escalate": {"after": "15m", "to": "boss"},
+        },
         {"match": {"service": ["shop", "cart*"]}, "hours": "mon-fri 08:00-18:00", "to": ["ops"], "digest": "15m", "continue": True},
         {"match": {"severity": "<= warning"}, "to": [], "repeat_interval": "1d"},
-        {"digest": "08:00,17:30"},
+        {"digest": "08:00,17:30", "mention": {"ops": "13800001111"}, "escalate": [{"after": "1h", "to": "boss", "mention": [1234567]}]},
     ],
     "silences": [{"match": {"instance": "~ ^test"}, "until": "2026-11-21T20:00:00Z", "comment": "move"}],
     "maintenance": [
@@ -44,6 +49,8 @@ def test_everything_is_read():
     assert found.repeat == 7200
     assert [rule.to for rule in found.routes] == [("oncall",), ("ops",), (), None]
     assert found.routes[0].escalate == (rules.Escalation(900, ("boss",)),)
+    assert [rule.mention for rule in found.routes] == [{"": ("all",)}, None, None, {"ops": ("13800001111",)}]
+    assert found.routes[3].escalate[0].mention == {"": ("1234567",)}
     assert [rule.digest for rule in found.routes] == [None, 900, None, (480, 1050)]
     assert (found.routes[1].goes_on, found.routes[2].repeat) == (True, 86400)
     assert found.windows[0].comment == "move"
@@ -76,6 +83,11 @@ def test_everything_is_read():
         ({"routes": [{"to": "ops", "repeat_interval": "often"}]}, "routes[0].repeat_interval: 'often' is not a duration"),
         ({"routes": [{"to": "ops", "escalate": {"after": "5m"}}]}, "routes[0].escalate needs to."),
         ({"routes": [{"to": "ops", "continue": "yes"}]}, "routes[0].continue must be true or false, not text."),
+        (
+            {"routes": [{"mention": [{}]}]},
+            "routes[0].mention must be a list of those who are called, or a mapping of channels and such lists.",
+        ),
+        ({"routes": [{"mention": True}]}, "routes[0].mention must be a list of those who are called"),
         ({"silences": [{"match": {}, "until": "2026-11-21T20:00:00Z"}]}, "silences[0].match is empty and would mean every alert"),
         ({"silences": [{"match": {"service": "a"}}]}, "silences[0] needs until (a time) or hours (of the week), or it would never end."),
         ({"maintenance": [{"until": "tomorrow"}]}, 'maintenance[0].until is "tomorrow"; write a time such as 2026-11-21T20:00:00Z'),
@@ -181,7 +193,7 @@ def test_schema():
     validator.validate(EVERYTHING)
     validator.validate({"vigil_alerts": EVERYTHING}["vigil_alerts"])
     assert set(schema["properties"]) == set(policy._READERS)
-    for bad in ({"rotues": []}, {"routes": {}}, {"routes": [{"macth": {}}]}, {"flapping": {"times": 1}}, {"expected": [{"name": "x"}]}):
+    for bad in ({"rotues": []}, {"routes": {}}, {"routes": [{"macth": {}}]}, {"flapping": {"times": 1}}, {"routes": [{"mention": [{}]}]}):
         assert not validator.is_valid(bad), bad
     for bad in ({"routes": [{"to": "ops", "digest": 1050}]}, {"silences": [{"match": {"team": "x"}, "until": "x"}]}):
         assert not validator.is_valid(bad), bad

@@ -18,7 +18,7 @@ import time
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import new_event
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import delivery, texts, transport, wecom
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import breaker, delivery, texts, transport, wecom
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Answer, Request
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.verdicts import retry_after
@@ -130,7 +130,7 @@ def test_nobody_listens(store, receivers):
     started = time.monotonic()
     report = delivery.deliver(store, [channel], 10)[0]
     assert time.monotonic() - started < 8, "the breaker ends it early"
-    assert (report.attempts, report.code) == (delivery.BREAKER_FAILURES, "refused")
+    assert (report.attempts, report.code) == (breaker.FAILURES, "refused")
     assert "token" not in report.message
     assert states(store) == {"queued": 50}
 
@@ -319,10 +319,12 @@ def test_wecom_sizes(store, listen, receivers):
             outbox.add(unit, str(number), event, [channel.key])
     assert delivery.deliver(store, [channel], 5)[0].sent == 4
     for content in robot.contents:
-        assert 3000 < len(content.encode()) <= 4096
-        assert "(shortened)" in content
-        assert "> Instance: web1" in content
-    assert "line of text\n… (shortened)" in robot.contents[1]
+        assert len(content.encode()) <= 4096
+    told = [[one for one in robot.contents if f"] check {number}" in one] for number in range(4)]
+    assert [len(parts) for parts in told] == [4, 2, 3, 2]
+    assert all("> Instance: web1" in parts[0] for parts in told)
+    assert "".join(part.splitlines()[1] for part in told[0]) == ("错误" * 3000)[:4095] + "…"  # events hold no more
+    assert not any("(shortened)" in one for one in robot.contents)
 
 
 def queue_alerts(store, channel, *events):
@@ -378,17 +380,17 @@ def test_one_event_is_told_as_it_would_be_alone(store, listen, receivers):
 def test_digest_of_many_tells_the_worst_and_how_many_more(store, listen, receivers):
     robot = receivers.Robot(KEY)
     channel = robot_channel(listen(robot))
-    severities = ["warning"] * 400 + ["critical"] * 7
+    severities = ["warning"] * 800 + ["critical"] * 7
     queue_alerts(store, channel, *((f"web{number:03}", f"page {number}", severity, "firing") for number, severity in enumerate(severities)))
-    assert delivery.deliver(store, [channel], 10)[0].attempts == 1
-    content = robot.contents[0]
-    assert 3500 < len(content.encode()) <= 4096
-    lines = content.splitlines()
-    assert lines[0] == '**<font color="warning">[Critical] 407 alerts, 407 hosts</font>**'
-    assert [line[:10] for line in lines[2:9]] == ["[Critical]"] * 7
-    shown = sum(line.startswith("[") for line in lines[2:])
-    assert lines[-1] == f"… and {407 - shown} more"
-    assert states(store) == {"sent": 407}
+    assert delivery.deliver(store, [channel], 10)[0].attempts == 5
+    assert all(2000 < len(content.encode()) <= 4096 for content in robot.contents)
+    lines = [content.splitlines() for content in robot.contents]
+    assert re.match(r'\*\*<font color="warning">\[Critical\] \d+ alerts, \d+ hosts \(1/5\)</font>\*\*\Z', lines[0][0])
+    assert [line[:10] for line in lines[0][2:9]] == ["[Critical]"] * 7
+    shown = sum(line.startswith("[") for part in lines for line in part[2:])
+    assert lines[4][-1] == f"… and {807 - shown} more"
+    assert not any("more" in part[-1] for part in lines[:4])
+    assert states(store) == {"sent": 807}
 
 
 def test_programs_get_every_event_by_itself(store, listen, tmp_path):
