@@ -135,6 +135,8 @@ class Bench:
         self.bin = Path(os.environ.get("VIGIL_TEST_BIN", Path(sys.executable).parent))
         foreign = ("ANSIBLE_", "VIGIL_", "XDG_", "RESTIC_", "BORG_")
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        self.env.pop("PYTHONDONTWRITEBYTECODE", None)
+        self.env["PYTHONPYCACHEPREFIX"] = str(home / "bytecode")  # ours is compiled once, as the others are
         collections = os.environ.get("VIGIL_TEST_COLLECTIONS", os.environ.get("ANSIBLE_COLLECTIONS_PATH", str(ROOT.parent.parent.parent)))
         self.env.update(
             PATH=f"{self.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",

@@ -90,11 +90,6 @@ def order(path: str) -> bytes:
     return os.fsencode(path).replace(b"/", b"\0")
 
 
-# what a row names after its numbers, in the order in which people look for it
-_REST = ("sha256", "archive", "target", "hardlink", "device", "xattrs", "sparse", "torn")
-_KNOWN = frozenset(("mode", "uid", "gid", "user", "group", "size", "mtime", "ctime", "inode", "links", *_REST))
-
-
 def dump(entry: Entry) -> bytes:
     """A row with its line end, as json.dumps would write it, in a fourth of its time."""
     parts = [
@@ -150,9 +145,17 @@ def entry_of(row: t.Mapping[str, t.Any]) -> Entry:
 
     :raises ValueError: the row is damaged
     """
-    entry = Entry(row["path"], row["kind"], **{name: value for name, value in row.items() if name in _KNOWN})
-    entry.mode = int(row.get("mode", "0"), 8)
-    entry.xattrs = {key: base64.b64decode(value) for key, value in (row.get("xattrs") or {}).items()}
+    get = row.get
+    entry = Entry.__new__(Entry)  # name by name: half of the time of a large restore was spent here
+    entry.path, entry.kind = row["path"], row["kind"]
+    entry.mode = int(get("mode", "0"), 8)
+    entry.uid, entry.gid, entry.user, entry.group = get("uid", 0), get("gid", 0), get("user", ""), get("group", "")
+    entry.size, entry.mtime, entry.ctime = get("size", 0), get("mtime", 0), get("ctime", 0)
+    entry.inode, entry.links = get("inode", ""), get("links", 1)
+    entry.sha256, entry.archive = get("sha256"), get("archive")
+    entry.target, entry.hardlink, entry.device = get("target"), get("hardlink"), get("device")
+    entry.sparse, entry.torn = get("sparse", False), get("torn", False)
+    entry.xattrs = {key: base64.b64decode(value) for key, value in (get("xattrs") or {}).items()}
     return entry
 
 

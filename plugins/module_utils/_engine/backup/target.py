@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
-import secrets
 import stat
 import typing as t
 
@@ -47,6 +47,7 @@ class Target:
         self.root = root
         self._owners = owners and os.geteuid() == 0
         self._systems: dict[int, int] = {}  # device -> a handle there
+        self._token, self._numbers = os.urandom(4).hex(), itertools.count()  # of names until a file has its own
         self.warnings: list[str] = []
 
     def parent(self, path: str, loose: int = 0) -> int:
@@ -99,7 +100,7 @@ class Target:
         if entry.kind == "directory":
             self._directory(entry, name, handle)
             return
-        scratch = f".{os.fsdecode(os.fsencode(name)[:100])}.vigil-{secrets.token_hex(4)}"
+        scratch = f".{os.fsdecode(os.fsencode(name)[:100])}.vigil-{self._token}{next(self._numbers):x}"
         try:
             self._make(entry, scratch, handle, pieces, link)
             found = _status(name, handle)
