@@ -15,6 +15,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.record impo
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.tracker import Job
 
+_NEAR = 2048  # bytes in which a line end is looked for
+
 
 class Options(t.NamedTuple):
     """How a source is read; ``encoding``: empty finds out by the first bytes, and is UTF-8 where these say nothing."""
@@ -72,7 +74,7 @@ class Follower:
             record.saw(log.stat, self._now)
         while True:
             try:
-                data = log.read(BLOCK)
+                data = log.read(self._size(log, place))
             except Unreadable as exc:
                 if not exc.is_partial:
                     raise
@@ -104,6 +106,13 @@ class Follower:
             record.saw(log.stat, self._now)
             record.packed = [log.stat.st_ino, log.stat.st_size, log.stat.st_mtime_ns]
         self.long_lines = cutter.long_lines
+
+    def _size(self, log: Log, place: int) -> int:
+        """How much to read: up to a line end where one is near, so that nothing of the block is left over and copied once more."""
+        if log.is_packed or self._record.kind:
+            return BLOCK
+        end = log.peek(place + BLOCK - _NEAR, _NEAR).rfind(b"\n")
+        return BLOCK - _NEAR + end + 1 if end >= 0 else BLOCK
 
     def _behind(self, block: Block, cutter: Cutter) -> None:
         record = self._record

@@ -106,4 +106,5 @@ def test_the_line_behind_a_hole_is_whole_however_large_the_hole_is(hole, cuts, e
     text = b"".join(block.data for block in blocks)
     assert text.startswith(b"before\n") and text.endswith(b"a line behind it\n") and not text[7:-17].strip(b"\0")
     assert cutter.long_lines == 0 or len(line) > 100
-    assert blocks[-1].end == len(data) - 2 and data[blocks[-1].end - 64 : blocks[-1].end][-len(cutter.back) :] == cutter.back[-64:]
+    end = blocks[-1].end
+    assert end == len(data) - 2 and data[max(0, end - 64) : end] == cutter.back[-64:]
