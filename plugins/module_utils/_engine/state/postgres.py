@@ -31,7 +31,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.postgres_u
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit
 
 T = t.TypeVar("T")
-_IDLE = 60  # seconds: a machine that vanishes in the middle of a unit must not hold the lock for ever
+_IDLE = 30  # seconds: a machine that vanishes in the middle of a unit must not hold the lock for ever
 _PATIENCE = 5.0  # seconds in which a server that went away may come back
 _PAUSE = 0.1
 _SLOW = 1.0  # a failure to connect that took longer is not tried again for some times as long
