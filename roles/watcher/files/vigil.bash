@@ -12,10 +12,11 @@ _vigil() {
     silence) words='--alert --comment --config --end --for --help --json' ;;
     backups) words='--config --help --json --verify' ;;
     restore) words='--at --config --dest --dry-run --help --json --snapshot' ;;
+    sign) words='--config --help --key-file --name' ;;
     completion) words='--config --help' ;;
     manual) words='--config --help' ;;
   esac
-  [ "$COMP_CWORD" -gt 1 ] || words='run check status events outbox silence backups restore completion manual'
+  [ "$COMP_CWORD" -gt 1 ] || words='run check status events outbox silence backups restore sign completion manual'
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
 complete -o default -F _vigil vigil

@@ -12,27 +12,13 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from vigil_watch.config import DNS, FILES, LOGS, ConfigError, load
 from vigil_watch.schedule import Gate, Job, Schedule
-
-ROOT = Path(__file__).resolve().parents[3]
-PROGRAM = ROOT / "roles" / "watcher" / "files"
-
-
-def write(place, main="", **files):
-    """A configuration below a directory; returns the path of its main file."""
-    (place / "watch.d").mkdir(exist_ok=True)
-    (place / "vigil.yml").write_text(f"state_url: sqlite:///{place}/state.db\n{main}")
-    for name, text in files.items():
-        (place / "watch.d" / f"{name}.yml").write_text(text)
-    return str(place / "vigil.yml")
-
+from watching import Watcher, command, write
 
 # --- configuration ---
 
@@ -183,64 +169,6 @@ def test_what_is_wrong_is_looked_at_sooner_and_what_never_changes_less_often():
 
 
 # --- the process ---
-
-
-def environment(place):
-    """The watcher's environment in a directory."""
-    paths = [path for path in sys.path if (Path(path) / "ansible_collections").is_dir()]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROGRAM), *paths]), "RUNTIME_DIRECTORY": str(place / "run")}
-
-
-def command(place, name, *args):
-    """`vigil NAME ARGS` with the configuration of a directory."""
-    argv = [sys.executable, "-m", "vigil_watch", name, "--config", str(place / "vigil.yml"), *args]
-    return subprocess.run(argv, env=environment(place), capture_output=True, text=True, check=False)
-
-
-class Watcher:
-    """A running watcher, its log, and what systemd would hear."""
-
-    def __init__(self, place, *args, watchdog=""):
-        (place / "run").mkdir(exist_ok=True)
-        self.place = place
-        self.heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.heard.bind(str(place / "notify"))
-        self.heard.settimeout(10)
-        env = {**environment(place), "NOTIFY_SOCKET": str(place / "notify"), "WATCHDOG_USEC": watchdog}
-        self.log = place / "log"
-        with open(self.log, "wb") as out:
-            argv = [sys.executable, "-m", "vigil_watch"]
-            self.process = subprocess.Popen([*argv, "run", "--config", str(place / "vigil.yml"), *args], stderr=out, env=env)
-
-    def hear(self, wanted):
-        """What is told to systemd, up to a word."""
-        heard = []
-        while not any(wanted in word for word in heard):
-            heard.append(self.heard.recv(4096).decode())
-        return heard
-
-    def said(self, wanted, seconds=15.0):
-        """The first line of the log with this text."""
-        until = time.monotonic() + seconds
-        while True:
-            for line in self.log.read_text().splitlines():
-                if wanted in line:
-                    return json.loads(line)
-            assert time.monotonic() < until, self.log.read_text()
-            time.sleep(0.05)
-
-    def command(self, *args):
-        return command(self.place, *args)
-
-    def children(self):
-        found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False)
-        return [int(pid) for pid in found.stdout.split()]
-
-    def end(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.heard.close()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from vigil_watch.log import LEVELS
 from vigil_watch.manual import completion, manual
 from vigil_watch.model import DEFAULT, Config
 from vigil_watch.reading import Refusal
+from vigil_watch.signing import sign_command
 from vigil_watch.silence import silence_command
 from vigil_watch.table import age, table
 
@@ -87,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     when.add_argument("--snapshot", metavar="ID", help="this one (vigil backups names them)")
     restore.add_argument("--dest", metavar="DIRECTORY", help="below this directory instead of in place")
     restore.add_argument("--dry-run", action="store_true", help="say what would be put back")
+    sign = add("sign", "put a signature under watches that lie at a URL or in Consul", sign_command, False)
+    sign.add_argument("file", metavar="FILE", help="the watches")
+    sign.add_argument("--key-file", metavar="FILE", required=True, help="a file with the key that is source.key on the nodes")
+    sign.add_argument("--name", default="", metavar="KEY", help="for Consul: the key below the prefix")
     add("completion", "a script for bash: vigil completion > /etc/bash_completion.d/vigil", _completion, False)
     add("manual", "the manual page: vigil manual > /usr/local/share/man/man1/vigil.1", _manual, False)
     return parser

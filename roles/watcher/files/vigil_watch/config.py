@@ -13,6 +13,7 @@ import os
 import socket
 import stat
 import typing as t
+import urllib.parse
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.policy import read_policy
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Policy, PolicyError, check_channels
@@ -27,7 +28,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import log_scan as log_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import read_checks
-from vigil_watch.model import DEFAULT, DNS_EVERY, GUARD_EVERY, HEARTBEAT_EVERY, LOGS_EVERY, Config, FileWatch, Guarded, Watch
+from vigil_watch.model import DEFAULT, DNS_EVERY, GUARD_EVERY, HEARTBEAT_EVERY, LOGS_EVERY, Config, FileWatch, Guarded, Source, Watch
 from vigil_watch.reading import (
     ConfigError,
     Reader,
@@ -58,9 +59,12 @@ _MAIN = (
     "metrics",
     "heartbeat",
     "hub",
+    "source",
     "limits",
 )
 _WATCH = ("checks", "guards", "dns", "files", "logs")
+_FETCHED = (*_WATCH, "serial")
+_SOURCE = ("url", "consul", "prefix", "token", "key", "ca", "every", "keep")
 # of a watch itself; the other keys are options of the modules
 _OWN = ("name", "every")
 _OWN_FILES = (*_OWN, "quiet", "max_delay")
@@ -76,10 +80,11 @@ _HUB = ("listen", "token", "forget_after")
 _LIMITS = ("health", "guards", "dns", "files", "logs")
 
 
-def load(path: str = DEFAULT, candidates: t.Optional[t.Mapping[str, str]] = None) -> Config:
-    """Read the main file and all files of its directory.
+def load(path: str = DEFAULT, candidates: t.Optional[t.Mapping[str, str]] = None, source_copy: str = "") -> Config:
+    """Read the main file, all files of its directory, and the copy of what lies elsewhere.
 
     :arg candidates: names in the directory -> files that are read in their place
+    :arg source_copy: a directory that is read in the place of that copy
     :raises ConfigError: one sentence for the first thing that is wrong
     """
     main = open_document(path)
@@ -91,6 +96,12 @@ def load(path: str = DEFAULT, candidates: t.Optional[t.Mapping[str, str]] = None
     documents = [open_document(instead.get(name) or os.path.join(folder, name)) for name in sorted({*_listed(folder), *instead})]
     for document in documents:
         check_keys(document, (), document.data, _WATCH)
+    if config.source:
+        copy = source_copy or config.source.folder()
+        fetched = [open_document(os.path.join(copy, name)) for name in _listed(copy)]
+        for document in fetched:
+            check_keys(document, (), document.data, _FETCHED)
+        documents += fetched
     _read_checks(config, documents)
     _read_guards(config, documents)
     for document in documents:
@@ -133,8 +144,29 @@ def _read_main(config: Config, main: Document) -> None:
     config.hub_forget = hub.get("forget_after", config.hub_forget, duration)
     if config.hub_listen and not config.hub_token:
         raise ConfigError(f"{main.where((), 'hub')}: a hub needs a token of 16 characters or more, which its nodes send")
+    if main.data.get("source"):
+        config.source = _source(main)
     limits = Reader(main, ("limits",), mapping(main, ("limits",), main.data.get("limits") or {}, _LIMITS))
     config.limits = {key: limits.get(key, usual, duration) for key, usual in config.limits.items()}
+
+
+def _source(main: Document) -> Source:
+    """What could be changed on its way is signed."""
+    given = mapping(main, ("source",), main.data["source"], _SOURCE)
+    read, where = Reader(main, ("source",), given), main.where((), "source")
+    if bool(given.get("url")) == bool(given.get("consul")):
+        raise ConfigError(f"{where}: source: give url, or consul (the URL of its agent) with prefix")
+    source = Source(read.get("url", "", http_url) or read.get("consul", "", http_url), bool(given.get("consul")))
+    source.prefix = read.get("prefix", "", text)
+    source.token, source.key = read.get("token", "", text), read.get("key", "", token)
+    source.ca, source.keep = read.get("ca", "", absolute), read.get("keep", source.keep, absolute)
+    source.every = read.get("every", source.every, duration)
+    if source.consul and not source.prefix.strip("/"):
+        raise ConfigError(f"{where}: source: consul needs a prefix, such as vigil/web1")
+    host = urllib.parse.urlsplit(source.url).hostname or ""
+    if source.url.startswith("http:") and not source.key and host not in ("127.0.0.1", "::1", "localhost"):
+        raise ConfigError(f"{where}: source: anybody on the way could change it; use https, or give a key with which it is signed")
+    return source
 
 
 def _channels(main: Document) -> t.List[Channel]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing as t
 
 if t.TYPE_CHECKING:
@@ -48,6 +49,34 @@ class FileWatch:
 
 
 @dataclasses.dataclass
+class Source:
+    """Where watches lie besides ``watch_dir``: at a URL, or below a prefix of the KV store of Consul, whose agent the URL is then.
+
+    :ivar key: with which they are signed; ca: a file with certificates; keep: the directory of the last good copy
+    """
+
+    url: str
+    consul: bool = False
+    prefix: str = ""
+    token: str = ""
+    key: str = ""
+    ca: str = ""
+    every: float = 60.0
+    keep: str = "/var/lib/vigil/source"
+
+    @property
+    def shown(self) -> str:
+        """Where that is, without what is secret."""
+        scheme, _colons, rest = self.url.partition("://")
+        place = f"{scheme}://{rest.split('?')[0].rpartition('@')[2]}"
+        return f"{place.rstrip('/')}/v1/kv/{self.prefix.strip('/')}" if self.consul else place
+
+    def folder(self) -> str:
+        """The directory with the copy; the one before it while the two change places."""
+        return self.keep if os.path.isdir(self.keep) else self.keep + ".old"
+
+
+@dataclasses.dataclass
 class Config:
     """Everything a watcher does. Durations are seconds."""
 
@@ -67,6 +96,7 @@ class Config:
     heartbeat_every: float = HEARTBEAT_EVERY
     heartbeat_url: str = ""
     heartbeat_token: str = ""
+    source: t.Optional[Source] = None
     hub_listen: str = ""
     hub_token: str = ""
     hub_forget: float = 7 * 86400.0

@@ -108,10 +108,10 @@ def address(value: t.Any) -> str:
 
 
 def http_url(value: t.Any) -> str:
-    """A URL of a hub."""
+    """A URL that is spoken to over HTTP."""
     given = text(value)
     if not given.startswith(("http://", "https://")):
-        raise ValueError(f"{given[:8]!r}... is no URL of a hub; write http://hub.example:9470/heartbeat")
+        raise ValueError(f"{given[:8]!r}... is no URL; write one such as https://hub.example:9470/heartbeat")
     return given
 
 

@@ -25,6 +25,8 @@ def wanted(config: Config) -> t.List[str]:
         )
         if watches
     ]
+    if config.source:
+        rooms.append("source")
     if config.hub_listen:
         rooms.append("hub")
     if config.channels:
@@ -44,6 +46,8 @@ def room_class(name: str) -> t.Any:
         from vigil_watch.acting import DnsRoom as room  # type: ignore[assignment]
     elif name == "logs":
         from vigil_watch.acting import LogRoom as room  # type: ignore[assignment]
+    elif name == "source":
+        from vigil_watch.source import SourceRoom as room  # type: ignore[assignment]
     elif name == "hub":
         from vigil_watch.hub import HubRoom as room  # type: ignore[assignment]
     elif name == "files":

@@ -187,6 +187,7 @@ class Supervisor:
             child.job = ""
         if word.get("ready"):
             child.ready = True
+        self._reload = self._reload or bool(word.get("reload"))
         if word.get("pulse"):
             child.pulse = time.monotonic()
         child.apart = child.apart or bool(word.get("apart"))
