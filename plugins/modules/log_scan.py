@@ -224,10 +224,12 @@ failures:
 stats:
   description:
     - How many C(bytes) and C(lines) were read in how many C(seconds), how many logs were C(rotations) found again under another name, how many C(files) were
-      looked at, how many C(matches) there are, how many C(long_lines) were cut at 1 MiB, and the C(strategy).
+      looked at, how many C(matches) there are, how many C(long_lines) were cut at 1 MiB, how many C(processes) looked, and the
+      C(strategy).
   returned: success
   type: dict
-  sample: {"bytes": 1048576, "lines": 9000, "seconds": 0.01, "rotations": 1, "files": 12, "matches": 12, "long_lines": 0, "strategy": "anchored"}
+  sample: {"bytes": 1048576, "lines": 9000, "seconds": 0.01, "rotations": 1, "files": 12, "matches": 12, "long_lines": 0, "processes": 1,
+    "strategy": "anchored"}
 truncated:
   description: Whether there were more matches than are returned.
   returned: success

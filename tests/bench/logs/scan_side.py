@@ -4,12 +4,13 @@
 
 """One side of the bench: scans a file once and says how long the work took.
 
-python3 scan_side.py {log_scan|idle|naive} FILE STORE [STRATEGY]
+python3 scan_side.py {log_scan|naive} FILE STORE [STRATEGY [CORES]]
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import sys
@@ -44,6 +45,7 @@ def scan(path: str, store: str, strategy: str) -> t.Dict[str, t.Any]:
         "cpu": cpu,
         "strategy": stats["strategy"],
         "files": stats["files"],
+        "processes": stats["processes"],
     }
 
 
@@ -60,9 +62,12 @@ def naive(path: str) -> t.Dict[str, t.Any]:
 
 def main() -> None:
     kind, path, *rest = sys.argv[1:]
+    if rest[2:3] == ["1"]:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     said = naive(path) if kind == "naive" else scan(path, rest[0], (rest[1:2] or ["auto"])[0])
     said["names"] = max(said["bytes"], 1) / 1e6
-    said["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    own, largest = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    said["peak"] = own + largest * (said.get("processes", 1) - 1)  # at most: what they share is counted for each
     print(json.dumps(said))
 
 

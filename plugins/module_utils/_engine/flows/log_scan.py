@@ -83,6 +83,7 @@ class _Run:
         self._collector = Collector(request, self._known.memories, self._now)
         self._reading = Reading(self._collector, self._known.sources, self._now, stream)
         self._notices: t.List[str] = []
+        self._processes = 1
         self._was = {name: dict(body) for name, body in self._known.sources.items()}
 
     def result(self) -> Result:
@@ -109,6 +110,7 @@ class _Run:
                 "files": self._reading.files,
                 "long_lines": self._reading.long_lines,
                 "matches": sum(self._collector.counts.values()),
+                "processes": self._processes,
                 "strategy": max((one.strategy for one in scanners), key=("find", "anchored", "re2", "hyperscan").index, default="find"),
             },
             "truncated": left_out or sum(self._collector.counts.values()) > len(self._collector.matches),
@@ -150,6 +152,7 @@ class _Run:
                             self._reading.command(source, scan)
                     else:
                         self._files(source, scan)
+            self._processes += crew.helpers
         return list(scanners.values())
 
     def _files(self, source: t.Any, scan: t.Any) -> None:

@@ -181,6 +181,7 @@ def case_log_scan(directory):
                 kept = flow.state.memories(unit, "")
                 positions = [{**body, "at": 0} for body in flow.state.files(unit, "").values()]
         result["stats"].pop("seconds")
+        assert result["stats"].pop("processes") == number
         result.pop("batch")
         for one in [*result["matches"], *result["alarms"]]:
             one.pop("ledger")  # the name of a store
