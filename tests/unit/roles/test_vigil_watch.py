@@ -16,7 +16,9 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import read_checks
 from vigil_watch.config import DNS, FILES, LOGS, ConfigError, load
+from vigil_watch.health import is_near
 from vigil_watch.schedule import Gate, Job, Schedule
 from watching import Watcher, command, write
 
@@ -163,9 +165,20 @@ def test_what_is_wrong_is_looked_at_sooner_and_what_never_changes_less_often():
     assert job.interval() == 60
     job.saw("ok", True)
     assert job.interval() == 30
+    job.saw("ok", False, near=True)
+    assert job.interval() == 15
     important = Job("b", 30, None, "P0", adapts=True)
     important.saw("critical", True)
     assert important.interval() == 30
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "near"),
+    [("< 90", 85, True), ("< 90", 60, False), ("> 14", 15, True), ("> 14", 90, False), ("< baseline", 5, False), ("exists", 1, False)],
+)
+def test_a_number_close_to_its_limit_is_near(limit, value, near):
+    check = read_checks([{"name": "disk", "disk": {"path": "/"}, "expect": {"used_percent": limit}}])[0]
+    assert is_near(check, {"used_percent": value}) is near and is_near(check, {}) is False
 
 
 # --- the process ---

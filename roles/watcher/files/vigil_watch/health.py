@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
@@ -16,6 +17,9 @@ from vigil_watch.desk import Desk
 from vigil_watch.model import EVERY
 from vigil_watch.room import Room
 from vigil_watch.schedule import Job
+
+_LIMITS = ("<", "<=", ">", ">=")
+_NEAR = 0.1
 
 
 class HealthRoom(Room):
@@ -51,7 +55,8 @@ class HealthRoom(Room):
         results = dict(zip((id(check) for check in checks), outcome["results"]))
         for job in jobs:
             result = results[id(job.work)]
-            job.saw(result["status"], result.get("since") is not None and result.get("was") not in (None, result["status"]))
+            changed = result.get("since") is not None and result.get("was") not in (None, result["status"])
+            job.saw(result["status"], changed, is_near(job.work, result["observed"]))
         self.log.debug(f"{len(checks)} checks: {outcome['status']}", summary=outcome["summary"])
         self.say(told=told, summary=outcome["summary"], score=outcome["score"])
 
@@ -66,3 +71,17 @@ class HealthRoom(Room):
                 for parent in check.depends_on:
                     queue += self._by_name.get(parent, [])
         return [check for check in self.config.checks if id(check) in wanted]
+
+
+def is_near(check: Check, observed: t.Any) -> bool:
+    """Whether a number is within a tenth of the limit that it must keep."""
+    for path, matcher in check.expect + check.warn:
+        if matcher.kind not in _LIMITS or isinstance(matcher.operand, (bool, str)) or not matcher.operand:
+            continue
+        try:
+            value = path.get(observed)
+        except CannotSee:
+            continue
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value - matcher.operand) <= _NEAR * abs(matcher.operand):
+            return True
+    return False

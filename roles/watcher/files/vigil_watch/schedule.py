@@ -66,7 +66,7 @@ class Job:
     """Something that is done again and again.
 
     :arg priority: P0 always runs, P1 less often behind a closed gate, P2 not at all
-    :arg adapts: whether it is looked at sooner while something is wrong, and less often when nothing ever changes
+    :arg adapts: whether it is looked at sooner while something is wrong or nearly so, and less often when nothing ever changes
     """
 
     def __init__(self, name: str, every: float, work: t.Any, priority: str = "P1", adapts: bool = False) -> None:
@@ -76,19 +76,19 @@ class Job:
         self.priority = priority
         self.adapts = adapts
         self.steady = 0
-        self.wrong = False
+        self.wrong = self.near = False
 
     def interval(self) -> float:
         """Seconds until it is done again, by what it saw."""
         if not self.adapts or self.priority == "P0":
             return self.every
-        if self.wrong:
+        if self.wrong or self.near:
             return max(self.every / 2, min(self.every, 1.0))
         return self.every * 2 if self.priority == "P2" and self.steady >= _STEADY else self.every
 
-    def saw(self, status: str, changed: bool) -> None:
-        """What it led to."""
-        self.wrong = status not in ("ok", "skipped")
+    def saw(self, status: str, changed: bool, near: bool = False) -> None:
+        """What it led to; ``near``: a little more and it would be wrong."""
+        self.wrong, self.near = status not in ("ok", "skipped"), near
         self.steady = 0 if changed or self.wrong else self.steady + 1
 
 
