@@ -41,8 +41,8 @@ class Postgres:
             self.port = free.getsockname()[1]
         self.start()
 
-    def start(self) -> None:
-        options = f"-p {self.port} -k {self.root} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+    def start(self, more: str = "-c max_connections=200") -> None:
+        options = f"-p {self.port} -k {self.root} -c listen_addresses=127.0.0.1 -c fsync=off {more}"
         self._do("pg_ctl", "-D", str(self.root / "data"), "-l", str(self.root / "log"), "-w", "-o", options, "start")
 
     def stop(self) -> None:

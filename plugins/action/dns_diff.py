@@ -19,7 +19,7 @@ from ansible.utils.display import Display
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_table import table
 from ansible_collections.vigil.ops.plugins.modules.dns_diff import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _announce
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, plain, validated
 from ansible_collections.vigil.ops.plugins.plugin_utils._receipts import Receipts, source
 
 # This class is loaded in the main process before workers are forked, so this is the place for what they share with it.
@@ -61,6 +61,11 @@ class ActionModule(ActionBase):
                 receipts.receive(str(outcome["batch"]))
         result.update(outcome)
         return result
+
+    def _configure_module(self, module_name: str, module_args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> t.Any:
+        built = super()._configure_module(module_name=module_name, module_args=module_args, task_vars=task_vars)
+        hide(module_args)
+        return built
 
     def _show(self, outcome: dict[str, t.Any], args: dict[str, t.Any]) -> None:
         what = {"previous": "DNS changes", "expected": "DNS as expected", "nameservers": "DNS name servers", "zone": "DNS zone"}[

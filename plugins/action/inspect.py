@@ -20,7 +20,14 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import fleet
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import registry
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, Store, default_url, open_store
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import (
+    StateAway,
+    StateError,
+    StateMissing,
+    Store,
+    default_url,
+    open_store,
+)
 from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _checks_from, _light, _piped
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, plain, validated
@@ -60,6 +67,8 @@ class ActionModule(ActionBase):
             args["baselines"] = flow.learned_baselines(store, host, checks, args["baselines"])
             args["held"] = dict(args["held"], **flow.broken_limits(store, host, checks))
             args["last_look"] = flow.last_look(store, host, checks, args["last_look"])
+            store.rest()
+            args["history_url"] = None  # it is of no use to the host, and may hold a password
         outcome = self._look(args, task_vars, store, host, checks)
         result.update(flow.hide(outcome, flow.check_secrets(checks)))
         return result
@@ -185,6 +194,9 @@ def _open_history(url: str | None, check_mode: bool) -> Store | None:
     try:
         store = open_store(default_url() if url == "default" else url, read_only=check_mode)
     except StateMissing:
+        return None
+    except StateAway as exc:
+        display.warning(f"history_url: {exc} This look is not compared with others, and not kept.")
         return None
     except StateError as exc:
         raise Refused(f"history_url: {exc}") from exc

@@ -16,7 +16,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.log_events
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.log_request import Refusal, read
 from ansible_collections.vigil.ops.plugins.modules.log_scan import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _announce
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, plain, validated
 from ansible_collections.vigil.ops.plugins.plugin_utils._receipts import Receipts, source
 
 # This class is loaded in the main process before workers are forked, so this is the place for what they share with it.
@@ -56,6 +56,11 @@ class ActionModule(ActionBase):
                 receipts.receive(str(outcome["batch"]))
         result.update(outcome)
         return result
+
+    def _configure_module(self, module_name: str, module_args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> t.Any:
+        built = super()._configure_module(module_name=module_name, module_args=module_args, task_vars=task_vars)
+        hide(module_args)
+        return built
 
     def _show(self, outcome: dict[str, t.Any], host: str) -> None:
         title = "Logs" + (", nothing is stored in check mode" if self._task.check_mode else "") + "\n"

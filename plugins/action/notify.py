@@ -21,7 +21,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets i
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dead, elsewhere, gone, outcomes
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, open_store
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateAway, StateError, StateMissing, open_store
 from ansible_collections.vigil.ops.plugins.modules.notify import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE, REQUIRED_BY, REQUIRED_ONE_OF
 from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin, _outcomes, _policy, _scope
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, store_url, validated
@@ -74,6 +74,8 @@ class ActionModule(ActionBase):
                 found = flow.preview(url, channels, batch, time.time, rules)
                 return dict(found, dead=_look(url, wanted)) if wanted is not None else found
             store = open_store(url)
+        except StateAway as exc:
+            return _untold(exc, channels, batch)
         except StateError as exc:
             raise Refused(f"state_url: {exc}") from exc
         try:
@@ -81,13 +83,17 @@ class ActionModule(ActionBase):
             told = flow.tell(store, channels, batch, seconds, rules=rules)
             return told if letters is None else dict(told, dead=letters)
         except StateError as exc:
-            # not being able to tell never fails a play
-            lost = len(batch.events) + len(batch.messages) + sum(outcomes.count(one[1]) for one in batch.dns)
-            notice = f"Nothing could be kept for the channels: {exc}"
-            none = {"delivered": 0, "queued": 0, "collected": 0, "channels": [], "events": [], "muted": []}
-            return dict(none, dropped=lost * len(channels), notices=[notice])
+            return _untold(exc, channels, batch)
         finally:
             store.close()
+
+
+def _untold(exc: StateError, channels: list[Channel], batch: flow.Batch) -> dict[str, t.Any]:
+    """Not being able to tell never fails a play."""
+    lost = len(batch.events) + len(batch.messages) + sum(outcomes.count(one[1]) for one in batch.dns)
+    notice = f"Nothing could be kept for the channels: {exc}"
+    none = {"delivered": 0, "queued": 0, "collected": 0, "channels": [], "events": [], "muted": []}
+    return dict(none, dropped=lost * len(channels), notices=[notice])
 
 
 def _validated(given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

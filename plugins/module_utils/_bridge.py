@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, secrets_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -47,9 +47,19 @@ def read_duration(module: Module, option: str) -> float:
         module.fail_json(msg=f"{option}: {exc}")
 
 
+def store_secrets(params: t.Mapping[str, t.Any]) -> set[str]:
+    """The passwords in the URLs of stores, as they are written there and as they are meant."""
+    found = secrets_of([params.get("state_url"), params.get("history_url")])
+    if found:
+        from urllib.parse import unquote
+
+        found |= {unquote(one) for one in found}
+    return found
+
+
 def finish(module: Module, result: dict[str, t.Any], secrets: t.Collection[str] = ()) -> t.NoReturn:
     """End the module with a result that holds no secret; none is left in the echo of its arguments that Ansible may add."""
-    result["invocation"] = {"module_args": mask(dict(module.params), secrets)}
+    result["invocation"] = {"module_args": mask(dict(module.params), {*secrets, *store_secrets(module.params)})}
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.vigil.ops.plugins.module_utils._bridge import finish, open_state, read_duration
+from ansible_collections.vigil.ops.plugins.module_utils._bridge import finish, open_state, read_duration, store_secrets
 
 __all__ = ["SilentModule", "finish", "open_state", "read_duration"]
 
@@ -23,3 +25,13 @@ class SilentModule(AnsibleModule):
 
     def log(self, msg: str, log_args: object = None) -> None:
         """Nothing is logged."""
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        """As AnsibleModule does, without the passwords of stores."""
+        self.no_log_values.update(store_secrets(self.params))
+        super().exit_json(**kwargs)
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        """As AnsibleModule does, without the passwords of stores; options that are refused come here as well."""
+        self.no_log_values.update(store_secrets(self.params))
+        super().fail_json(msg, **kwargs)

@@ -17,6 +17,7 @@ author:
 extends_documentation_fragment:
   - vigil.ops._attributes
   - vigil.ops._attributes.info_module
+  - vigil.ops._attributes.action
   - vigil.ops._attributes.actiongroup_all
 options:
   kind:
@@ -88,9 +89,9 @@ entries:
   elements: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.history import history
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
+from ansible_collections.vigil.ops.plugins.module_utils._module import SilentModule
 
 ARGUMENT_SPEC = {
     "kind": {"type": "str", "choices": ["results", "changes", "events", "outbox", "dead", "alerts", "silences"], "default": "results"},
@@ -102,7 +103,7 @@ ARGUMENT_SPEC = {
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
     url = default_url() if params["state_url"] == "default" else params["state_url"]
     try:

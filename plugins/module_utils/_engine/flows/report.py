@@ -114,7 +114,13 @@ def _histories(request: Request, hosts: t.Sequence[str]) -> t.Dict[str, model.Hi
     if not request.history_url:
         return {}
     from ansible_collections.vigil.ops.plugins.module_utils._engine.state.results import scores
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateDamaged, StateError, StateMissing, open_store
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import (
+        StateAway,
+        StateDamaged,
+        StateError,
+        StateMissing,
+        open_store,
+    )
 
     try:
         store = open_store(request.history_url, read_only=True)
@@ -123,8 +129,8 @@ def _histories(request: Request, hosts: t.Sequence[str]) -> t.Dict[str, model.Hi
                 return {host: scores(unit, host, _HISTORY_POINTS) for host in hosts if _is_utf8(host)}
         finally:
             store.close()
-    except (StateMissing, StateDamaged):
-        return {}  # whoever writes there next sets a damaged one aside and says so
+    except (StateMissing, StateDamaged, StateAway):
+        return {}  # whoever writes there next says so, and sets a damaged one aside
     except StateError as error:
         raise ReportError(f"history_url: {error}") from error
 

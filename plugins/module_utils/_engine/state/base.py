@@ -92,6 +92,9 @@ class Store:
         except StateError:
             return  # tidying waits for a better day
 
+    def rest(self) -> None:
+        """It is not used for a while: let go of what others may need, such as a server's connection."""
+
     def _sweep(self, unit: Unit) -> None:
         """Tidy what only this kind of store keeps; at the end of a day's tidying."""
 

@@ -19,6 +19,7 @@ import uuid
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.base import Options, Store
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors import StateAway, StateError, StateMissing
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.postgres_errors import (
+    Crowded,
     Undone,
     Unknown,
     explain,
@@ -73,6 +74,9 @@ class PostgresStore(Store):
     def open(self) -> None:
         with self._guard:
             self._ready()
+
+    def rest(self) -> None:
+        self.close()
 
     def _patience(self) -> float:
         return min(max(self._busy, 1.0), _PATIENCE)
@@ -181,7 +185,7 @@ class PostgresStore(Store):
             raise StateAway(why)
         begun = time.monotonic()
         try:
-            session = Session(self._place)
+            session = self._enter(begun + self._busy)
         except StateAway as exc:
             took = time.monotonic() - begun
             if took > _SLOW:  # nobody waits for such a server again and again
@@ -197,6 +201,16 @@ class PostgresStore(Store):
             session.close()
             raise
         return session
+
+    def _enter(self, give_up: float) -> Session:
+        """A server that has no room for another connection is waited for, as a lock is."""
+        while True:
+            try:
+                return Session(self._place)
+            except Crowded:
+                if time.monotonic() > give_up:
+                    raise
+            time.sleep(_PAUSE)
 
     def _sweep(self, unit: Unit) -> None:
         unit.execute("DELETE FROM commits WHERE at < ?", (unit.now - _DAY,))

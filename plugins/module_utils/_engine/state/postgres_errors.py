@@ -17,11 +17,16 @@ _IN_THE_WAY = ("40001", "40P01")
 _GONE = ("42P01", "3F000", "42703")
 _STOPPED = ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04")
 # What a server that is up says of itself while it cannot be used for a moment: words of the English text, and of no other state.
-_PASSING = ("starting up", "shutting down", "recovery", "too many clients", "connection slots", "too many connections", "not yet accepting")
+_PASSING = ("starting up", "shutting down", "recovery", "not yet accepting")
+_CROWDED = ("too many clients", "connection slots", "too many connections", "no more connections allowed")
 
 
 class Undone(StateAway):
     """Nothing of the unit was kept; it may be done again at once."""
+
+
+class Crowded(StateAway):
+    """The server takes no more connections now."""
 
 
 class Unknown(StateAway):
@@ -43,6 +48,8 @@ def detail(exc: BaseException, place: Server) -> str:
 def unreachable(exc: BaseException, place: Server) -> StateError:
     """Of an attempt to connect, which has no SQLSTATE."""
     said = detail(exc, place)
+    if any(word in str(exc) for word in _CROWDED):
+        return Crowded(f"The state store {place.shown} takes no more connections ({said}); allow more there, or run with fewer forks.")
     if "FATAL" in str(exc) and not any(word in str(exc) for word in _PASSING):
         return StateError(f"The state store {place.shown} cannot be opened ({said}); correct state_url, or the rights of its user.")
     return StateAway(f"The state store {place.shown} cannot be reached ({said}); look at the server, or give another state_url.")

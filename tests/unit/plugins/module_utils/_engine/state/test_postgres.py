@@ -370,3 +370,21 @@ def test_a_pooler_may_stand_before_it(postgres_server):
         store.run(add_one)
         shown = [store._session.ask(f"SHOW {name}")[0][0] for name in ("search_path", "lock_timeout", "synchronous_commit")]
         assert shown == ['"$user", public', "0", "on"]
+
+
+def test_a_crowded_server_is_waited_for(postgres):
+    postgres.sql("ALTER SYSTEM SET max_connections = 5")
+    postgres.sql("ALTER SYSTEM SET superuser_reserved_connections = 0")
+    postgres.stop()
+    postgres.start("")
+    url = postgres.url()
+    stores = [open_store(url) for _number in range(5)]
+    with pytest.raises(StateAway, match="takes no more connections"):
+        open_store(url, busy=0.05)
+    freed = threading.Timer(0.3, stores[0].rest)
+    freed.start()
+    open_store(url).close()
+    freed.join()
+    stores[0].run(add_one)  # comes back by itself
+    for store in stores:
+        store.close()
