@@ -143,7 +143,8 @@ options:
         key: service
   state_url:
     description:
-      - The store on the controller, such as C(sqlite:////var/lib/vigil/state.db). The default is the store of the user who runs Ansible.
+      - The store on the controller, such as C(sqlite:////var/lib/vigil/state.db) or
+        C(postgresql://user:password@host/database). The default is the store of the user who runs Ansible.
     type: str
     env:
       - name: VIGIL_STATE_URL

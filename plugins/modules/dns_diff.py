@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - vigil.ops._attributes
   - vigil.ops._attributes.action
   - vigil.ops._attributes.actiongroup_all
+  - vigil.ops._store
 attributes:
   check_mode:
     support: full

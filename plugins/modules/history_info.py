@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - vigil.ops._attributes.info_module
   - vigil.ops._attributes.action
   - vigil.ops._attributes.actiongroup_all
+  - vigil.ops._store
 options:
   kind:
     description:

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - vigil.ops._attributes.info_module
   - vigil.ops._attributes.action
   - vigil.ops._attributes.actiongroup_all
+  - vigil.ops._store
 attributes:
   async:
     support: none

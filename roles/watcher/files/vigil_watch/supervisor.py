@@ -309,7 +309,8 @@ class Supervisor:
             "since": self._started,
             "config": self._config.path,
             "name": self._config.name,
-            "state_url": self._config.state_url,
+            # that of a server may hold a password
+            "state_url": "" if self._config.state_url.lower().startswith("postgres") else self._config.state_url,
             "ready": ready,
             "told": self._told,
             "watches": self._config.summary,
