@@ -93,6 +93,8 @@ class Courier:
             if messages:
                 turns.take(unit, self.channel.key, self._owner, lease)
                 called = rows.called(unit, [message.id for message in messages]) if self._dialect.calls else {}
+            elif rows.unstick(unit, self.channel.key):
+                return 0.0
             due = None if messages else outbox.next_due(unit, self.channel.key)
             now = unit.now
         if not messages:

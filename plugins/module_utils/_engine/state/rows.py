@@ -13,6 +13,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit impor
 
 _CALLED, _PARTS = "mention", "parts"
 _KEPT = 90 * 86400.0
+_SKEW = 60.0
 
 
 class Parts(t.NamedTuple):
@@ -39,6 +40,14 @@ def called(unit: Unit, rows: t.Sequence[int]) -> dict[int, tuple[str, ...]]:
         for key, value in unit.all(f"SELECT key, value FROM marks WHERE space = ? AND key IN ({places})", [_CALLED, *part]):
             found[int(key)] = tuple(str(name) for name in load(value, []))
     return found
+
+
+def unstick(unit: Unit, channel: str) -> int:
+    """The clock went back: what waits for a time that was counted from a later now does not wait any more. Returns how many do not."""
+    return unit.execute(
+        "UPDATE outbox SET next_at = ?, updated = ? WHERE state = 'queued' AND channel = ? AND updated > ? AND next_at > ?",
+        (unit.now, unit.now, channel, unit.now + _SKEW, unit.now),
+    )
 
 
 def took(unit: Unit, row: int, parts: Parts) -> None:

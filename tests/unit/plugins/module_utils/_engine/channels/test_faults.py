@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import random
+import ssl
 import subprocess
 import sys
 import time
 
 import pytest
+import trustme
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import new_event
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import delivery
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse
@@ -114,6 +116,22 @@ def test_runs_that_are_killed_at_any_moment(store, listen):
 @pytest.mark.timeout(900)
 def test_runs_that_are_killed_at_any_moment_long(store, listen):
     runs_that_are_killed(store, listen, 200, random.Random(11))
+
+
+def test_a_receiver_that_wants_a_certificate(store, listen, tmp_path):
+    """Each channel shows its own, and one that shows none waits for somebody's hand."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    authority.issue_cert("robot.example").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "robot.pem"))
+    receiver = listen(tls=(str(tmp_path / "server.pem"), str(tmp_path / "server.pem")))
+    receiver._server.socket.context.verify_mode = ssl.CERT_REQUIRED
+    receiver._server.socket.context.load_verify_locations(str(tmp_path / "ca.pem"))
+    shows = parse({"name": "shows", "url": receiver.url, "ca": str(tmp_path / "ca.pem"), "client_cert": str(tmp_path / "robot.pem")})
+    shy = parse({"name": "shy", "url": receiver.url, "ca": str(tmp_path / "ca.pem")})
+    found = notify.tell(store, [shows, shy], notify.Batch([new_event("shop", "web1", "page", time.time(), message="m")]), seconds=3)
+    assert {one["channel"].split()[0]: one["status"] for one in found["channels"]} == {"shows": "delivered", "shy": "queued"}
+    assert len(receiver.requests) == 1
 
 
 def test_three_processes_and_one_robot_keep_its_budget_together(store, listen, receivers):

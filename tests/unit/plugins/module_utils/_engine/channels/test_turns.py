@@ -129,6 +129,28 @@ def test_a_clock_that_jumps_keeps_nothing_back(tmp_path, listen, jump):
         assert delivery.deliver(store, [channel], 5)[0].sent == 2
 
 
+@pytest.mark.parametrize("answer", [(429, {"Retry-After": "30"}, b""), (503, {}, b"")])
+def test_a_clock_that_goes_back_under_a_sender_keeps_nothing_back(tmp_path, listen, answer):
+    """The sender of a watcher lives for long, and begins no new run; what a receiver asked for is no wait of a day."""
+    now = [NOW]
+    receiver = listen(lambda _path, _body: answer)
+    channel = parse(receiver.url)
+    with open_store(str(tmp_path / "state.db"), clock=lambda: now[0]) as store:
+        queue(store, channel, 4)
+        courier = delivery.Courier(store, channel)
+        courier.wake()
+        now[0] += 1
+        courier.round(time.monotonic() + 5)
+        receiver.mode = 200
+        now[0] -= 86400
+        until = time.monotonic() + 40
+        while courier.report.sent < 4 and time.monotonic() < until:
+            wait = courier.round(time.monotonic() + 5)
+            now[0] += wait or 0.0
+            assert (wait or 0.0) < 60
+    assert courier.report.sent == 4
+
+
 def test_pauses_are_anything_up_to_a_bound_that_doubles():
     random.seed(7)
     for attempts in (0, 3, 8, 20, 1000):
