@@ -25,7 +25,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / place) for place in ("tests", "tests/lab", "tests/dns", "roles/watcher/files")]
 # real nodes, real name servers and receivers on loopback, started when a test first asks for them
-pytest_plugins = ["lab_fixtures", "dns_fixtures", "receivers", "postgres_server"]
+pytest_plugins = ["lab_fixtures", "lab_watcher", "dns_fixtures", "receivers", "postgres_server"]
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 
 

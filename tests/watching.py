@@ -47,7 +47,7 @@ class Watcher:
         self.place = place
         self.heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.heard.bind(str(place / "notify"))
-        self.heard.settimeout(10)
+        self.heard.settimeout(60)
         env = {**environment(place), "NOTIFY_SOCKET": str(place / "notify"), "WATCHDOG_USEC": watchdog}
         self.log = place / "log"
         with open(self.log, "wb") as out:
@@ -61,7 +61,7 @@ class Watcher:
             heard.append(self.heard.recv(4096).decode())
         return heard
 
-    def said(self, wanted: str, seconds: float = 15.0) -> t.Dict[str, t.Any]:
+    def said(self, wanted: str, seconds: float = 40.0) -> t.Dict[str, t.Any]:
         """The first line of the log with this text."""
         until = time.monotonic() + seconds
         while True:

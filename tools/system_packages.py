@@ -53,9 +53,11 @@ NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
         (("rsync",), "rsync"),
         (("zstd",), "zstd"),
         (("rg",), "ripgrep"),
+        (("monit",), "monit"),
     ),
     "sanity": ((("shellcheck",), "shellcheck"),),
     "lab": ((("systemd-nspawn",), "systemd-container"), (("mmdebstrap",), "mmdebstrap"), (("ssh",), "openssh-client")),
+    "long": ((("faketime",), "faketime"),),
 }
 # Installing these would leave a server running: only their programs are taken, and what those link to is installed.
 TAKEN_OUT = {
@@ -67,6 +69,7 @@ TAKEN_OUT = {
     "nginx": ("nginx",),
     "prometheus-blackbox-exporter": ("prometheus-blackbox-exporter",),
     "monitoring-plugins-basic": ("check_http", "check_tcp"),
+    "monit": ("monit",),
 }
 # What belongs to them beside programs: where it is in the package -> where the program looks for it, or the tests do.
 BROUGHT_ALONG = {
@@ -76,7 +79,7 @@ BROUGHT_ALONG = {
 # postgresql-common would make and start a cluster of its own.
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/vigil-tests.conf")
 BROKER = ((("rabbitmq-server",), "rabbitmq-server"),)
-NEEDED["long"] = NEEDED["integration"] + NEEDED["lab"] + BROKER
+NEEDED["long"] += NEEDED["integration"] + NEEDED["lab"] + BROKER
 
 
 def lacking(legs: t.Sequence[str]) -> t.List[str]:

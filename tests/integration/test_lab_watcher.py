@@ -7,16 +7,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
-from lab import Lab
-from lab_rootfs import cache_dir
-
-ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]  # the first use builds the node image
 
@@ -24,76 +17,18 @@ SLEEP = "[Service]\nExecStart=/bin/sleep infinity\n"
 QUICK = {"failures": 2, "interval": "1s", "verify_timeout": "5s", "grace": 0, "backoff": 0}
 
 
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory):
-    """The pinned packages, as a controller without a way for its nodes to PyPI has them."""
-    place = tmp_path_factory.mktemp("wheels")
-    listed = (ROOT / "roles/watcher/files/requirements.txt").read_text()
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--python-version", "3.11"]
-    names = ["PyYAML==6.0.3", "dnspython==2.8.0", "jmespath==1.0.1", "watchdog==6.0.0"]
-    assert all(name in listed for name in names)
-    subprocess.run(
-        [*pip, "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_17_x86_64", "-d", str(place), *names], check=True
-    )
-    return place
+ONLY_REAL = ("Begin it", "Send the wheels", "Install the packages", "It is complete", "Enable and start it", "Use them")
 
 
-@pytest.fixture(scope="module")
-def home():
-    """A lab of one node whose Python can make environments."""
-    with Lab(cache_dir() / "watcher") as made:
-        made.up(1, packages=("python3-venv",))
-        yield made
-
-
-class Watched:
-    """The node, and the roles with variables."""
-
-    def __init__(self, home, run_playbook, wheels, receiver):
-        self.node = home.node(1)
-        self.home = home
-        self.receiver = receiver
-        self._run = run_playbook
-        self._common = {"watcher_wheels": str(wheels), "watcher_channels": [receiver.url + "/hook"], "watcher_cpu_quota": "100%"}
-
-    def play(self, *args, roles=("health_watcher", "file_watcher", "dns_watcher"), **variables):
-        play = {
-            "hosts": "all",
-            "gather_facts": False,
-            "vars": {**self._common, **variables},
-            "roles": [f"vigil.ops.{role}" for role in roles],
-        }
-        return self._run([play], *args, inventory=self.home.inventory, timeout=200)
-
-    def apply(self, **variables):
-        done = self.play(**variables)
-        assert done.rc == 0, done.output
-        return done
-
-    def vigil(self, *args, rc=0):
-        done = self.node.ssh("vigil " + " ".join(args), check=False)
-        assert done.returncode == rc, done.stdout + done.stderr
-        return done.stdout
-
-    def told(self, check, count, seconds=20.0):
-        """The events of a check, once there are so many of them."""
-        until = time.monotonic() + seconds
-        while True:
-            found = [event for event in self.receiver.bodies if event["check"] == check]
-            if len(found) >= count or time.monotonic() > until:
-                assert len(found) >= count, (
-                    check,
-                    self.receiver.bodies,
-                    self.node.ssh("journalctl -u vigil-watch -n 40 --no-pager").stdout,
-                )
-                return found
-            time.sleep(0.1)
-
-
-@pytest.fixture
-def watched(home, run_playbook, wheels, listen):
-    home.up(1)
-    return Watched(home, run_playbook, wheels, listen())
+def steps(done):
+    """The tasks that changed something, in their order."""
+    found, name = [], ""
+    for line in done.output.splitlines():
+        if line.startswith("TASK ["):
+            name = line[6:].split("]")[0].rpartition(" : ")[2]
+        elif line.startswith("changed: ") and (not found or found[-1] != name):
+            found.append(name)
+    return [one for one in found if one not in ONLY_REAL]
 
 
 def changed(done):
@@ -105,11 +40,17 @@ def test_it_is_installed_once_and_check_mode_says_so_before(watched):
     node = watched.node
     watches = {"health_watcher_checks": [{"name": "root disk", "disk": {"path": "/"}, "every": "2s"}]}
     dry = watched.play("--check", "--diff", **watches)
-    assert dry.rc == 0 and changed(dry) > 5, dry.output
+    assert dry.rc == 0, dry.output
     assert node.ssh("ls /opt/vigil /etc/vigil /var/lib/vigil /usr/local/bin/vigil", check=False).stdout == ""
-    watched.apply(**watches)
+    before = steps(dry)
+    real = watched.apply(**watches)
+    # what only a host that has the program can do is not foretold: its Python packages, the first start and the look that it works
+    assert before == steps(real) and len(before) > 5, (before, steps(real))
     assert node.ssh("systemctl is-active vigil-watch").stdout.strip() == "active"
+    process = node.ssh("systemctl show -p MainPID --value vigil-watch").stdout
     assert changed(watched.apply(**watches)) == 0
+    assert node.ssh("systemctl show -p MainPID --value vigil-watch").stdout == process
+    assert "vigil restore" in node.ssh("man vigil 2> /dev/null || cat /usr/local/share/man/man1/vigil.1").stdout
     again = watched.play("--check", **watches)
     assert again.rc == 0 and changed(again) == 0, again.output
     exposure = node.ssh("systemd-analyze security vigil-watch | tail -1").stdout.split("vigil-watch.service: ")[1]
@@ -119,6 +60,20 @@ def test_it_is_installed_once_and_check_mode_says_so_before(watched):
     assert status["healthy"] is True and [one["check"] for one in status["results"]] == ["root disk"]
     secret = node.ssh("stat -c %a /etc/vigil/channels.yml /var/lib/vigil/state.db").stdout.split()
     assert secret == ["600", "600"]
+
+
+def test_eleven_errors_within_a_minute_are_one_alarm(watched):
+    node = watched.node
+    node.ssh("rm -f /var/log/shop.log; echo INFO > /var/log/shop.log")
+    rule = {"name": "many errors", "regex": " ERROR ", "threshold": {"count": 11, "within": "60s"}}
+    logs = [{"name": "shop", "sources": ["/var/log/shop.log"], "rules": [rule], "every": "1s"}]
+    assert watched.play(roles=("log_watcher",), log_watcher_watches=logs).rc == 0
+    time.sleep(3)
+    node.ssh('for n in $(seq 10); do echo "$n ERROR failed" >> /var/log/shop.log; done; sleep 3')
+    assert not [event for event in watched.receiver.bodies if "many errors" in json.dumps(event)]
+    node.ssh("echo '11 ERROR failed' >> /var/log/shop.log; sleep 3; echo '12 ERROR failed' >> /var/log/shop.log; sleep 3")
+    told = [event for event in watched.receiver.bodies if "many errors" in json.dumps(event)]
+    assert [event["status"] for event in told] == ["firing"] and "11" in told[0]["message"], told
 
 
 ZONE, TEXT = "example.test", "$TTL 300\n@ SOA ns. host. 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\nwww A 192.0.2.1\n"
@@ -144,7 +99,7 @@ def test_files_services_and_names_are_watched_and_told(watched, nsd):
     begin = time.monotonic()
     node.ssh("echo two > /srv/data/file; cp /srv/data/file /srv/data/more")
     event = watched.told("backup data", 1)[0]
-    assert time.monotonic() - begin < 14 and "1 added, 1 modified" in event["message"], event
+    assert time.monotonic() - begin < 12 and "1 added, 1 modified" in event["message"], event
     assert "+two" in event["message"]
     assert len(json.loads(watched.vigil("backups", "--json"))["snapshots"]) == 2
     server.set_zone(ZONE, TEXT.replace("192.0.2.1", "192.0.2.9"))
@@ -180,7 +135,9 @@ def test_nothing_is_lost_while_the_receiver_is_down_and_everything_is_killed(wat
     receiver.close()
     for number in range(3):
         node.ssh(f"rm /run/flag{number}; sleep 2")
-        node.ssh("pkill -9 -f '[v]igil_watch run'; sleep 6" if number else "kill -9 $(pgrep -f '[v]igil_watch run' | tail -1); sleep 1")
+        node.ssh(
+            "pkill -9 -f '[v]igil_watch.resident'; sleep 6" if number else "kill -9 $(pgrep -f '[v]igil_watch.resident' | tail -1); sleep 1"
+        )
     node.ssh("sleep 2; systemctl is-active vigil-watch")
     watched.receiver = listen(port=receiver.port)
     for number in range(3):

@@ -146,7 +146,7 @@ def test_what_cannot_be_heard_is_looked_at(tmp_path):
         process.wait()
 
 
-def until(found, seconds=30):
+def until(found, seconds=60):
     end = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < end

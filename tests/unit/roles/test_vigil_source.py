@@ -89,7 +89,7 @@ def signed(text, name="", key=KEY):
     return text.encode() + signature(key, name, text.encode()).encode()
 
 
-def until(found, seconds=20):
+def until(found, seconds=60):
     end = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < end

@@ -204,7 +204,7 @@ def test_it_tells_systemd_reloads_and_ends_without_leaving_anybody(tmp_path, sta
     watcher = start(watchdog="2000000")
     assert "watching 1 check, 1 channel" in watcher.hear("READY=1")[-1]
     watcher.hear("WATCHDOG=1")
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while not (tmp_path / "told").exists():
         assert time.monotonic() < until, watcher.log.read_text()
         time.sleep(0.05)
@@ -218,7 +218,7 @@ def test_it_tells_systemd_reloads_and_ends_without_leaving_anybody(tmp_path, sta
     # a good one without the check ends its alert
     write(tmp_path, f"channels: ['file://{tmp_path}/told']\n", a="checks: [{name: other, file: {path: /}, every: 1s}]\n")
     watcher.process.send_signal(signal.SIGHUP)
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while len((tmp_path / "told").read_text().splitlines()) < 2:
         assert time.monotonic() < until, watcher.log.read_text()
         time.sleep(0.05)
@@ -246,7 +246,7 @@ def test_what_does_not_end_is_stopped_and_the_rest_goes_on(tmp_path, start):
         watcher = start()
         assert "did not end within 1 s and was stopped" in watcher.said("was stopped")["message"]
         watcher.said("the room dns was ended by signal 9")
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while True:  # what hangs has a process of its own now, and the rest is not touched when it is stopped again
             status = json.loads(watcher.command("status", "--json").stdout)
             rooms = (status["process"] or {}).get("rooms", {})
@@ -266,7 +266,7 @@ def test_a_room_that_is_killed_begins_anew_and_tells_what_was_kept(tmp_path, sta
         for pid in watcher.children():
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.7)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not (tmp_path / "told").exists():
         assert time.monotonic() < until, watcher.log.read_text()
         time.sleep(0.05)
@@ -358,7 +358,7 @@ def test_a_hub_tells_when_a_heartbeat_is_missing_and_when_it_is_back(tmp_path, s
         hub.said("web1: its heartbeats are there again")
     finally:
         watcher.end()
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while len((tmp_path / "told").read_text().splitlines()) < 2:
         assert time.monotonic() < until, hub.log.read_text()
         time.sleep(0.1)
@@ -382,7 +382,7 @@ def test_alerts_are_muted_from_the_command_line(tmp_path, start):
     assert command(tmp_path, "silence").stdout == "nothing is muted\n"
     wrong = command(tmp_path, "silence", "flag")
     assert wrong.returncode == 1 and "write for example check='root disk'" in wrong.stderr
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while not (tmp_path / "told").exists():
         assert time.monotonic() < until, running.log.read_text()
         time.sleep(0.1)
