@@ -9,7 +9,7 @@
     slack     community.general's callback slack, a receiver that takes 50 ms (needs the collection and prettytable)
     ara       ARA's callback, which records everything in a database (needs the package ara[server])
 
-    python3 tests/bench/callback/variants.py [--only none,0ms,...] [--rounds 3] [--hosts 200] [--foreign DIRECTORY] [--json FILE]
+    python3 tests/bench/callback/bench_variants.py [--only none,0ms,...] [--rounds 3] [--hosts 200] [--foreign DIRECTORY] [--json FILE]
 
 Ansible is the one in VIGIL_TEST_BIN, the collection the one below VIGIL_TEST_COLLECTIONS; DIRECTORY holds the other collections. Told for each: CPU
 against none (median of the rounds), milliseconds in its hooks for each of the results (wall, and CPU of the main thread), seconds at the end of the run,
@@ -203,7 +203,7 @@ def main() -> int:
                     print(f"round {number + 1} {name:9} {one.run.wall:6.2f} s wall {one.run.cpu:6.2f} s cpu {one.wall_ms:7.3f} ms a result "
                           f"({one.cpu_ms:.3f} cpu) {one.end:6.2f} s at the end  {one.lost or ''}", flush=True)  # fmt: skip
         except BenchError as exc:
-            print(f"variants.py: {exc}", file=sys.stderr)
+            print(f"bench_variants.py: {exc}", file=sys.stderr)
             return 1
         finally:
             for receiver in [*every.open, bench.receiver]:
