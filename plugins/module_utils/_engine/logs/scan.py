@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import collections
 import re
 import typing as t
 
@@ -19,9 +20,11 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.watchdog im
 ONCE = 1.0  # CPU seconds that a rule may take for one line
 TOTAL = 20.0  # and for those of a whole run that were slow to match
 _PATIENCE = 3  # lines on which a rule may be stopped before it is taken out
+# A line in capitals, word by word: the first one of its forty first words that is a level. The rest of the line is taken along, as otherwise
+# the search would try each of its letters.
 _LEVEL = re.compile(
-    rb"^[^\n]{0,200}?(?<![A-Za-z])(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|ALERT|EMERG(?:ENCY)?|FATAL|SEVERE|PANIC)(?![A-Za-z])",
-    re.IGNORECASE | re.MULTILINE,
+    rb"(?:[^A-Z\n]*(?:[A-Z]+[^A-Z\n]+){0,40}?"
+    rb"(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|ALERT|EMERG(?:ENCY)?|FATAL|SEVERE|PANIC)(?![A-Z]))?[^\n]*\n"
 )
 LEVELS = ("trace", "debug", "info", "notice", "warning", "error", "critical", "fatal")
 _SAME_LEVEL = {
@@ -196,7 +199,8 @@ def text_of(raw: bytes) -> str:
 
 def count_levels(data: bytes, counts: t.Dict[str, int]) -> None:
     """Add the levels of the lines, each line by the first one that it names."""
-    for word in _LEVEL.findall(data):
-        name = word.decode().lower()
-        name = _SAME_LEVEL.get(name, name)
-        counts[name] = counts.get(name, 0) + 1
+    for word, number in collections.Counter(_LEVEL.findall(data.upper())).items():
+        if word:
+            name = word.decode().lower()
+            name = _SAME_LEVEL.get(name, name)
+            counts[name] = counts.get(name, 0) + number

@@ -156,6 +156,33 @@ def test_levels():
     assert counts == {"info": 1, "error": 2, "warning": 1, "fatal": 1}
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["info", "WARN", "Error", "xerr", "critx", "9fatal1", "-", "[", "é", "a", "\0", " "]), max_size=12).map(
+            "".join
+        ),
+        max_size=8,
+    )
+)
+def test_a_line_has_the_level_of_its_first_word_that_is_one(lines):
+    counts, expected = {}, {}
+    count_levels("".join(line + "\n" for line in lines).encode(), counts)
+    names = {"info": "info", "warn": "warning", "error": "error", "err": "error", "fatal": "fatal"}
+    for line in lines:
+        words = [word.lower() for word in re.findall("[A-Za-z]+", line)]
+        level = next((names[word] for word in words if word in names), None)
+        if level:
+            expected[level] = expected.get(level, 0) + 1
+    assert counts == expected
+
+
+def test_levels_of_lines_without_an_end_in_sight_take_no_time():
+    counts = {}
+    count_levels(b"a-" * 500_000 + b"\n" + b"-" * 1_000_000 + b"\n" + b"a" * 1_000_000 + b" ERROR\n", counts)
+    assert counts == {"error": 1}
+
+
 def test_bytes_that_are_no_text_are_kept():
     rules = spec.read_rules([{"name": "a", "regex": "x(?P<rest>.+)"}])
     hits = Scanner(rules).scan(Block(b"\0\0x\xff\xfe\r\n", 0, 7))
