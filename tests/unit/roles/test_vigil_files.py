@@ -176,6 +176,22 @@ def test_a_fingerprint_changes_with_what_a_backup_keeps_and_not_with_its_reposit
     assert fingerprint([str(data), "/not there"], str(repository)) == inside
 
 
+def test_of_a_single_file_the_directory_is_watched_and_its_neighbours_are_not_heard(tmp_path):
+    (tmp_path / "file").write_text("one")
+    heard = []
+    ears = Ears([str(tmp_path / "file")], "/nowhere", heard.append, lambda: None)
+    assert ears.open() == ""
+    try:
+        (tmp_path / "neighbour").write_text("x")
+        os.rename(tmp_path / "neighbour", tmp_path / "other")
+        time.sleep(1)
+        assert heard == []
+        os.rename(tmp_path / "other", tmp_path / "file")
+        until(lambda: heard)
+    finally:
+        ears.close()
+
+
 def test_ears_are_deaf_to_the_repository_and_to_readers(tmp_path):
     (tmp_path / "repo").mkdir()
     heard = []

@@ -90,3 +90,27 @@ def test_it_does_not_grow(tmp_path):
     assert set(restarts.values()) == {0}, watcher.log.read_text()[-3000:]
     assert told > SECONDS / 10
     assert after[0] - before[0] < GROWTH and after[1] <= before[1] + 8 and after[2] <= before[2] + 4, (before, after)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_an_expression_that_holds_up_everybody_is_set_apart(tmp_path):
+    """It backtracks for ever in the process of all: the pulse is missing, each room gets a process of its own, and there the rule is passed over."""
+    (tmp_path / "log").write_text("begin\n")
+    logs = f"logs: [{{name: evil, sources: [{tmp_path}/log], rules: [{{name: evil, regex: '^(a+)+$'}}], every: 1s}}]\n"
+    write(tmp_path, "", a="checks: [{name: root, file: {path: /}, every: 1s}]\n", b=logs)
+    watcher = Watcher(tmp_path)
+    try:
+        watcher.hear("READY=1")
+        time.sleep(8)
+        with open(tmp_path / "log", "a", encoding="ascii") as log:
+            log.write("a" * 60 + "!\n")
+        watcher.said("holds up the others; each gets a process of its own", 90)
+        watcher.said("the rule evil took too long for 1 lines", 60)
+        begin = len(watcher.log.read_text())
+        time.sleep(10)
+        rooms = json.loads(watcher.command("status", "--json").stdout)["process"]["rooms"]
+        assert rooms["health"]["pid"] != rooms["logs"]["pid"] and {one["restarts"] for one in rooms.values()} == {1}
+        assert "was ended" not in watcher.log.read_text()[begin:]
+    finally:
+        watcher.end()

@@ -31,7 +31,7 @@ class Ears:
     """
 
     def __init__(self, paths: t.Sequence[str], hidden: str, heard: Heard, overflow: t.Callable[[], None]) -> None:
-        self._paths, self._hidden, self._heard = paths, hidden, heard
+        self._paths, self._hidden, self._heard = [os.path.normpath(path) for path in paths], hidden, heard
         self._overflow = overflow
         self._observer: t.Any = None
         _overflowed.append(overflow)
@@ -47,7 +47,7 @@ class Ears:
         observer = Observer()
         observer.daemon = True
         try:
-            handler = _handler(self._hidden, self._heard)
+            handler = _handler(self._paths, self._hidden, self._heard)
             for path in self._paths:
                 place = path if os.path.isdir(path) else os.path.dirname(path) or "/"
                 observer.schedule(handler, place, recursive=os.path.isdir(path))
@@ -70,15 +70,22 @@ class Ears:
             observer.join()
 
 
-def _handler(hidden: str, heard: Heard) -> t.Any:
+def _handler(paths: t.Sequence[str], hidden: str, heard: Heard) -> t.Any:
+    """Of a path that is a file its directory is watched, in which much may happen that is nobody's business."""
     from watchdog.events import FileSystemEventHandler
+
+    def concerns(place: str, kind: str) -> bool:
+        if place == hidden or place.startswith(hidden + "/"):
+            return False
+        below = any(place == path or place.startswith(path.rstrip("/") + "/") for path in paths)
+        return below or (kind != "modified" and any(path.startswith(place + "/") for path in paths))
 
     class Handler(FileSystemEventHandler):  # type: ignore[misc]
         def on_any_event(self, event: t.Any) -> None:
             if event.event_type in _QUIET:
                 return
             places = [os.fsdecode(place) for place in (event.src_path, getattr(event, "dest_path", "")) if place]
-            if not all(place == hidden or place.startswith(hidden + "/") for place in places):
+            if any(concerns(place, event.event_type) for place in places):
                 heard(bool(event.is_directory) and event.event_type != "modified")
 
     return Handler()
