@@ -219,7 +219,7 @@ class Teller:
         if last and self._held_since:
             self._held_since = 0.0
             told |= set(self._grouping())
-        self._start(told)
+        self._start(told, () if last else self._grouping())
         return ""
 
     def end_play(self) -> None:
@@ -239,7 +239,8 @@ class Teller:
                 self._held_since = unit.now
             outbox.hold(unit, rows, self._grouping(), self._holder, self._held_since + _HOLD)
 
-    def _start(self, keys: t.Container[str]) -> None:
+    def _start(self, keys: t.Container[str], held: t.Container[str] = ()) -> None:
+        """Let the senders of these channels send; those whose messages are held need not look before that ends."""
         for channel in self.channels:
             if channel.key in keys and self._store is not None:
                 if channel.key not in self._senders:
@@ -250,7 +251,8 @@ class Teller:
                     store = t.cast(Store, PatientStore(self._store))
                     self._senders[channel.key] = Sender(Courier(store, channel, GATE, self._names), LEAST_TIME)
                     self._senders[channel.key].start()
-                self._senders[channel.key].nudge()
+                if channel.key not in held:
+                    self._senders[channel.key].nudge()
 
     def finish(self, until: float) -> list[str]:
         """Send until then (time.monotonic()); returns sentences on what is not told. The teller can be used again."""

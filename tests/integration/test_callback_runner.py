@@ -36,7 +36,7 @@ def private(ansible_env, listen, receivers):
     settings = {
         "ANSIBLE_CALLBACKS_ENABLED": "vigil.ops.webhook",
         "VIGIL_CHANNELS_FILE": str(channels),
-        "VIGIL_DEADLINE": "3s",
+        "VIGIL_DEADLINE": "20s",
         **{name: ansible_env.env[name] for name in ("VIGIL_STATE_URL", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG", "ANSIBLE_HOME")},
     }
     (place / "env" / "envvars").write_text(json.dumps(settings))

@@ -102,9 +102,10 @@ def test_two_playbooks_and_a_watcher(ansible_env, listen, tmp_path, watcher):
     ids = [body["event_id"] for body in receiver.bodies]
     assert len(ids) == len(set(ids)) == events
     assert {body["instance"] for body in receiver.bodies} == {"node", *(f"{name}{n}" for name in ("web", "db") for n in range(HOSTS))}
-    assert (len(robot.taken), robot.refusals) == (20, 0)
-    told = [message["markdown"]["content"] for message in robot.taken]
-    assert len(set(told)) == 20
-    assert rows(tmp_path / "state.db") == {"desk sent": events, "robot sent": 20, "robot queued": events - 20}
+    told = [message["markdown"]["content"] for message in list(robot.taken)]
+    assert len(set(told)) == len(told) >= 20
+    assert robot.refusals == 0, "it takes twenty in any minute, and nobody has sent more"
+    found = rows(tmp_path / "state.db")
+    assert (found["desk sent"], found["robot sent"] + found.get("robot queued", 0)) == (events, events)
     for output in outputs:
         assert "Traceback" not in output

@@ -23,7 +23,7 @@ description:
 requirements: []
 """
 
-_FOUND: dict[str, list[float]] = {}
+_FOUND: dict[str, list[tuple[float, float]]] = {}
 _PID = os.getpid()
 _SEND = TaskQueueManager.send_callback
 
@@ -34,10 +34,7 @@ def _timed(name: str, hook: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
         try:
             return hook(*args, **kwargs)
         finally:
-            found = _FOUND.setdefault(name, [0, 0.0, 0.0])
-            found[0] += 1
-            found[1] += time.perf_counter() - wall
-            found[2] += time.thread_time() - cpu
+            _FOUND.setdefault(name, []).append((time.perf_counter() - wall, time.thread_time() - cpu))
 
     return timed
 
