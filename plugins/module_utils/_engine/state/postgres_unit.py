@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import typing as t
 
@@ -14,8 +15,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.postgres_s
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Row, Unit, clean
 
 _LIKE = re.compile(r"\bLIKE\b")
-_MOST = 200  # statements that are sent together
-_LARGEST = 1 << 18  # characters of them
+_MOST = 500  # statements that are sent together
 
 
 @functools.lru_cache(maxsize=1024)
@@ -61,23 +61,13 @@ class PostgresUnit(Unit):
         return int(self._session.ask(self._text(sql + " RETURNING id", values))[0][0])
 
     def many(self, sql: str, rows: t.Iterable[t.Sequence[t.Any]]) -> None:
-        waiting: list[str] = []
-        size = 0
-        for row in rows:
-            waiting.append(self._text(sql, row))
-            size += len(waiting[-1])
-            if len(waiting) >= _MOST or size >= _LARGEST:
-                self._together(waiting)
-                waiting, size = [], 0
-        self._together(waiting)
+        left = iter(rows)
+        for part in iter(lambda: list(itertools.islice(left, _MOST)), []):
+            self.wrote = True
+            self._session.send(";".join(self._text(sql, row) for row in part))
 
     def bulk(self, sql: str, rows: t.Iterable[t.Sequence[t.Any]]) -> None:
         self.many(sql, rows)
-
-    def _together(self, statements: list[str]) -> None:
-        if statements:
-            self.wrote = True
-            self._session.send(";".join(statements))
 
     def pairs(self, sql: str, values: t.Sequence[t.Any] = ()) -> dict[t.Any, t.Any]:
         return dict(t.cast("t.List[t.Tuple[t.Any, t.Any]]", self.all(sql, values)))
