@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -39,7 +40,7 @@ def watcher_home() -> t.Iterator[Lab]:
     from lab import Lab
     from lab_rootfs import cache_dir
 
-    with Lab(cache_dir() / "watcher") as made:
+    with Lab(cache_dir() / f"tests-{os.getpid()}-watcher") as made:
         made.up(1, packages=("python3-venv",))
         yield made
 

@@ -96,14 +96,14 @@ def test_it_does_not_grow(tmp_path):
 @pytest.mark.timeout(300)
 def test_an_expression_that_holds_up_everybody_is_set_apart(tmp_path):
     """It backtracks for ever in the process of all: the pulse is missing, each room gets a process of its own, and there the rule is passed over."""
-    (tmp_path / "log").write_text("begin\n")
-    logs = f"logs: [{{name: evil, sources: [{tmp_path}/log], rules: [{{name: evil, regex: '^(a+)+$'}}], every: 1s}}]\n"
+    (tmp_path / "app.log").write_text("begin\n")
+    logs = f"logs: [{{name: evil, sources: [{tmp_path}/app.log], rules: [{{name: evil, regex: '^(a+)+$'}}], every: 1s}}]\n"
     write(tmp_path, "", a="checks: [{name: root, file: {path: /}, every: 1s}]\n", b=logs)
     watcher = Watcher(tmp_path)
     try:
         watcher.hear("READY=1")
         time.sleep(8)
-        with open(tmp_path / "log", "a", encoding="ascii") as log:
+        with open(tmp_path / "app.log", "a", encoding="ascii") as log:
             log.write("a" * 60 + "!\n")
         watcher.said("holds up the others; each gets a process of its own", 90)
         watcher.said("the rule evil took too long for 1 lines", 60)
