@@ -276,6 +276,7 @@ def _add(unit: Unit, event: Event, due: t.Sequence[Route]) -> list[int]:
     for route in due:
         if route.mention is not None:
             added = outbox.add(unit, event["event_id"], event, [route.channel], {route.channel: route.digest})
-            rowbook.call(unit, added, route.mention)
+            if added:
+                rowbook.call(unit, event["event_id"], route.channel, route.mention)
             rows += added
     return rows

@@ -92,7 +92,7 @@ class Courier:
             messages = outbox.claim(unit, self.channel.key, self._owner, _MOST if grouped else _BATCH, lease, grouped)
             if messages:
                 turns.take(unit, self.channel.key, self._owner, lease)
-                called = rows.called(unit, [message.id for message in messages]) if self._dialect.calls else {}
+                called = rows.called(unit, messages) if self._dialect.calls else {}
             elif rows.unstick(unit, self.channel.key):
                 return 0.0
             due = None if messages else outbox.next_due(unit, self.channel.key)
@@ -153,7 +153,7 @@ class Courier:
             if verdict.kind != SENT or number == len(slices):
                 break
             with self._store.unit() as unit:
-                rows.took(unit, group[0].id, rows.Parts(number, most, portions.print_of([one[0] for one in slices])))
+                rows.took(unit, group[0], rows.Parts(number, most, portions.print_of([one[0] for one in slices])))
         if self._is_tried_otherwise(group, verdict):
             return True
         verdict = self._final(group, verdict)
@@ -232,7 +232,7 @@ class Courier:
                 else:
                     outbox.mark_failed(unit, message.id, unit.now + pause, verdict.code, text, verdict.kind == THROTTLED)
             if verdict.kind == SENT and self._dialect.calls:
-                rows.drop(unit, [message.id for message in group])
+                rows.drop(unit, group)
             rests = self._tell_breaker(unit, verdict, text)
         self.report.sent += len(group) if verdict.kind == SENT else 0
         self.report.dead += len(group) if verdict.kind == DEAD else 0

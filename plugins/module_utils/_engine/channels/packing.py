@@ -95,7 +95,7 @@ class Packer:
             if page is None or len(portions.of_text(events[0], self.channel.language, page, portions.MOST)) < 2:
                 return [events], 0, 1
             with self._store.unit() as unit:
-                before = rows.parts(unit, group[0].id)
+                before = rows.parts(unit, group[0])
             most = before.most if before is not None else self._most()
             slices = portions.of_text(events[0], self.channel.language, page, most)
         except Exception:  # noqa: BLE001 - as above

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.outbox import Message
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit, load
 
 _CALLED, _PARTS = "mention", "parts"
@@ -24,21 +25,27 @@ class Parts(t.NamedTuple):
     text: str
 
 
-def call(unit: Unit, rows: t.Iterable[int], names: t.Sequence[str]) -> None:
-    """These rows call these people, and nobody where there are none."""
+def _key(event_id: str, channel: str) -> str:
+    """Not the row's number: one that was deleted may be given to another row."""
+    return f"{event_id} {channel}"
+
+
+def call(unit: Unit, event_id: str, channel: str, names: t.Sequence[str]) -> None:
+    """This telling calls these people there, and nobody where there are none."""
     marks.forget(unit, _CALLED, unit.now - _KEPT)
-    for row in rows:
-        marks.put(unit, _CALLED, str(row), list(names))
+    marks.put(unit, _CALLED, _key(event_id, channel), list(names))
 
 
-def called(unit: Unit, rows: t.Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """Whom they call, of those rows for which that was said."""
+def called(unit: Unit, messages: t.Sequence[Message]) -> dict[int, tuple[str, ...]]:
+    """Whom they call, by row, of those for which that was said."""
     found: dict[int, tuple[str, ...]] = {}
-    for start in range(0, len(rows), 500):
-        part = [str(row) for row in rows[start : start + 500]]
+    rows = {_key(message.event_id, message.channel): message.id for message in messages}
+    keys = list(rows)
+    for start in range(0, len(keys), 500):
+        part = keys[start : start + 500]
         places = ",".join("?" * len(part))
         for key, value in unit.all(f"SELECT key, value FROM marks WHERE space = ? AND key IN ({places})", [_CALLED, *part]):
-            found[int(key)] = tuple(str(name) for name in load(value, []))
+            found[rows[key]] = tuple(str(name) for name in load(value, []))
     return found
 
 
@@ -50,18 +57,19 @@ def unstick(unit: Unit, channel: str) -> int:
     )
 
 
-def took(unit: Unit, row: int, parts: Parts) -> None:
+def took(unit: Unit, message: Message, parts: Parts) -> None:
     """The receiver took another part."""
     marks.forget(unit, _PARTS, unit.now - _KEPT)
-    marks.put(unit, _PARTS, str(row), list(parts))
+    marks.put(unit, _PARTS, _key(message.event_id, message.channel), list(parts))
 
 
-def parts(unit: Unit, row: int) -> Parts | None:
-    """What was taken of a row already; None for nothing."""
-    found = marks.get(unit, _PARTS, str(row))
+def parts(unit: Unit, message: Message) -> Parts | None:
+    """What was taken of it already; None for nothing."""
+    found = marks.get(unit, _PARTS, _key(message.event_id, message.channel))
     return Parts(int(found[0]), int(found[1]), str(found[2])) if isinstance(found, list) and len(found) == 3 else None
 
 
-def drop(unit: Unit, rows: t.Iterable[int]) -> None:
+def drop(unit: Unit, messages: t.Iterable[Message]) -> None:
     """They have been told."""
-    unit.many("DELETE FROM marks WHERE space = ? AND key = ?", [(space, str(row)) for row in rows for space in (_CALLED, _PARTS)])
+    keys = [_key(message.event_id, message.channel) for message in messages]
+    unit.many("DELETE FROM marks WHERE space = ? AND key = ?", [(space, key) for key in keys for space in (_CALLED, _PARTS)])

@@ -120,6 +120,21 @@ def test_who_is_called_is_kept_with_the_message(world):
         assert unit.all("SELECT key FROM marks WHERE space = 'mention'") == []
 
 
+def test_a_message_that_was_thrown_away_calls_nobody_for_the_next_one(world):
+    """The store gives the number of its row to the next."""
+    server = world.servers["slack"]
+    server.force = (404, {}, b"no_service")
+    world.tell([{"to": ["slack"], "mention": ["U1"]}], event("a"))
+    server.force = None
+    with world.store.unit() as unit:
+        before = unit.one("SELECT MAX(id) FROM outbox")[0]
+        assert dead.act(unit, dead.read_wanted("purge", None, world.now))["number"] == 1
+    world.tell([{"to": ["slack"]}], event("b"))
+    with world.store.view() as unit:
+        assert unit.one("SELECT MAX(id) FROM outbox")[0] == before
+    assert world.called("slack") == [[]]
+
+
 def test_a_message_of_a_person_calls_too(world):
     world.tell([{"to": ["slack"], "mention": ["U1"]}], messages=[event(severity="info")])
     assert world.called("slack") == [["@U1"]]

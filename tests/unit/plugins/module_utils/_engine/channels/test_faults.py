@@ -20,6 +20,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store
 
 KEY = "ROBOT-KEY-693a7aoc4bc4"
 ENGINE = "ansible_collections.vigil.ops.plugins.module_utils._engine"
@@ -45,8 +46,14 @@ def no_proxy(monkeypatch):
             monkeypatch.delenv(name)
 
 
+@pytest.fixture
+def any_store(store_url):
+    with open_store(store_url) as opened:
+        yield opened
+
+
 def start(store, url, who, seconds=5.0):
-    return subprocess.Popen([sys.executable, "-c", RUN, store.path, url, who, str(seconds)], stdout=subprocess.PIPE)
+    return subprocess.Popen([sys.executable, "-c", RUN, store.url, url, who, str(seconds)], stdout=subprocess.PIPE)
 
 
 def down_and_back(store, listen, receivers, alerts):
@@ -134,9 +141,10 @@ def test_a_receiver_that_wants_a_certificate(store, listen, tmp_path):
     assert len(receiver.requests) == 1
 
 
-def test_three_processes_and_one_robot_keep_its_budget_together(store, listen, receivers):
+def test_three_processes_and_one_robot_keep_its_budget_together(any_store, listen, receivers):
     robot = receivers.Robot(KEY)
     url = f"wecom://{KEY}?endpoint={listen(robot).url}&group=none#ops"
+    store = any_store
     runs = [start(store, url, f"host{number}", 0.5) for number in range(3)]
     assert [run.communicate(timeout=100) and run.returncode for run in runs] == [0] * 3
     assert len(robot.contents) == 20  # of sixty, within the first minute
