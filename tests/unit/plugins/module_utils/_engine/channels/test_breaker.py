@@ -31,7 +31,7 @@ courier = delivery.Courier(store, channel)
 courier.wake()
 print("ready", flush=True)
 sys.stdin.readline()
-courier.drain(time.monotonic() + 2.5)
+courier.drain(time.monotonic() + 20)
 """
 
 
