@@ -118,13 +118,17 @@ def _route(where: str, given: t.Any) -> Rule:
     goes_on = values.get("continue", False)
     if not isinstance(goes_on, bool):
         raise PolicyError(f"{where}.continue must be true or false, not {type_name(goes_on)}.")
+    told = _names(f"{where}.to", values["to"]) if "to" in values else None
+    escalations = _escalations(f"{where}.escalate", values["escalate"]) if "escalate" in values else ()
+    for name in (name for one in escalations for name in one.to if name in (told or ())):
+        raise PolicyError(f'{where}.escalate names the channel "{name}", which the route tells anyway; name one that it does not tell.')
     return Rule(
         read_match(f"{where}.match", values.get("match")),
-        _names(f"{where}.to", values["to"]) if "to" in values else None,
+        told,
         tuple(week.read_hours(f"{where}.hours", values["hours"])) if "hours" in values else (),
         _seconds(f"{where}.repeat_interval", values["repeat_interval"]) if "repeat_interval" in values else None,
         _digest(f"{where}.digest", values["digest"]) if "digest" in values else None,
-        _escalations(f"{where}.escalate", values["escalate"]) if "escalate" in values else (),
+        escalations,
         goes_on,
         _mention(f"{where}.mention", values["mention"]) if "mention" in values else None,
     )

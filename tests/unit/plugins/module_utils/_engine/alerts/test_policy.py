@@ -82,6 +82,10 @@ def test_everything_is_read():
         ({"routes": [{"to": "ops", "digest": "8:70"}]}, 'routes[0].digest is "8:70", and 8:70 is no time of a day.'),
         ({"routes": [{"to": "ops", "repeat_interval": "often"}]}, "routes[0].repeat_interval: 'often' is not a duration"),
         ({"routes": [{"to": "ops", "escalate": {"after": "5m"}}]}, "routes[0].escalate needs to."),
+        (
+            {"routes": [{"to": ["ops", "dev"], "escalate": {"after": "5m", "to": ["boss", "dev"]}}]},
+            'routes[0].escalate names the channel "dev", which the route tells anyway; name one that it does not tell.',
+        ),
         ({"routes": [{"to": "ops", "continue": "yes"}]}, "routes[0].continue must be true or false, not text."),
         (
             {"routes": [{"mention": [{}]}]},
