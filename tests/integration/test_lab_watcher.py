@@ -74,6 +74,7 @@ def test_eleven_errors_within_a_minute_are_one_alarm(watched):
     node.ssh("echo '11 ERROR failed' >> /var/log/shop.log; sleep 3; echo '12 ERROR failed' >> /var/log/shop.log; sleep 3")
     told = [event for event in watched.receiver.bodies if "many errors" in json.dumps(event)]
     assert [event["status"] for event in told] == ["firing"] and "11" in told[0]["message"], told
+    assert watched.play(roles=("log_watcher",), log_watcher_watches=[]).rc == 0
 
 
 ZONE, TEXT = "example.test", "$TTL 300\n@ SOA ns. host. 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\nwww A 192.0.2.1\n"

@@ -237,3 +237,19 @@ def test_the_command_signs_what_the_watcher_believes(tmp_path):
     assert verified(KEY, "a/b", done.stdout) == CHECKS.encode()
     with pytest.raises(Refused):
         verified(KEY, "a/c", done.stdout)
+
+
+def test_what_was_taken_by_one_who_was_killed_is_used_by_the_next(tmp_path, elsewhere):
+    """The copy is in its place, but nobody said so: the next look does, though nothing has changed there."""
+    elsewhere.texts["/watches.yml"] = CHECKS.encode()
+    write(tmp_path, f"source: {{url: '{elsewhere.url}/watches.yml', every: 1s, keep: {tmp_path}/kept}}\n")
+    elsewhere.away = True
+    watcher = Watcher(tmp_path)
+    try:
+        watcher.said("answered 503")
+        elsewhere.away = False
+        copy = Copy(load(str(tmp_path / "vigil.yml")).source, str(tmp_path / "vigil.yml"))
+        copy.take(fetch(copy.source, ""), {})
+        watcher.said("watching: 1 check")
+    finally:
+        watcher.end()

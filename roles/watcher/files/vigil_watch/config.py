@@ -98,6 +98,7 @@ def load(path: str = DEFAULT, candidates: t.Optional[t.Mapping[str, str]] = None
         check_keys(document, (), document.data, _WATCH)
     if config.source:
         copy = source_copy or config.source.folder()
+        config.source_digest = config.source.digest(copy)
         fetched = [open_document(os.path.join(copy, name)) for name in _listed(copy)]
         for document in fetched:
             check_keys(document, (), document.data, _FETCHED)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import typing as t
 
@@ -17,6 +18,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
 
 DEFAULT = "/etc/vigil/vigil.yml"
+KNOWN = ".known.json"  # beside the copy of watches from elsewhere: what is known of them
 EVERY, GUARD_EVERY, DNS_EVERY, LOGS_EVERY, HEARTBEAT_EVERY = 30.0, 10.0, 300.0, 5.0, 5.0
 
 
@@ -71,6 +73,14 @@ class Source:
         place = f"{scheme}://{rest.split('?')[0].rpartition('@')[2]}"
         return f"{place.rstrip('/')}/v1/kv/{self.prefix.strip('/')}" if self.consul else place
 
+    def digest(self, folder: str) -> str:
+        """Of the copy in a directory; empty where there is none."""
+        try:
+            with open(os.path.join(folder, KNOWN), encoding="utf-8") as file:
+                return str(json.load(file)["digest"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return ""
+
     def folder(self) -> str:
         """The directory with the copy; the one before it while the two change places."""
         return self.keep if os.path.isdir(self.keep) else self.keep + ".old"
@@ -97,6 +107,7 @@ class Config:
     heartbeat_url: str = ""
     heartbeat_token: str = ""
     source: t.Optional[Source] = None
+    source_digest: str = ""  # of the copy that was read
     hub_listen: str = ""
     hub_token: str = ""
     hub_forget: float = 7 * 86400.0

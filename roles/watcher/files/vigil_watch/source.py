@@ -27,7 +27,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify
 from vigil_watch.config import load
 from vigil_watch.desk import Desk
-from vigil_watch.model import Source
+from vigil_watch.model import KNOWN, Source
 from vigil_watch.reading import ConfigError, open_document
 from vigil_watch.room import Room
 from vigil_watch.schedule import Job
@@ -35,7 +35,6 @@ from vigil_watch.signing import Refused, verified
 
 _MOST = 4 << 20
 _TIMEOUT = 20.0
-_KNOWN = ".known.json"
 
 
 class Away(Exception):
@@ -116,7 +115,7 @@ class Copy:
     def known(self) -> t.Dict[str, t.Any]:
         """``source``, ``etag``, ``digest`` and ``serials`` of what is there; empty where nothing is."""
         try:
-            with open(os.path.join(self.source.folder(), _KNOWN), encoding="utf-8") as file:
+            with open(os.path.join(self.source.folder(), KNOWN), encoding="utf-8") as file:
                 found = json.load(file)
             return found if found.get("source") == self.source.shown else {}
         except (OSError, ValueError, AttributeError):
@@ -145,7 +144,7 @@ class Copy:
             shutil.rmtree(new, ignore_errors=True)
             raise Refused(self._named(str(exc), new, texts)) from None
         body = {"source": source.shown, "etag": found.etag, "digest": digest, "serials": serials}
-        _write(os.path.join(new, _KNOWN), json.dumps(body).encode())
+        _write(os.path.join(new, KNOWN), json.dumps(body).encode())
         old = source.keep + ".old"
         if os.path.isdir(source.keep):
             shutil.rmtree(old, ignore_errors=True)
@@ -186,7 +185,7 @@ class SourceRoom(Room):
         self._desk = Desk(self.config)
         self._source = t.cast(Source, self.config.source)
         self._copy = Copy(self._source, self.config.path)
-        self._refused = self._away = ""
+        self._refused = self._away = self._asked = ""
 
     def jobs(self) -> t.List[Job]:
         return [Job(f"source {self._source.shown}", self._source.every, None)]
@@ -213,7 +212,9 @@ class SourceRoom(Room):
         if self._refused or is_new:
             self._tell("resolved", "what is there is in use")
             self._refused = ""
-        if is_new:
+        now = self._source.digest(self._source.folder())
+        if now not in (self.config.source_digest, self._asked):  # taken just now, or by one who was killed before it could say so
+            self._asked = now
             self.log.info(f"{self._source.shown} has changed and is used from now on")
             self.say(reload=True)
 
