@@ -34,13 +34,18 @@ Needs = t.List[Literal]
 
 def required(pattern: re.Pattern[str]) -> t.Optional[Needs]:
     """Texts of which every matching line has at least one; None where nothing can be told."""
+    return best_of(choices(pattern))
+
+
+def choices(pattern: re.Pattern[str]) -> t.List[Needs]:
+    """All that can be told: each of these would do."""
     try:
         parsed = _p.parse(pattern.pattern, pattern.flags)
     except (re.error, RecursionError, OverflowError):
-        return None
+        return []
     finder = _Finder()
     finder.walk(parsed, bool(pattern.flags & re.IGNORECASE))
-    return finder.best()
+    return finder.choices()
 
 
 def of_text(text: str, fold: bool = False) -> t.Optional[Needs]:
@@ -61,9 +66,14 @@ def any_of(several: t.Iterable[t.Optional[Needs]]) -> t.Optional[Needs]:
     return list(dict.fromkeys(found)) if 0 < len(found) <= MOST else None
 
 
-def best_of(several: t.Iterable[t.Optional[Needs]]) -> t.Optional[Needs]:
-    """Of several conditions that must all hold: the one that promises the fewest candidates."""
-    return max((one for one in several if one), key=_worth, default=None)
+def best_of(several: t.Iterable[t.Optional[Needs]], sample: bytes = b"") -> t.Optional[Needs]:
+    """Of several conditions that must all hold: the one that promises the fewest candidates. ``sample``: some of the log, which knows best."""
+    low = sample.lower()
+
+    def key(needs: Needs) -> t.Tuple[int, int, int]:
+        return (-sum((low if one.fold else sample).count(one.text) for one in needs), *_worth(needs))
+
+    return max((one for one in several if one), key=key, default=None)
 
 
 def _worth(needs: Needs) -> t.Tuple[int, int]:
@@ -79,8 +89,11 @@ class _Finder:
         self._found: t.List[Needs] = []
 
     def best(self) -> t.Optional[Needs]:
+        return best_of(self.choices())
+
+    def choices(self) -> t.List[Needs]:
         self.end()
-        return best_of(one for one in self._found if all(len(literal.text) >= SHORTEST for literal in one))
+        return [one for one in self._found if all(len(literal.text) >= SHORTEST for literal in one)]
 
     def put(self, char: str, fold: bool) -> None:
         """One more letter of a run. A fold is one of ASCII alone, as others may change the number of bytes."""

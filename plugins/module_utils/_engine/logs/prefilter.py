@@ -50,6 +50,10 @@ class Prefilter:
         self._forced = strategy
         self.strategy = "find"
 
+    def hurry(self) -> None:
+        """There will be much: what is quick is built at once."""
+        self._seen = WORTH
+
     def candidates(self, data: bytes, starts: t.Optional[t.Sequence[int]] = None) -> t.Dict[int, int]:
         """The beginnings of the lines (or of the messages at ``starts``) in which there is a text, with the rules that want it."""
         self._starts = starts

@@ -75,11 +75,11 @@ class Rule:
         if self.ignore_case and self.keywords:
             self._word = re.compile("|".join(map(re.escape, self.keywords)), re.IGNORECASE)
 
-    def needs(self) -> t.Optional[literals.Needs]:
-        """Texts of which every matching line has one; None: every line is to be looked at."""
+    def needs(self, sample: bytes = b"") -> t.Optional[literals.Needs]:
+        """Texts of which every matching line has one; None: every line is to be looked at. ``sample``: some of the log, to choose by."""
         words = literals.any_of(literals.of_text(word, self.ignore_case) for word in self.keywords) if self.keywords else None
-        regex = literals.required(self.regex) if self.regex else None
-        return literals.best_of([words, regex, *map(_json_needs, self.json)])
+        regex = literals.choices(self.regex) if self.regex else []
+        return literals.best_of([words, *regex, *map(_json_needs, self.json)], sample)
 
     def match(self, text: str) -> t.Optional[Fields]:
         """What is read from a line, None where it is not one of these.

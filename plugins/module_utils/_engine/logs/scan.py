@@ -12,13 +12,14 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.literals import Literal
-from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.prefilter import Prefilter
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.prefilter import WORTH, Prefilter
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.reader import Block
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.rules import Fields, Rule
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.watchdog import TooSlow, Watchdog
 
 ONCE = 1.0  # CPU seconds that a rule may take for one line
 TOTAL = 20.0  # and for those of a whole run that were slow to match
+_SAMPLE = 1 << 17
 _PATIENCE = 3  # lines on which a rule may be stopped before it is taken out
 # A line in capitals, word by word: the first one of its forty first words that is a level. The rest of the line is taken along, as otherwise
 # the search would try each of its letters.
@@ -70,16 +71,22 @@ class Scanner:
         self.stopped: t.Dict[int, str] = {}
         self.slow: t.Dict[int, int] = {}
         self.dog = dog or Watchdog(ONCE, TOTAL)
+        self._picked = range(len(rules)) if picked is None else picked
+        self._strategy, self._unseen = strategy, WORTH
         self._hungry = 0
+        self._choose(b"")
+        self._numbers: t.Dict[int, t.List[int]] = {}
+
+    def _choose(self, sample: bytes) -> None:
+        """Which text of each rule is looked for."""
         wanted: t.Dict[Literal, int] = {}
-        for number in range(len(rules)) if picked is None else picked:
-            needs = rules[number].needs()
+        for number in self._picked:
+            needs = self.rules[number].needs(sample)
             if needs is None:
                 self._hungry |= 1 << number
             for literal in needs or ():
                 wanted[literal] = wanted.get(literal, 0) | 1 << number
-        self._prefilter = Prefilter(wanted, strategy)
-        self._numbers: t.Dict[int, t.List[int]] = {}
+        self._prefilter = Prefilter(wanted, self._strategy)
 
     @property
     def strategy(self) -> str:
@@ -93,12 +100,17 @@ class Scanner:
 
     def scan(self, block: Block) -> t.List[Hit]:
         """All matches, by place and then by rule."""
+        if self._unseen > 0:
+            self._unseen -= len(block.data)
+            if self._unseen <= 0:  # there is much to look at: now it pays to choose
+                self._choose(block.data[:_SAMPLE])
+                self._prefilter.hurry()
         found = self._prefilter.candidates(block.data, block.starts)
         hungry = self._hungry | self._prefilter.strange(block.data)
         hits: t.List[Hit] = []
         if hungry:
             self._all_lines(block, hungry, hits)
-        for start in found:
+        for start in sorted(found):  # so that a rule that is stopped on the way is stopped at the same line whatever found it
             bits = found[start] & ~hungry
             if bits:
                 end = self._end(block, start)

@@ -46,13 +46,15 @@ WORDS = [
     "INFO",
 ]
 
+PIECES = (*[1, 700] * 2, *[9_000] * 9, *[40_000] * 5, 300_000, 600_000)
+
 
 def log_of(dice, size):
     """Lines, some of interest, some very long, in bytes."""
     parts, written = [], 0
     while written < size:
         line = " ".join(dice.choice(WORDS) if dice.random() < 0.1 else "word%d" % dice.randrange(99) for _word in range(dice.randrange(12)))
-        if dice.random() < 0.0005:
+        if dice.random() < 0.0002:
             line += "y" * dice.randrange(700_000)
         parts.append((line + "\n").encode("utf-8", "surrogateescape"))
         written += len(parts[-1])
@@ -62,7 +64,7 @@ def log_of(dice, size):
 def blocks_of(dice, data, joiner):
     cutter, place = Cutter(0, "", joiner), 0
     while place < len(data):
-        piece = data[place : place + dice.choice((1, 700, 9_000, 9_000, 40_000, 40_000, 300_000, 600_000))]
+        piece = data[place : place + dice.choice(PIECES)]
         place += len(piece)
         yield from cutter.feed(piece)
     yield from cutter.finish(True)
@@ -77,6 +79,9 @@ def compare(seed, processes, disturb=lambda one, dice: None, rules=None):
     """Put the same blocks with one process and with several; gives the crew of several."""
     dice = random.Random(seed)
     data = log_of(dice, 1_500_000)
+    if rules:
+        parts = [data[place : place + 400_000].rpartition(b"\n") for place in range(0, len(data), 400_000)]
+        data = b"".join(b"".join(part) + b"\nEVIL " + b"a" * 60 + b"!\n" for part in parts)
     joiner = Joiner("INFO", False) if dice.random() < 0.4 else None
     plan = [(block, dice.randrange(2)) for block in blocks_of(dice, data, joiner)]
     assert b"".join(block.data for block, _number in plan) == data
@@ -92,12 +97,12 @@ def compare(seed, processes, disturb=lambda one, dice: None, rules=None):
             results.append((found, [scanner.stopped for scanner in scanners]))
     assert results[0] == results[1]
     assert bool(results[0][1][0]) == bool(rules)
-    assert sum(len(seen.hits) for _start, seen in results[0][0]) > 100
+    assert sum(len(seen.hits) for _start, seen in results[0][0]) > 20
     return one
 
 
 def case_equal():
-    for seed in range(4):
+    for seed in range(3):
         assert compare(seed, 2 + seed % 3).helpers == 1 + seed % 3
 
 
@@ -111,7 +116,7 @@ def case_killed():
 
     for seed in range(6, 9):
         assert compare(seed, 4, disturb).helpers == 3
-    assert len(killed) > 4
+    assert len(killed) > 2
 
 
 def case_stopped():
@@ -145,8 +150,8 @@ def case_no_fork():
 
 
 def case_evil():
-    rules = [*RULES, {"name": "evil", "regex": r"^(?P<evil>(?:w|wo|o|r|d|or|rd)+)[0-9]? INFO(?:x+x+)+!|^(?:\S+\s?)+ERROR$"}]
-    assert compare(15, 3, rules=rules).helpers == 2
+    """On some lines the rule would go on for ever; on all others it is quick."""
+    assert compare(15, 3, rules=[*RULES, {"name": "evil", "regex": "^EVIL (a+)+$|word7 word"}]).helpers == 2
 
 
 def case_parent_killed(place):
@@ -181,6 +186,7 @@ def case_log_scan(directory):
                 kept = flow.state.memories(unit, "")
                 positions = [{**body, "at": 0} for body in flow.state.files(unit, "").values()]
         result["stats"].pop("seconds")
+        result["stats"].pop("strategy")  # each process builds what is quick when it has seen enough
         assert result["stats"].pop("processes") == number
         result.pop("batch")
         for one in [*result["matches"], *result["alarms"]]:

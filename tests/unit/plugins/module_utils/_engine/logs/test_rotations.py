@@ -197,7 +197,7 @@ def race(tmp_path, style, rotations, seed):
 
 @pytest.mark.parametrize("style", QUICK)
 def test_no_line_is_lost_or_read_twice(tmp_path, style):
-    race(tmp_path, style, 25, f"{style} short")
+    race(tmp_path, style, 15, f"{style} short")
 
 
 @pytest.mark.long
