@@ -63,6 +63,18 @@ class PatientStore:
         with contextlib.ExitStack() as stack:
             yield self._enter(stack)
 
+    def run(self, work: t.Callable[[Unit], T]) -> T:
+        """As of the store."""
+        give_up = time.monotonic() + self.seconds
+        while True:
+            try:
+                with self.unit() as unit:
+                    return work(unit)
+            except StateAway as exc:
+                if not exc.undone or time.monotonic() + _PAUSE > give_up:
+                    raise
+            time.sleep(_PAUSE)
+
     def _enter(self, stack: contextlib.ExitStack) -> Unit:
         give_up = time.monotonic() + self.seconds
         while True:
@@ -214,7 +226,7 @@ class Teller:
         except StateError as exc:
             self._why = str(exc)
             return self._why
-        self._unkept, self._why = [], ""
+        self._unkept, self._why, self._not_before = [], "", 0.0
         told = {key for one in committed for _event, keys in one.told for key in keys}
         if last and self._held_since:
             self._held_since = 0.0

@@ -223,7 +223,8 @@ class Courier:
         text = self.channel.hide(verdict.message)
         self.report.code, self.report.message = verdict.code, text
         pause = verdict.wait if verdict.kind == THROTTLED else backoff(min(message.attempts for message in group))
-        with self._store.unit() as unit:
+
+        def work(unit: Unit) -> bool:
             for message in group:
                 if verdict.kind == SENT:
                     outbox.mark_sent(unit, message.id, verdict.code, text)
@@ -233,7 +234,9 @@ class Courier:
                     outbox.mark_failed(unit, message.id, unit.now + pause, verdict.code, text, verdict.kind == THROTTLED)
             if verdict.kind == SENT and self._dialect.calls:
                 rows.drop(unit, group)
-            rests = self._tell_breaker(unit, verdict, text)
+            return self._tell_breaker(unit, verdict, text)
+
+        rests = self._store.run(work)  # it is not told again for want of a mark, if that can be helped
         self.report.sent += len(group) if verdict.kind == SENT else 0
         self.report.dead += len(group) if verdict.kind == DEAD else 0
         return rests

@@ -20,4 +20,9 @@ class StateDamaged(StateError):
 
 
 class StateAway(StateError):
-    """The store cannot be used now, but may be later: its server does not answer, is full or too busy."""
+    """The store cannot be used now, but may be later: its server does not answer, is full or too busy.
+
+    :ivar undone: nothing of the unit was kept, and it may be done again at once
+    """
+
+    undone = False

@@ -60,14 +60,16 @@ class PostgresStore(Store):
         return self._unit(False)
 
     def run(self, work: t.Callable[[Unit], T], durable: bool = False) -> T:
-        undone, give_up = False, time.monotonic() + self._patience()
+        """Once more where the connection was lost; a server that went away is waited for a little."""
+        tries, give_up = 0, time.monotonic() + min(self._busy, _PATIENCE)
         while True:
             try:
                 with self.unit(durable) as unit:
                     return work(unit)
             except StateAway as exc:
-                undone = undone or isinstance(exc, Undone)
-                if isinstance(exc, Unknown) or not undone or time.monotonic() > give_up:
+                tries += 1
+                again = (exc.undone and tries == 1) or time.monotonic() < give_up
+                if isinstance(exc, Unknown) or not again:
                     raise
             time.sleep(_PAUSE)
 
@@ -77,9 +79,6 @@ class PostgresStore(Store):
 
     def rest(self) -> None:
         self.close()
-
-    def _patience(self) -> float:
-        return min(max(self._busy, 1.0), _PATIENCE)
 
     @contextlib.contextmanager
     def _unit(self, writing: bool, durable: bool = False) -> t.Iterator[Unit]:
@@ -140,7 +139,7 @@ class PostgresStore(Store):
 
     def _is_kept(self, token: str) -> bool:
         """Whether the unit was committed. The lock is waited for: until its old connection is over that is not decided."""
-        give_up = time.monotonic() + self._patience()
+        give_up = time.monotonic() + min(max(self._busy, 1.0), _PATIENCE)
         while True:
             try:
                 session = self._begin(True)

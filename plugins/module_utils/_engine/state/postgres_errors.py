@@ -22,7 +22,9 @@ _CROWDED = ("too many clients", "connection slots", "too many connections", "no 
 
 
 class Undone(StateAway):
-    """Nothing of the unit was kept; it may be done again at once."""
+    """The connection was lost, or another process was in the way."""
+
+    undone = True
 
 
 class Crowded(StateAway):

@@ -43,9 +43,9 @@ def ended_in_time(pid, seconds=20.0):
     return False
 
 
-def test_no_child_hangs(tmp_path):
+def test_no_child_hangs(tmp_path, store_url):
     path = str(tmp_path / "state.db")
-    store = open_store(path, guard=GATE)
+    store = open_store(store_url, guard=GATE)
     stop = threading.Event()
     rounds = []
 
@@ -81,7 +81,7 @@ def test_no_child_hangs(tmp_path):
             thread.join(10)
     assert rounds
     with store.view() as unit:
-        assert unit.one("PRAGMA integrity_check") == ("ok",)
+        assert not store_url.startswith("sqlite") or unit.one("PRAGMA integrity_check") == ("ok",)
         assert marks.get(unit, "test", "key") is not None
     store.close()
 

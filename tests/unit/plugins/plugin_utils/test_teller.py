@@ -59,3 +59,24 @@ def test_what_could_not_be_kept_is_counted(tmp_path):
     assert len(sentences) == 1
     assert sentences[0].startswith("3 events could not be kept, and nobody is told of them: The state file")
     other.close()
+
+
+def test_events_wait_in_memory_for_a_server_that_is_away(tmp_path, postgres):
+    out, url = tmp_path / "out.jsonl", postgres.url(schema="vigil")
+    postgres.stop()
+    teller = Teller(url, [parse(f"file://{out}")])
+    assert "cannot be reached" in teller.tell(batch_of("first"), seconds=0.1)
+    postgres.start()
+    assert teller.tell(batch_of("second"), seconds=20.0) == ""
+    postgres.stop()
+    for number in range(5):
+        assert "cannot be reached" in teller.tell(batch_of(f"c{number}"))
+    assert GATE.is_free(5.0)
+    postgres.start()
+    assert teller.tell(batch_of("last"), seconds=20.0) == ""
+    assert teller.finish(time.monotonic() + 20) == []
+    assert told(out) == 8, out.read_text()
+    postgres.stop()
+    teller.tell(batch_of("late"))
+    assert teller.finish(time.monotonic() + 1)[0].startswith("1 event could not be kept, and nobody is told of them: The state store")
+    postgres.start()

@@ -115,14 +115,14 @@ def runs_that_are_killed(store, listen, number, chance):
     assert len(ids) - len(kept) <= number, "only what was in flight may come twice"
 
 
-def test_runs_that_are_killed_at_any_moment(store, listen):
-    runs_that_are_killed(store, listen, 6, random.Random(3))
+def test_runs_that_are_killed_at_any_moment(any_store, listen):
+    runs_that_are_killed(any_store, listen, 6, random.Random(3))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_runs_that_are_killed_at_any_moment_long(store, listen):
-    runs_that_are_killed(store, listen, 200, random.Random(11))
+def test_runs_that_are_killed_at_any_moment_long(any_store, listen):
+    runs_that_are_killed(any_store, listen, 200, random.Random(11))
 
 
 def test_a_receiver_that_wants_a_certificate(store, listen, tmp_path):
