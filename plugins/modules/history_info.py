@@ -20,6 +20,9 @@ extends_documentation_fragment:
   - vigil.ops._attributes.action
   - vigil.ops._attributes.actiongroup_all
   - vigil.ops._store
+attributes:
+  async:
+    support: full
 options:
   kind:
     description:
