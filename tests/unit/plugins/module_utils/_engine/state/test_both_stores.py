@@ -234,6 +234,7 @@ def test_kill_loses_no_committed_row(store_url):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_kill_loses_no_committed_row_long(store_url):
     kill_in_the_middle(store_url, 150)
 
