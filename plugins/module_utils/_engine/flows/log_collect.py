@@ -51,7 +51,7 @@ class Collector:
         self._request, self._now = request, now
         self._windows = [Window(rule, memories.setdefault(rule.name, {}), now) for rule in request.rules]
         self._masks = [*request.mask]
-        self._last: t.Dict[str, t.List[str]] = {}
+        self._last: t.Dict[str, bytes] = {}  # the end of the block before
         self.counts = dict.fromkeys((rule.name for rule in request.rules), 0)
         self.matches: t.List[t.Dict[str, t.Any]] = []
         self.levels: t.Dict[str, t.Dict[str, int]] = {}
@@ -66,7 +66,7 @@ class Collector:
         for hit in found.hits:
             self._hit(origin, block, hit, told)
         if self._request.context:
-            self._last[origin.source] = _last_lines(block.data, self._request.context)
+            self._last[origin.source] = block.data[-LONGEST * self._request.context :]
 
     def _hit(self, origin: Origin, block: Block, hit: Hit, told: t.Optional[Told]) -> None:
         rule = self._request.rules[hit.rule]
@@ -149,7 +149,7 @@ class Collector:
             before.insert(0, text_of(block.data[begin : at - 1][:LONGEST]))
             at = begin
         if at == 0 and len(before) < most:
-            before = [*self._last.get(origin.source, [])[-(most - len(before)) :], *before]
+            before = [*_last_lines(self._last.get(origin.source, b""), most)[-(most - len(before)) :], *before]
         behind = [text_of(one[:LONGEST]) for one in block.data[hit.end + 1 : hit.end + 1 + LONGEST * most].split(b"\n")[:most]]
         lines = [*before, text_of(block.data[hit.start : hit.end][:LONGEST]), *(line for line in behind if line)]
         rule = self._request.rules[hit.rule]
@@ -163,6 +163,8 @@ class Collector:
 
 
 def _last_lines(data: bytes, most: int) -> t.List[str]:
+    if not data:
+        return []
     end = len(data)
     begin = end
     for _line in range(most + 1):
