@@ -57,7 +57,6 @@ NEEDED: t.Dict[str, t.Tuple[t.Tuple[t.Tuple[str, ...], str], ...]] = {
     ),
     "sanity": ((("shellcheck",), "shellcheck"),),
     "lab": ((("systemd-nspawn",), "systemd-container"), (("mmdebstrap",), "mmdebstrap"), (("ssh",), "openssh-client")),
-    "long": ((("faketime",), "faketime"),),
 }
 # Installing these would leave a server running: only their programs are taken, and what those link to is installed.
 TAKEN_OUT = {
@@ -79,7 +78,7 @@ BROUGHT_ALONG = {
 # postgresql-common would make and start a cluster of its own.
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/vigil-tests.conf")
 BROKER = ((("rabbitmq-server",), "rabbitmq-server"),)
-NEEDED["long"] += NEEDED["integration"] + NEEDED["lab"] + BROKER
+NEEDED["long"] = NEEDED["integration"] + NEEDED["lab"] + BROKER
 
 
 def lacking(legs: t.Sequence[str]) -> t.List[str]:

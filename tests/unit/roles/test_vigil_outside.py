@@ -83,3 +83,38 @@ def again(place):
         return get(place, "/metrics")[1]
     except OSError:
         return ""
+
+
+def test_a_disk_that_is_full_for_a_time_loses_nothing(tmp_path):
+    """A file system of its own with 4 MiB; what happened while it was full is told afterwards by the same process."""
+    place, flag = tmp_path / "state", tmp_path / "flag"
+    place.mkdir()
+    flag.touch()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount")
+    config = write(tmp_path, a=f"checks: [{{name: flag, file: {{path: {flag}}}, every: 1s, priority: P0}}]\n")
+    with open(config, "w", encoding="utf-8") as out:
+        out.write(f"state_url: sqlite:///{place}/state.db\nchannels: ['file://{tmp_path}/told']\n")
+    made = Watcher(tmp_path)
+    try:
+        made.hear("READY=1")
+        until((place / "state.db-wal").exists)
+        time.sleep(3)
+        for size in (65536, 1):
+            with pytest.raises(OSError), open(place / f"big{size}", "wb", buffering=0) as big:
+                while True:
+                    big.write(b"x" * size)
+        flag.unlink()
+        made.said("no space is left")
+        time.sleep(7)
+        for size in (65536, 1):
+            (place / f"big{size}").unlink()
+        until(lambda: (tmp_path / "told").exists())
+        event = json.loads((tmp_path / "told").read_text().splitlines()[0])
+        assert (event["check"], event["status"]) == ("flag", "firing")
+        rooms = json.loads(made.command("status", "--json").stdout)["process"]["rooms"]
+        assert {room["restarts"] for room in rooms.values()} == {0}
+    finally:
+        made.end()
+        time.sleep(1.5)
+        subprocess.run(["umount", "-l", str(place)], check=False)

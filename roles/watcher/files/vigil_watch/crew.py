@@ -61,10 +61,12 @@ def work(places: t.Sequence[Place], level: str, config: bytes) -> int:
     gc.collect()
     gc.freeze()
     code = _run(rooms[0])
+    if code:
+        os._exit(code)  # the others would go on without it
     for thread in threading.enumerate():  # what they are in the middle of they may finish; the supervisor knows how long
         if thread.name in {f"vigil-{room.name}" for room in rooms[1:]}:
             thread.join()
-    return code
+    return 0
 
 
 def _hear_signals(rooms: t.Sequence[Room]) -> None:

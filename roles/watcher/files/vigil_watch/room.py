@@ -13,6 +13,7 @@ import sys
 import time
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.errors import StateError
 from vigil_watch.log import Log
 from vigil_watch.model import Config
 from vigil_watch.schedule import Job, Schedule
@@ -124,7 +125,7 @@ class Room:
             self.work(jobs)
             self._faults = 0
         except Exception as exc:  # noqa: BLE001 - the fault of one job must not stop the others
-            self._faults += 1
+            self._faults += not isinstance(exc, StateError)  # where the disk is full a new process would help nobody
             self.log.error(f"{name} failed: {type(exc).__name__}: {exc}", job=name)
             self.say(fault=f"{name}: {exc}")
             if self._faults >= _FAULTS:
