@@ -122,6 +122,7 @@ def test_where_the_kernel_gives_no_more_watches_it_says_so(tmp_path):
     assert "inotify watch limit reached" in why and alive is False, done.stderr
 
 
+@pytest.mark.long
 def test_what_cannot_be_heard_is_looked_at(tmp_path):
     """The watcher in a namespace without a single watch: said, and a change is found all the same."""
     data = tmp_path / "data"
@@ -163,9 +164,9 @@ def test_a_fingerprint_changes_with_what_a_backup_keeps_and_not_with_its_reposit
     for change in (
         lambda: (data / "file").write_text("two"),
         lambda: (data / "file").chmod(0o600),
-        lambda: (data / "new").mkdir(),
+        (data / "new").mkdir,
         lambda: os.rename(data / "file", data / "other"),
-        lambda: (data / "link").unlink(),
+        (data / "link").unlink,
     ):
         change()
         seen.append(fingerprint([str(data), "/not there"], str(repository)))

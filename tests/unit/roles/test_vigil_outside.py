@@ -58,7 +58,7 @@ def test_metrics_health_and_textfile(watcher, tmp_path):
     assert status == 200 and "vigil_up 1" in text and 'vigil_room_restarts_total{room="health"} 0' in text
     until(lambda: get(tmp_path, "/healthz") == (200, "ok\n"))
     assert get(tmp_path, "/else")[0] == 404
-    until(lambda: (tmp_path / "vigil.prom").exists())
+    until((tmp_path / "vigil.prom").exists)
     assert stat.S_IMODE(os.stat(tmp_path / "vigil.prom").st_mode) == 0o644 and "vigil_up 1" in (tmp_path / "vigil.prom").read_text()
     promtool = shutil.which("promtool")
     if promtool:
@@ -85,6 +85,7 @@ def again(place):
         return ""
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_for_a_time_loses_nothing(tmp_path):
     """A file system of its own with 4 MiB; what happened while it was full is told afterwards by the same process."""
     place, flag = tmp_path / "state", tmp_path / "flag"

@@ -104,7 +104,10 @@ def test_a_watcher_uses_what_lies_at_a_url_and_goes_on_with_the_last_good_copy(t
     watcher = Watcher(tmp_path)
     try:
         watcher.said("has changed and is used from now on")
-        names = lambda: {one["check"] for one in json.loads(command(tmp_path, "status", "--json").stdout)["results"]}  # noqa: E731
+
+        def names():
+            return {one["check"] for one in json.loads(command(tmp_path, "status", "--json").stdout)["results"]}
+
         until(lambda: names() == {"own", "from afar"})
         until(lambda: elsewhere.asked[-1][2] == 304)
         modes = [stat.S_IMODE(os.stat(path).st_mode) for path in (tmp_path / "kept", *(tmp_path / "kept").iterdir())]
@@ -112,7 +115,7 @@ def test_a_watcher_uses_what_lies_at_a_url_and_goes_on_with_the_last_good_copy(t
         elsewhere.texts["/watches.yml"] = b"checks:\n- {name: fine, file: {path: /}}\n- {name: bad, flie: {path: /}}\n"
         said = watcher.said("the new configuration is not used")["message"]
         assert f"{elsewhere.url}/watches.yml:3: " in said and 'did you mean "file"?' in said
-        until(lambda: (tmp_path / "told").exists())
+        until((tmp_path / "told").exists)
         event = json.loads((tmp_path / "told").read_text().splitlines()[0])
         assert (event["check"], event["status"]) == ("configuration", "firing")
         elsewhere.away = True
