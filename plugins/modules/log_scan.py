@@ -229,8 +229,7 @@ stats:
       C(strategy).
   returned: success
   type: dict
-  sample: {"bytes": 1048576, "lines": 9000, "seconds": 0.01, "rotations": 1, "files": 12, "matches": 12, "long_lines": 0, "processes": 1,
-    "strategy": "anchored"}
+  sample: {"bytes": 1048576, "lines": 9000, "seconds": 0.01, "rotations": 1, "files": 12, "matches": 12, "processes": 1, "strategy": "anchored"}
 truncated:
   description: Whether there were more matches than are returned.
   returned: success

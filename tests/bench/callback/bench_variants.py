@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import receivers
 import vendors
-from bench import Bench
+from bench_callback import Bench
 from measure import BenchError, Run, Side, measure
 
 HERE = Path(__file__).resolve().parent
@@ -170,7 +170,8 @@ def table(found: t.Mapping[str, list[Measured]]) -> list[dict[str, t.Any]]:
         for key in ("wall_ms", "cpu_ms", "ok_ms", "bad_ms", "end"):
             row[key] = round(statistics.median(getattr(run, key) for run in runs), 3)
         row["end_most"] = round(max(run.end for run in runs), 2)
-        row["told"], row["kept"], row["lost"] = ([one.lost for one in runs if one.lost] or [("-", "-", "-")])[-1]
+        counts: list[t.Sequence[t.Any]] = [one.lost for one in runs if one.lost]
+        row["told"], row["kept"], row["lost"] = counts[-1] if counts else ("-", "-", "-")
         rows.append(row)
     return rows
 

@@ -18,6 +18,7 @@ import threading
 import time
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.cores import cores
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.judge import Baselines
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import Result
@@ -61,9 +62,9 @@ def run(checks: list[Check], load: Load, context: Context, concurrency: int, bas
 
 def _processes(talks: int) -> int:
     """How many are worth it for so many checks that talk."""
-    if talks < 2 * LEAST or threading.active_count() > 1 or not hasattr(os, "sched_getaffinity"):
+    if talks < 2 * LEAST or threading.active_count() > 1 or not hasattr(os, "fork"):
         return 1  # with other threads a fork is not safe
-    return min(len(os.sched_getaffinity(0)), MOST, talks // LEAST)
+    return min(cores(), MOST, talks // LEAST)
 
 
 class _Heap:

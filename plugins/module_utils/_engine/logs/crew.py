@@ -23,6 +23,7 @@ import struct
 import threading
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.cores import cores
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.reader import Block
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.scan import Found, Hit, Scanner, text_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.watchdog import Watchdog
@@ -263,17 +264,3 @@ class Crew:
         if self._ring is not None:
             self._ring.close()
             self._ring = None
-
-
-def cores() -> int:
-    """How many cores there are for this process, as far as its affinity and its control group say."""
-    try:
-        found = len(os.sched_getaffinity(0))
-    except (AttributeError, OSError):
-        found = os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
-            quota, period = file.read().split()
-        return found if quota == "max" else max(1, min(found, -(-int(quota) // int(period))))
-    except (OSError, ValueError):
-        return found

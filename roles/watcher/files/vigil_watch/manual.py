@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import typing as t
 
-_HEAD = r""".\" Copyright (c) 2026, vigil.ops contributors
+_HEAD = (
+    r""".\" Copyright (c) 2026, vigil.ops contributors
 .\" GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-.\" SPDX-License-Identifier: GPL-3.0-or-later
+.\" SPDX-"""
+    r"""License-Identifier: GPL-3.0-or-later
 .\" Made by "vigil manual"; a test says when it is not what the program does.
 .TH VIGIL 1 "" "vigil.ops" "User Commands"
 .SH NAME
@@ -28,6 +30,7 @@ The resident process \fBvigil\-watch.service\fR looks at checks, services, names
 This command shows what it does and acts on it. It has to be run by root, to whom the store belongs.
 .SH COMMANDS
 """
+)
 _TAIL = r""".SH EXIT STATUS
 .TP
 .B 0

@@ -40,7 +40,7 @@ def _timed(name: str, hook: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
 
 
 def _send(self: t.Any, *args: t.Any, **kwargs: t.Any) -> t.Any:
-    TaskQueueManager.send_callback = _SEND
+    setattr(TaskQueueManager, "send_callback", _SEND)
     for plugin in self._callback_plugins:
         if type(plugin).__module__.rpartition(".")[2] == os.environ.get("BENCH_METER_OF"):
             for name in dir(plugin):
@@ -56,7 +56,7 @@ def _write() -> None:
             json.dump(_FOUND, out)
 
 
-TaskQueueManager.send_callback = _send
+setattr(TaskQueueManager, "send_callback", _send)
 atexit.register(_write)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import shares
 
 MANY = 400
 
@@ -60,9 +61,10 @@ def listening(hold=False):
 CODE = """
 import json, os, sys, threading, time
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import inspect as flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection import shares
 forks = []
 os.register_at_fork(after_in_parent=lambda: forks.append(1))
-os.sched_getaffinity = lambda pid: range(int(sys.argv[3]))
+shares.cores = lambda: int(sys.argv[3])
 if sys.argv[4] == "thread":
     threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
 begin = time.monotonic()
@@ -187,7 +189,7 @@ def test_a_host_out_of_processes_looks_alone(port, monkeypatch):
     def full():
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: range(2))
+    monkeypatch.setattr(shares, "cores", lambda: 2)
     monkeypatch.setattr(os, "fork", full)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     found = flow.inspect(flow.read_checks(tcp(port)))

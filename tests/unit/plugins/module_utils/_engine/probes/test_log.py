@@ -82,6 +82,6 @@ def test_an_expression_that_would_go_on_for_ever_is_stopped_in_any_thread(tmp_pa
 def test_a_look_has_an_end(tmp_path):
     place = tmp_path / "app.log"
     place.write_text(("a" * 60 + "!\n") * 4)
-    with pytest.raises(CannotSee, match="was not looked through within 0.3 s") as failed:
+    with pytest.raises(CannotSee, match=r"was not looked through within 0\.3 s") as failed:
         look(place, regex="^(a+)+$", timeout="300ms")
     assert failed.value.reason == "timeout"

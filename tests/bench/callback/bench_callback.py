@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the callback `vigil.ops.webhook` costs a run: five tasks on 200 hosts without it (A) and with it (B), in turns, on loopback.
 
-    python3 tests/bench/callback/bench.py [--only good,bad] [--rounds 3] [--hosts 200] [--json FILE]
+    python3 tests/bench/callback/bench_callback.py [--only good,bad] [--rounds 3] [--hosts 200] [--json FILE]
 
 B tells a receiver over TLS that takes 50 ms for every request. In the part `good` no task fails; in `bad` the last one fails on every
 host, so that 200 events are kept and sent. A run of B counts only when every event has arrived or waits in the store, and none was refused.
