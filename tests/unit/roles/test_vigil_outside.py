@@ -110,7 +110,7 @@ def test_a_disk_that_is_full_for_a_time_loses_nothing(tmp_path):
         time.sleep(7)
         for size in (65536, 1):
             (place / f"big{size}").unlink()
-        until(lambda: (tmp_path / "told").exists())
+        until((tmp_path / "told").exists)
         event = json.loads((tmp_path / "told").read_text().splitlines()[0])
         assert (event["check"], event["status"]) == ("flag", "firing")
         rooms = json.loads(made.command("status", "--json").stdout)["process"]["rooms"]
