@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import typing as t
@@ -26,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / place) for place in ("tests", "tests/lab", "tests/dns", "roles/watcher/files")]
 # real nodes, real name servers and receivers on loopback, started when a test first asks for them
 pytest_plugins = ["lab_fixtures", "lab_watcher", "dns_fixtures", "receivers", "postgres_server"]
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what is in the background so, and everything below inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 
 

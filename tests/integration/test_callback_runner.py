@@ -101,7 +101,7 @@ def test_a_job_of_ansible_runner(ansible_env, private):
     artifacts = place / "artifacts" / "one"
     assert "channels.yml" in (artifacts / "command").read_text(), "it is there that runner writes all of the environment"
     events = [json.loads(path.read_text()) for path in (artifacts / "job_events").iterdir()]
-    said = re.sub(r"\x1b\[[0-9;]*m", "", "".join(event["stdout"] for event in sorted(events, key=lambda event: event["counter"])))
+    said = re.sub(r"\x1b\[[0-9;]*m", "", " ".join(event["stdout"] for event in sorted(events, key=lambda event: event["counter"])))
     warning = re.search(r"3 messages for gone \(http://127.0.0.1:\d+/\*+\) could not be sent yet: ", " ".join(f"{said} {output}".split()))
     assert warning, output
     for trouble in ("Traceback", "DEPRECATION", "unable to load"):
