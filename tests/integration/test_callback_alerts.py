@@ -99,18 +99,19 @@ def test_a_playbook_that_is_expected_again(run_playbook, listen, ansible_env):
     assert [(body["check"], body["status"]) for body in receiver.bodies] == [("run of nightly", "firing"), ("run of nightly", "resolved")]
 
 
-@pytest.mark.lab
 def test_a_store_that_is_damaged_under_the_run_is_set_aside_and_said(run_playbook, listen, ansible_env):
     receiver = listen()
     path = ansible_env.home / "state.db"
     junk = {"name": "damage", "ansible.builtin.command": f"dd if=/dev/urandom of={path} bs=4096 count=30 conv=notrunc"}
     plays = [
-        {"hosts": "a", "gather_facts": False, "tasks": [{"name": "first", "ansible.builtin.fail": {"msg": "m"}}]},
+        {"hosts": "all", "gather_facts": False, "tasks": [{**fail("first"), "when": "inventory_hostname == 'a'"}]},
         {"hosts": "b", "gather_facts": False, "tasks": [junk, {"name": "second", "ansible.builtin.fail": {"msg": "m"}}]},
     ]
     local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     environment = {"ANSIBLE_CALLBACKS_ENABLED": "vigil.ops.webhook", "VIGIL_CHANNELS": receiver.url}
-    outcome = run_playbook(plays, inventory={"all": {"hosts": {"a": local, "b": local}}}, env=environment)
+    inventory = {"all": {"hosts": {"a": local, "b": local}}}
+    run_playbook(plays[:1], inventory=inventory, env=environment)  # from now on all is in the file, and not in its log alone
+    outcome = run_playbook(plays, inventory=inventory, env=environment)
     said = " ".join(outcome.output.split())
     assert outcome.rc == 2, outcome.output
     assert said.count("set aside as") == 1, outcome.output
@@ -119,6 +120,7 @@ def test_a_store_that_is_damaged_under_the_run_is_set_aside_and_said(run_playboo
     assert "Traceback" not in outcome.output
 
 
+@pytest.mark.lab
 def test_a_store_on_a_full_disk_does_not_stop_the_play_and_is_said(run_playbook, listen, tmp_path):
     receiver = listen()
     place = tmp_path / "full"
