@@ -73,6 +73,8 @@ def inspect(
 def hide(outcome: dict[str, t.Any], secrets: t.Collection[str]) -> dict[str, t.Any]:
     """A copy of what a run returned without the secrets: they can only be in texts, so names, statuses and numbers stay as they are."""
     hidden = dict(outcome)
+    if not secrets:
+        return hidden
     for key in ("msg", "module_stdout", "module_stderr", "exception", "invocation"):
         if key in hidden:
             hidden[key] = mask(hidden[key], secrets)
