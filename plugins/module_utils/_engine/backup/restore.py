@@ -21,6 +21,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.reader im
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.repository import Repository
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.target import Parents, Replaced, Target
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Found, seen
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.cores import cores
 
 _PIECE = 1 << 20
 _TOGETHER = 2000  # paths that are sorted by where their contents lie, and put back together
@@ -64,7 +65,7 @@ class Restore:
         self._record = record
         self._wish = wish
         # more get into each other's way in the kernel, where files are made
-        self._workers = workers or min(2, os.cpu_count() or 1)
+        self._workers = workers or min(2, cores())
         self._root = os.path.normpath(wish.dest) if wish.dest else "/"
         self.warnings: list[str] = []
         self.kept: list[str] = []

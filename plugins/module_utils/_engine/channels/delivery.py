@@ -81,7 +81,8 @@ class Courier:
         if rest > 0:
             return rest
         until = min(until, time.monotonic() + outbox.LEASE)
-        grouped, called = registry.groups(self.channel), t.cast("dict[int, tuple[str, ...]]", {})
+        grouped = registry.groups(self.channel)
+        called: dict[int, tuple[str, ...]] = {}
         with self._store.unit() as unit:
             lease = outbox.LEASE + _BATCH * self.channel.timeout
             if turns.wait(unit, self.channel.key, self._owner, lease, owner.is_alive):

@@ -20,6 +20,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.snapshot 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.textdiff import Differ, read_patterns
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.verify import verify
 from ansible_collections.vigil.ops.plugins.module_utils._engine.backup.walk import Selection
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.cores import cores
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration, parse_size
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import backup_news, backup_programs
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.backup_programs import FOLDER, Programs
@@ -89,7 +90,7 @@ def read_job(params: t.Mapping[str, t.Any], host: str) -> Job:
         Options(
             check_name(params.get("name") or "default"),
             bool(params.get("paranoid")),
-            os.cpu_count() or 1,
+            cores(),
             host,
             params.get("compression") or "gzip",
         ),

@@ -40,7 +40,8 @@ def run(checks: list[Check], load: Load, context: Context, concurrency: int, bas
     def runner(width: int) -> Runner:
         return Runner(checks, load, context, width, baselines)
 
-    shared = [place for place, check in enumerate(checks) if hasattr(load(check.probe).observe, "talk")]
+    talk = {name for name in {check.probe for check in checks} if hasattr(load(name).observe, "talk")}
+    shared = [place for place, check in enumerate(checks) if check.probe in talk]
     processes = _processes(len(shared))
     if processes == 1:
         return runner(concurrency).run()

@@ -33,15 +33,3 @@ def put(unit: Unit, space: str, key: str, value: t.Any) -> None:
 def forget(unit: Unit, space: str, before: float) -> None:
     """Forget what was put into a space before a time."""
     unit.execute("DELETE FROM marks WHERE space = ? AND at < ?", (space, before))
-
-
-def take(unit: Unit, key: str, allowed: int, seconds: float) -> float:
-    """Take one token of a budget of ``allowed`` in any ``seconds``: 0.0 when there was one, else how long to wait for the next.
-
-    The times of the last tokens are kept, so that no stretch of ``seconds`` sees more than ``allowed``, whoever takes them.
-    """
-    used = [at for at in get(unit, "budget", key, []) if unit.now - seconds < at <= unit.now]
-    if len(used) >= allowed:
-        return max(used[-allowed] + seconds - unit.now, 0.05)
-    put(unit, "budget", key, [*used, unit.now])
-    return 0.0

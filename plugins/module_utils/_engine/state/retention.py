@@ -16,6 +16,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state import (
     logs,
     outbox,
     results,
+    rows,
     silences,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit
@@ -33,7 +34,7 @@ def is_due(unit: Unit) -> bool:
 def step(unit: Unit, days: float = DAYS) -> bool:
     """Delete one portion of what is too old; returns True when nothing is left to delete."""
     before = unit.now - days * _DAY
-    rooms = (results, outbox, episodes, dns, guard, logs, silences)
+    rooms = (results, outbox, episodes, dns, guard, logs, silences, rows)
     deleted = sum(room.prune(unit, before) for room in rooms)
     if deleted:
         return False

@@ -13,7 +13,6 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.outbox imp
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import Unit, load
 
 _CALLED, _PARTS = "mention", "parts"
-_KEPT = 90 * 86400.0
 _SKEW = 60.0
 
 
@@ -32,7 +31,6 @@ def _key(event_id: str, channel: str) -> str:
 
 def call(unit: Unit, event_id: str, channel: str, names: t.Sequence[str]) -> None:
     """This telling calls these people there, and nobody where there are none."""
-    marks.forget(unit, _CALLED, unit.now - _KEPT)
     marks.put(unit, _CALLED, _key(event_id, channel), list(names))
 
 
@@ -59,7 +57,6 @@ def unstick(unit: Unit, channel: str) -> int:
 
 def took(unit: Unit, message: Message, parts: Parts) -> None:
     """The receiver took another part."""
-    marks.forget(unit, _PARTS, unit.now - _KEPT)
     marks.put(unit, _PARTS, _key(message.event_id, message.channel), list(parts))
 
 
@@ -73,3 +70,8 @@ def drop(unit: Unit, messages: t.Iterable[Message]) -> None:
     """They have been told."""
     keys = [_key(message.event_id, message.channel) for message in messages]
     unit.many("DELETE FROM marks WHERE space = ? AND key = ?", [(space, key) for key in keys for space in (_CALLED, _PARTS)])
+
+
+def prune(unit: Unit, before: float) -> int:
+    """Forget what was put before a time, of messages that nobody told."""
+    return unit.execute("DELETE FROM marks WHERE space IN (?, ?) AND at < ?", (_CALLED, _PARTS, before))

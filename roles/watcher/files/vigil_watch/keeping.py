@@ -4,7 +4,8 @@
 
 """``python -m vigil_watch.keeping``: one snapshot, in a process of its own: what many files take is given back, and nobody waits for it.
 
-It takes a pickled Order from the file room on its standard input and writes what was told as JSON; it ends when that input does.
+It takes the configuration, the name of a watch, a level and a trace id, pickled by the file room, on its standard input,
+and writes what was told as JSON; it ends when that input does.
 """
 
 from __future__ import annotations

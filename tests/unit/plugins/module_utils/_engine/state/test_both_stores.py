@@ -277,10 +277,10 @@ def test_two_that_claim_from_one_outbox_never_get_the_same(store_url):
 
 TAKER = (
     "import sys\n"
-    f"{STATE} import marks\n"
+    "from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import budget\n"
     f"{STATE}.store import open_store\n"
     "with open_store(sys.argv[1], clock=lambda: 1000.0) as store:\n"
-    "    print(sum(store.run(lambda unit: marks.take(unit, 'robot', 20, 60.0)) == 0.0 for _turn in range(40)))\n"
+    "    print(sum(store.run(lambda unit: budget.take(unit, 'robot', [(20, 60.0)])) == 0.0 for _turn in range(40)))\n"
 )
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import budget
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import (
     check_key,
     new_result,
@@ -114,10 +115,10 @@ def test_marks_and_budget(store_url):
         for second in range(180):
             now[0] = NOW + second
             with store.unit() as unit:
-                if marks.take(unit, "robot", 20, 60.0) == 0.0:
+                if budget.take(unit, "robot", [(20, 60.0)]) == 0.0:
                     taken.append(second)
                 elif second == 20:
-                    assert marks.take(unit, "robot", 20, 60.0) == pytest.approx(40.0)
+                    assert budget.take(unit, "robot", [(20, 60.0)]) == pytest.approx(40.0 + budget._SLACK)
     for start in range(120):
         assert sum(1 for at in taken if start <= at < start + 60) <= 20
     assert len(taken) == 60
