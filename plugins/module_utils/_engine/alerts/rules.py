@@ -109,6 +109,10 @@ class Policy:
                 found += [(f"routes[{number}].{where}", name) for name in given or () if name]
         return found
 
+    def longest_repeat(self) -> float:
+        """Seconds after which anybody is told again of what lasts."""
+        return max(self.repeat, *(rule.repeat or 0.0 for rule in self.routes), 0.0)
+
     def mentions(self) -> bool:
         """Whether a route calls anybody."""
         return any(rule.mention or any(one.mention for one in rule.escalate) for rule in self.routes)

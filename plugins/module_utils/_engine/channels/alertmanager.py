@@ -5,7 +5,8 @@
 """Dialect ``alertmanager://host:9093`` (``alertmanagers://`` over TLS): Alertmanager's API v2; several peers are separated by commas.
 
 https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml. Every peer is told, as Prometheus does; one that took it is
-enough. A firing alert is given an end in the future, since it is not posted again every minute; when it is over it gets its real one.
+enough. A firing alert is given an end in the future, since it is not posted again every minute; when it is over it gets its real one. The
+severity is one of the labels an alert is known by, so the alert of the severity it had before ends when it has another.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
     RETRY,
     SENT,
     THROTTLED,
+    Answer,
     Channel,
     ChannelError,
     Dialect,
@@ -28,7 +30,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
     masked_url,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import as_json, read_hosts, take_query
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.verdicts import http
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.verdicts import http, is_page, stranger
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._headers import basic
@@ -50,7 +52,7 @@ def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
     if "endpoint" in given:
         raise ChannelError(f"The channel {channel.masked} takes no endpoint: its own host is one.")
     try:
-        channel.own["hold"] = parse_duration(given.get("hold", HOLD))
+        channel.own["hold"] = parse_duration(given["hold"]) if "hold" in given else None
     except ValueError as exc:
         raise ChannelError(f"hold of the channel {channel.masked}: {exc}.") from exc
     channel.origin = (scheme, *hosts[0])
@@ -82,10 +84,29 @@ def alert(event: Event, hold: float, now: float) -> dict[str, t.Any]:
     return dict(made, generatorURL=links[0]) if links else made
 
 
+def alerts(event: Event, hold: float, now: float) -> list[dict[str, t.Any]]:
+    """The alert, and the end of the one that it was while it had another severity."""
+    before = [dict(event, status="resolved", severity=event["_was"], ends_at=event["timestamp"])] if event.get("_was") else []
+    return [alert(one, hold, now) for one in (*before, event)]
+
+
+def _hold(channel: Channel) -> float:
+    """Longer than it takes until an alert is told again, unless the user wants another time."""
+    given = channel.own["hold"]
+    return max(HOLD, channel.repeat * 1.25) if given is None else float(given)
+
+
 def _name(name: str) -> str:
     """A name as labels may have it: [a-zA-Z_][a-zA-Z0-9_]*."""
     name = _NAME.sub("_", name) or "_"
     return f"_{name}" if name[0].isdigit() else name
+
+
+def judge(answer: Answer) -> Verdict:
+    """It took them where it says 200, with nothing in the body or something that is no page for a browser."""
+    if 200 <= answer.status < 300 and (answer.status != 200 or is_page(answer)):
+        return stranger("not_alertmanager", "Alertmanager's")
+    return http(answer)
 
 
 class Peers:
@@ -101,12 +122,12 @@ class Peers:
     def send(self, events: t.Sequence[Event], seconds: float) -> Verdict:
         """Post to each; the best of their verdicts counts, a network's failure is one of them."""
         now = time.time()
-        posted: Request = as_json([alert(event, self._channel.own["hold"], now) for event in events])
+        posted: Request = as_json([one for event in events for one in alerts(event, _hold(self._channel), now)])
         verdicts, until = [], time.monotonic() + seconds
         for number, way in enumerate(self._ways):
             share = max((until - time.monotonic()) / (len(self._ways) - number), 0.1)
             try:
-                verdicts.append(http(way.send(posted, share)))
+                verdicts.append(judge(way.send(posted, share)))
             except NetError as exc:
                 verdicts.append(Verdict(RETRY, exc.reason, exc.sentence))
         return min(verdicts, key=lambda verdict: _WORST.index(verdict.kind))
@@ -116,4 +137,4 @@ class Peers:
             way.close()
 
 
-DIALECT = Dialect("alertmanager", read, way=Peers)
+DIALECT = Dialect("alertmanager", read, way=Peers, by_severity=True)

@@ -36,6 +36,7 @@ class Channel:
     :ivar template: the path of a Jinja2 file for the body
     :ivar room: how much of its limit a text may take; less when the receiver found it too long
     :ivar words: of chats: puts the user's own words into events, given the language
+    :ivar repeat: seconds after which what lasts is told again at the latest
     :ivar own: what the dialect alone knows
     """
 
@@ -59,6 +60,7 @@ class Channel:
         self.secret = ""
         self.template: str | None = None
         self.room = 1.0
+        self.repeat = 4 * 3600.0
         self.words: t.Callable[[t.Sequence[Event], str], list[Event]] | None = None
         self.own: dict[str, t.Any] = {}
         self.secrets: set[str] = set()
@@ -150,6 +152,7 @@ class Dialect(t.NamedTuple):
     :ivar types: kinds of messages, the usual one first
     :ivar page: of chats where what is too long for one message goes in several: how much one holds for these events, see portions
     :ivar calls: whether somebody of this name can be called; None where nobody can
+    :ivar by_severity: an alert is known by its severity, too: an event has ``_was``, the one it was told with before where that was another
     """
 
     name: str
@@ -162,6 +165,7 @@ class Dialect(t.NamedTuple):
     types: tuple[str, ...] = ()
     page: t.Callable[[Channel, t.Sequence[Event]], Page | None] | None = None
     calls: t.Callable[[str], bool] | None = None
+    by_severity: bool = False
 
 
 class ChannelError(Exception):

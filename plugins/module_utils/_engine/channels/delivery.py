@@ -94,6 +94,7 @@ class Courier:
             if messages:
                 turns.take(unit, self.channel.key, self._owner, lease)
                 called = rows.called(unit, messages) if self._dialect.calls else {}
+                messages = rows.with_severity_before(unit, messages) if self._dialect.by_severity else messages
             elif rows.unstick(unit, self.channel.key):
                 return 0.0
             due = None if messages else outbox.next_due(unit, self.channel.key)

@@ -101,8 +101,8 @@ def judge(_channel: Channel, answer: Answer) -> Verdict:
         )
     if answer.status == 400:
         return Verdict(DEAD, "400", "Discord refuses it (HTTP 400)", of_text=True)
-    if answer.status == 200 and not (isinstance(body, dict) and "id" in body):
-        return Verdict("retry", "no_id", "the answer is not Discord's: no id in it (a portal or a proxy answered?)", tries=20)
+    if 200 <= answer.status < 300 and answer.status != 204 and not (isinstance(body, dict) and body.get("id")):
+        return verdicts.stranger("no_id", "Discord's: no id in it")
     return verdicts.http(answer)
 
 

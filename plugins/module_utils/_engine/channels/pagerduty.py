@@ -15,7 +15,6 @@ import urllib.parse
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import texts, verdicts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import (
-    RETRY,
     SENT,
     Answer,
     Channel,
@@ -92,7 +91,7 @@ def judge(_channel: Channel, answer: Answer) -> Verdict:
     if answer.status == 202 and isinstance(body, dict) and body.get("status") == "success":
         return Verdict(SENT, "202")
     if 200 <= answer.status < 300:
-        return Verdict(RETRY, str(answer.status), "the answer is not PagerDuty's: no status success in it", tries=20)
+        return verdicts.stranger(str(answer.status), "PagerDuty's: no status success in it")
     return verdicts.http(answer)
 
 

@@ -122,7 +122,7 @@ def _called(name: str) -> str:
 
 
 def judge(channel: Channel, answer: Answer) -> Verdict:
-    said = answer.body.decode("utf-8", "replace").strip()
+    said = verdicts.said(answer)
     if "channel" in channel.own:
         body = verdicts.parsed(answer)
         if answer.status == 200 and isinstance(body, dict) and body.get("ok") is True:
@@ -135,12 +135,13 @@ def judge(channel: Channel, answer: Answer) -> Verdict:
         return Verdict(THROTTLED, word or "429", "Slack asks to wait", verdicts.retry_after(answer, 30.0))
     if word in _BUSY:
         return Verdict(RETRY, word, f"Slack is in trouble ({word})")
-    if answer.status >= 500 or (not word and answer.status != 200):
+    is_good = 200 <= answer.status < 300
+    if answer.status >= 500 or (not word and not is_good):
         return verdicts.http(answer)
     if not word:
-        return Verdict(RETRY, "not_slack", "the answer is not Slack's (a portal or a proxy answered?)", tries=20)
+        return verdicts.stranger("not_slack", "Slack's")
     message = f"Slack refuses it: {_MEANING.get(word, 'its documents say why')} ({word})"
-    if word not in _MEANING and answer.status == 200:
+    if word not in _MEANING and is_good:
         return Verdict(RETRY, word, message, tries=2)
     return Verdict(DEAD, word, message, of_text=word in _OF_TEXT, too_long=word == "msg_too_long")
 

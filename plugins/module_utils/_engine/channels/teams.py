@@ -83,13 +83,16 @@ def request(channel: Channel, events: t.Sequence[Event]) -> Request:
 
 
 def judge(channel: Channel, answer: Answer) -> Verdict:
-    said = answer.body.decode("utf-8", "replace").strip()
+    said, body = verdicts.said(answer), verdicts.parsed(answer)
     inside = _HTTP_ERROR.search(said)
-    if 200 <= answer.status < 300 and inside:
+    is_good = 200 <= answer.status < 300
+    if is_good and inside:
         return _wrapped(int(inside.group(1)))
-    if channel.type == "connector" and answer.status == 200 and said != "1":
+    if channel.type == "connector" and is_good and (answer.status != 200 or said != "1"):
         return Verdict(RETRY, "not_1", "the connector does not say 1, so nobody knows whether it was told", tries=2)
-    if channel.type == "workflow" and answer.status not in (200, 202) and 200 <= answer.status < 300:
+    if channel.type == "workflow" and is_good and verdicts.is_page(answer):
+        return verdicts.stranger("not_teams", "a workflow's")
+    if channel.type == "workflow" and is_good and (answer.status not in (200, 202) or (isinstance(body, dict) and body.get("error"))):
         return Verdict(RETRY, str(answer.status), f"the answer is not a workflow's (HTTP {answer.status})", tries=2)
     if answer.status in (401, 403, 404):
         return Verdict(DEAD, str(answer.status), f"the workflow is not there any more, or its URL is wrong (HTTP {answer.status})")

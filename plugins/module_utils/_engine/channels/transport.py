@@ -17,6 +17,7 @@ import ssl
 import typing as t
 import urllib.parse
 import urllib.request
+import zlib
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Answer, Channel, Request
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes import _headers, _http, _net, _tls
@@ -134,7 +135,7 @@ class Transport:
     def _exchange(self, stream: Stream, request: Request) -> Answer:
         scheme, host, port = self._origin()
         path = request.path or self._channel.path
-        headers = {"Host": _netloc(host, port, scheme), "User-Agent": AGENT, "Accept": "*/*"}
+        headers = {"Host": _netloc(host, port, scheme), "User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
         proxy = self._proxy()
         if proxy is not None and scheme == "http":
             path = f"http://{_netloc(host, port, scheme)}{path}"
@@ -148,7 +149,7 @@ class Transport:
             self._stream = stream
         else:
             stream.close()
-        return Answer(reply.status, reply.headers, reply.body)
+        return Answer(reply.status, reply.headers, _unpacked(reply.body, reply.headers.get("content-encoding", "")))
 
     def _origin(self) -> tuple[str, str, int]:
         if self._place is None:
@@ -236,6 +237,16 @@ class Transport:
         if parts.scheme != "http" or not parts.hostname:
             raise NetError("protocol", "the proxy in the environment is not an http:// URL", "connect")
         return parts
+
+
+def _unpacked(body: bytes, coding: str) -> bytes:
+    """What a proxy on the way has packed though nobody asked for it; as it is where it cannot be unpacked."""
+    if not body or coding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return body
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, BODY_LIMIT)
+    except zlib.error:
+        return body
 
 
 def _is_address(name: str) -> bool:

@@ -37,6 +37,8 @@ def http(answer: Answer) -> Verdict:
         return Verdict(THROTTLED, code, f"the receiver asks to wait (HTTP {code})", retry_after(answer))
     if answer.status in _AGAIN or answer.status >= 500:
         return Verdict(RETRY, code, f"the receiver is in trouble (HTTP {code})")
+    if answer.status == 407:
+        return Verdict(RETRY, code, "the proxy wants a user and a password (HTTP 407)")
     if 300 <= answer.status < 400:
         return Verdict(DEAD, code, f"the receiver points elsewhere (HTTP {code}); give its final URL")
     too_long = answer.status == 413
@@ -58,9 +60,24 @@ def retry_after(answer: Answer, default: float = 5.0) -> float:
 def parsed(answer: Answer) -> t.Any:
     """The body as JSON; None when it is none."""
     try:
-        return json.loads(answer.body.decode("utf-8"))
-    except ValueError:
+        return json.loads(answer.body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
         return None
+
+
+def said(answer: Answer) -> str:
+    """The body as text, without white space around it."""
+    return answer.body.decode("utf-8-sig", "replace").strip()
+
+
+def stranger(code: str, whose: str) -> Verdict:
+    """It is a success for HTTP alone: somebody on the way has answered, who may be gone later."""
+    return Verdict(RETRY, code, f"the answer is not {whose} (a portal or a proxy answered?)", tries=_PORTAL_TRIES)
+
+
+def is_page(answer: Answer) -> bool:
+    """Whether the body is one for a browser."""
+    return said(answer)[:1] == "<"
 
 
 class Book(t.NamedTuple):
@@ -87,19 +104,19 @@ def judged(answer: Answer, book: Book) -> Verdict:
     """The verdict on an answer with a code in its body."""
     body = parsed(answer)
     code = next((body[field] for field in book.fields if field in body), None) if isinstance(body, dict) else None
-    if not 200 <= answer.status < 300 and (code is None or code == 0):
-        return http(answer)
-    if code is None:
-        message = f"the answer is not {book.vendor}'s: no {book.fields[0]} in it (a portal or a proxy answered?)"
-        return Verdict(RETRY, "no_json", message, tries=_PORTAL_TRIES)
     known = code if isinstance(code, int) and not isinstance(code, bool) else None
+    plain = http(answer)
+    if plain.kind != SENT and (code is None or known == 0 or (plain.kind != DEAD and not _names(book, known))):
+        return plain
+    if code is None:
+        return stranger("no_json", f"{book.vendor}'s: no {book.fields[0]} in it")
     if known == 0:
         return Verdict(SENT, "0")
     shown = f"({book.fields[0]} {str(code)[:40]})"
     if known in book.busy:
         return Verdict(RETRY, str(code), f"{book.vendor} is busy {shown}")
     if known is not None and known in book.throttled:
-        wait, again = book.throttled[known]
+        wait, again = (max(seconds, retry_after(answer, 0.0)) for seconds in book.throttled[known])
         return Verdict(THROTTLED, str(code), f"the robot is told too often {shown}", wait, again)
     if known is not None and known in book.too_long:
         return Verdict(DEAD, str(code), f"{book.vendor} refuses it: {book.too_long[known]} {shown}", of_text=True, too_long=True)
@@ -107,6 +124,10 @@ def judged(answer: Answer, book: Book) -> Verdict:
         return Verdict(DEAD, str(code), f"{book.vendor} refuses it: {book.refused[known]} {shown}")
     why = book.unsure.get(known, "its documents say why") if known is not None else "its documents say why"
     return Verdict(RETRY, str(code)[:40], f"{book.vendor} refuses it: {why} {shown}", tries=2)
+
+
+def _names(book: Book, code: int | None) -> bool:
+    return code in (*book.busy, *book.throttled, *book.refused, *book.too_long, *book.unsure)
 
 
 def by(book: Book) -> t.Callable[[Channel, Answer], Verdict]:

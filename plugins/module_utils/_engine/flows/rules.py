@@ -37,8 +37,11 @@ class Rules(t.NamedTuple):
     memory: Memory | None = None
     labels: t.Mapping[str, str] = {}
 
-    def desk(self, channels: t.Iterable[Channel]) -> Desk:
+    def desk(self, channels: t.Sequence[Channel]) -> Desk:
         """Who decides within one unit of work."""
+        if self.policy is not None:
+            for channel in channels:
+                channel.repeat = self.policy.longest_repeat()
         return Desk(routes_of(channels), self.policy, self.groups, self.memory)
 
     def marked(self, event: Event) -> Event:

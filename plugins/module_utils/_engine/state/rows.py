@@ -47,6 +47,19 @@ def called(unit: Unit, messages: t.Sequence[Message]) -> dict[int, tuple[str, ..
     return found
 
 
+def with_severity_before(unit: Unit, messages: t.Sequence[Message]) -> list[Message]:
+    """The messages, their events with ``_was``: the severity that the channel was told last of the alert, where it has another now."""
+    found = []
+    for message in messages:
+        event = message.event
+        row = unit.one(
+            "SELECT severity FROM outbox WHERE alert_id = ? AND channel = ? AND state = 'sent' AND id < ? ORDER BY id DESC LIMIT 1",
+            (event["alert_id"], message.channel, message.id),
+        )
+        found.append(message._replace(event=dict(event, _was=row[0])) if row and row[0] != event["severity"] else message)
+    return found
+
+
 def unstick(unit: Unit, channel: str) -> int:
     """The clock went back: what waits for a time that was counted from a later now does not wait any more. Returns how many do not."""
     return unit.execute(
