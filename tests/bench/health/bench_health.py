@@ -65,6 +65,7 @@ class Bench:
             ANSIBLE_HOME=str(home / ".ansible"),
             ANSIBLE_NOCOLOR="1",
         )
+        self.env.pop("PYTHONDONTWRITEBYTECODE", None)  # as where it is installed; the peers are compiled, too
         self.stack = contextlib.ExitStack()
 
     @functools.cached_property

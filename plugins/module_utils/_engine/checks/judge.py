@@ -13,10 +13,11 @@ import signal
 import threading
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.expectations import Expectation
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.matchers import Bounds, Matcher
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import CannotSee, ProbeFailure
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, TEXT_LIMIT, Result, new_result
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, Expectation
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check
 
 LONGEST_JUDGEMENT, _SHORTEST_JUDGEMENT = 2.0, 0.05
 _MOST_ITEMS = 50
@@ -26,6 +27,7 @@ _PLAIN = (bool, int, float, type(None))
 _BULKY = ("json", "headers")
 # Observed only where there is a history.
 _FORECASTS = ("full_in_hours", "oom_kills_new")
+_NO_LIMIT = contextlib.nullcontext()
 _to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 Outcome = t.Union[t.Dict[str, t.Any], ProbeFailure, CannotSee]
@@ -51,13 +53,9 @@ def judge(
     try:
         if isinstance(outcome, CannotSee):
             raise outcome
-        for path, matcher in check.expect + check.warn:
-            if path.root is None or matcher.kind in ("~", "!~"):
-                # only then: to set an alarm costs as much as all the rest
-                with _time_limit(max(_SHORTEST_JUDGEMENT, min(seconds, LONGEST_JUDGEMENT))):
-                    _decide(check, outcome, result, baselines or {})
-                break
-        else:
+        # only for these: to set an alarm costs as much as all the rest
+        limit = _time_limit(max(_SHORTEST_JUDGEMENT, min(seconds, LONGEST_JUDGEMENT))) if check.judged.slow else _NO_LIMIT
+        with limit:
             _decide(check, outcome, result, baselines or {})
     except CannotSee as exc:
         result.update(status="unknown", summary=exc.sentence, reason=exc.reason)
@@ -68,26 +66,25 @@ def judge(
 
 
 def _blank(check: Check, attempts: int, duration_ms: float) -> Result:
-    return new_result(
-        check.name,
-        probe=check.probe,
-        severity=check.severity,
-        attempts=attempts,
-        duration_ms=round(duration_ms, 3),
-        labels=dict(check.labels),
-        annotations=dict(check.annotations),
-        weight=check.weight,
-        depends_on=list(check.depends_on),
-    )
+    result = new_result(check.name)
+    result["probe"] = check.probe
+    result["severity"] = check.severity
+    result["attempts"] = attempts
+    result["duration_ms"] = round(duration_ms, 3)
+    result["weight"] = check.weight
+    result["labels"].update(check.labels)
+    result["annotations"].update(check.annotations)
+    result["depends_on"] += check.depends_on
+    return result
 
 
 def _decide(check: Check, outcome: dict[str, t.Any] | ProbeFailure, result: Result, baselines: Baselines) -> None:
     failure = outcome if isinstance(outcome, ProbeFailure) else None
     seen = dict.fromkeys(check.spec.observes)
     seen.update(outcome.observed if isinstance(outcome, ProbeFailure) else outcome)
-    expectations = check.expect + check.warn
-    values = {path.text: path.get(seen) for path, _matcher in expectations}
-    dynamic = {path.text for path, matcher in expectations if matcher.dynamic}
+    judged = check.judged
+    values = {path.text: path.get(seen) for path in judged.paths}
+    dynamic = judged.dynamic
     failed = _failed(check.expect, values, baselines)
     missed = _failed(check.warn, values, baselines)
     result["metrics"] = metrics = _metrics(seen, values)
@@ -109,7 +106,7 @@ def _decide(check: Check, outcome: dict[str, t.Any] | ProbeFailure, result: Resu
         result.update(status="ok", summary=_all_well(check, values, baselines, dynamic))
 
 
-def _failed(expectations: list[Expectation], values: dict[str, t.Any], baselines: Baselines) -> list[dict[str, t.Any]]:
+def _failed(expectations: t.Sequence[Expectation], values: dict[str, t.Any], baselines: Baselines) -> list[dict[str, t.Any]]:
     return [
         {"path": path.text, "expected": _shown(matcher, baselines.get(path.text)), "observed": cut(values[path.text])}
         for path, matcher in expectations
@@ -122,7 +119,7 @@ def _learned(known: Bounds | None) -> Bounds | None:
     return known if known and "high" in known and "low" in known else None
 
 
-def _learning(expectations: list[Expectation], baselines: Baselines) -> list[str]:
+def _learning(expectations: t.Sequence[Expectation], baselines: Baselines) -> list[str]:
     """What is still being learned, and how far that is, such as ``3 of 12 values of size``."""
     young = {path.text: baselines.get(path.text) or {} for path, matcher in expectations if matcher.dynamic}
     return [
@@ -152,7 +149,7 @@ def _unseen(paths: list[str]) -> CannotSee:
     return CannotSee(f"{', '.join(paths)} cannot be told on this host", "unseen")
 
 
-def _blind(expectations: list[Expectation], failed: list[dict[str, t.Any]]) -> list[str]:
+def _blind(expectations: t.Sequence[Expectation], failed: list[dict[str, t.Any]]) -> list[str]:
     """The observed keys that the probe cannot tell here (they are null), if nothing else is wrong; a value that is not there is no bad one."""
     matchers = {path.text: (path, matcher) for path, matcher in expectations} if failed else {}
     for item in failed:
@@ -162,7 +159,7 @@ def _blind(expectations: list[Expectation], failed: list[dict[str, t.Any]]) -> l
     return [item["path"] for item in failed]
 
 
-def _was_expected(expectations: list[Expectation], failure: ProbeFailure) -> bool:
+def _was_expected(expectations: t.Sequence[Expectation], failure: ProbeFailure) -> bool:
     """Whether the user asked for this very failure, as ``connected: false`` does; one that is not spoken of is critical."""
     return any(_speaks_of(path.root, matcher, failure) for path, matcher in expectations)
 
@@ -183,7 +180,7 @@ def _sentence(failed: list[dict[str, t.Any]]) -> str:
     return "; ".join(parts)
 
 
-def _all_well(check: Check, values: dict[str, t.Any], baselines: Baselines, dynamic: set[str]) -> str:
+def _all_well(check: Check, values: dict[str, t.Any], baselines: Baselines, dynamic: t.Collection[str]) -> str:
     parts = []
     for path in {path.text: None for path, _matcher in check.expect[:3]}:
         known = _learned(baselines.get(path)) if path in dynamic else None
@@ -226,14 +223,14 @@ def _metrics(seen: dict[str, t.Any], values: dict[str, t.Any]) -> dict[str, floa
     metrics: dict[str, float] = {}
     for key, value in seen.items():
         kind = value.__class__
-        if kind is int or (kind not in _NO_NUMBERS and _is_number(value)):
+        if kind is int or (kind is float and value - value == 0):
             metrics[key] = value
         elif kind is dict and key not in _BULKY:
             for name, number in value.items():
                 if _is_number(number):
                     metrics[f"{key}.{name}"] = number
     for key, value in values.items():
-        if _is_number(value):
+        if key not in seen and _is_number(value):
             metrics[key] = value
     return metrics
 

@@ -43,11 +43,12 @@ class Matcher:
         self.operand = operand
         self.text = text
         self.dynamic = operand == "baseline" and kind in _ORDER
+        self._holds = _TESTS[kind]
 
     def test(self, value: t.Any, baseline: Bounds | None = None) -> bool:
         """Whether the observed value holds; ``baseline`` is {low, high, n}, and a missing one holds (it is still being learned)."""
         if not self.dynamic:
-            return _TESTS[self.kind](value, self.operand)
+            return self._holds(value, self.operand)
         if not baseline:
             return as_number(value) is not None
         return _ORDER[self.kind](value, baseline["high" if self.kind.startswith("<") else "low"])
@@ -227,7 +228,7 @@ def _show(value: t.Any) -> str:
 def _equal(value: t.Any, operand: t.Any) -> bool:
     """Equality that forgives what templating makes of a value: 200 and "200", true and "True"."""
     if isinstance(value, bool) or isinstance(operand, bool):
-        return _as_bool(value) is not None and _as_bool(value) == _as_bool(operand)
+        return value is operand or (_as_bool(value) is not None and _as_bool(value) == _as_bool(operand))
     if isinstance(value, (int, float)) or isinstance(operand, (int, float)):
         left, right = as_number(value), as_number(operand)
         return left is not None and left == right

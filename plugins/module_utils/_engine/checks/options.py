@@ -43,15 +43,14 @@ def read_options(spec: ProbeSpec, given: t.Any) -> dict[str, t.Any]:
             if not spec.options:
                 raise ValueError(f'{spec.name} has no options, so "{key}" cannot be given')
             raise ValueError(f'{spec.name} has no option "{key}"' + nearest(key, spec.options))
-    options = {}
-    for name, option in spec.options.items():
-        value = given.get(name)
-        if value is None:
-            if option.required:
-                raise ValueError(f'{spec.name} needs the option "{name}"' + (f" ({option.help})" if option.help else ""))
-            options[name] = option.default
-        else:
-            options[name] = _read(f"{spec.name}.{name}", option, value)
+    for name in spec.required:
+        if given.get(name) is None:
+            text = spec.options[name].help
+            raise ValueError(f'{spec.name} needs the option "{name}"' + (f" ({text})" if text else ""))
+    options = dict(spec.defaults)
+    for name, value in given.items():
+        if value is not None:
+            options[name] = _read(f"{spec.name}.{name}", spec.options[name], value)
     for group in spec.one_of:
         if all(options[name] is None for name in group):
             raise ValueError(f"{spec.name} needs one of the options " + ", ".join(f'"{name}"' for name in group))

@@ -61,12 +61,15 @@ class Path:
         self._steps = steps
         self.root = steps[0] if steps and isinstance(steps[0], str) else None
         self.names = {self.root} if self.root else set(_NAME.findall(text))
+        self._is_key = self.root is not None and steps is not None and len(steps) == 1
 
     def get(self, observation: t.Any) -> t.Any:
         """The value at the path, or None.
 
         :raises CannotSee: the expression needs jmespath and the library is missing or refuses the values
         """
+        if self._is_key and observation.__class__ is dict:  # what most of them are
+            return observation.get(self.root)
         if self._steps is None:
             return _search(self.text, observation)
         value = observation

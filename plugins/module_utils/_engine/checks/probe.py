@@ -106,6 +106,8 @@ class ProbeSpec:
         self.one_of = tuple(tuple(group) for group in one_of)
         self.help = help
         self.complete = complete
+        self.defaults = {name: option.default for name, option in options.items()}
+        self.required = [name for name, option in options.items() if option.required]
 
 
 class Context:

@@ -49,8 +49,18 @@ def new_result(name: str, **values: t.Any) -> Result:
     weight: number; metrics: {name: number}; confirmed: None, or what stands by the history as {status, seen, needed, flapping, change,
     severity}; depends_on: list of str.
     """
-    result: Result = dict(_BLANK, name=name, observed={}, failed=[], labels={}, annotations={}, metrics={}, depends_on=[])
-    result.update(values)
+    result: Result = {
+        **_BLANK,
+        "name": name,
+        "observed": {},
+        "failed": [],
+        "labels": {},
+        "annotations": {},
+        "metrics": {},
+        "depends_on": [],
+    }
+    if values:
+        result.update(values)
     if len(result) != len(RESULT_KEYS):
         raise TypeError(f"a result has no key {sorted(set(values) - set(RESULT_KEYS))[0]!r}")
     return result

@@ -6,18 +6,21 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.matchers import Matcher, parse_matcher
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.expectations import (
+    Expectation,
+    Judged,
+    default_expectations,
+    judged,
+    read_expectations,
+)
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest, read_options, read_value, type_name
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.paths import Path, parse_path
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import ProbeSpec
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES, check_key
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 
-Expectation = t.Tuple[Path, Matcher]
 PRIORITIES = ("P0", "P1", "P2")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MOST_RETRIES = 100
@@ -46,34 +49,39 @@ class Check:
     :ivar flapping: whether a status that changes too often stands until it settles
     """
 
+    severity = "error"
+    retries = 0
+    weight: float = 1
+    every: float | None = None
+    priority = "P1"
+    confirm = Confirm()
+    resolve_after = 1
+    hysteresis: tuple[float, bool] | None = None
+    flapping = True
+
     def __init__(self, name: str, probe: ProbeSpec, options: dict[str, t.Any]) -> None:
         self.name = name
         self.probe = probe.name
         self.spec = probe
         self.options = options
-        self.expect: list[Expectation] = []
-        self.warn: list[Expectation] = []
-        self.severity = "error"
-        self.retries = 0
+        self.hold_to((), ())
         self.depends_on: list[str] = []
         self.labels: dict[str, str] = {}
         self.annotations: dict[str, str] = {}
-        self.weight: float = 1
-        self.every: float | None = None
-        self.priority = "P1"
-        self.confirm = Confirm()
-        self.resolve_after = 1
-        self.hysteresis: tuple[float, bool] | None = None
-        self.flapping = True
 
     @property
     def key(self) -> str:
         return check_key(self.name, self.labels)
 
+    def hold_to(self, expect: t.Iterable[Expectation], warn: t.Iterable[Expectation]) -> None:
+        """Set what it is held to."""
+        self.expect, self.warn = tuple(expect), tuple(warn)
+        self.judged: Judged = judged(self.spec, self.expect, self.warn)
+
     @property
-    def wanted(self) -> set[str]:
+    def wanted(self) -> frozenset[str]:
         """The observed keys that the expectations name."""
-        return {name for path, _matcher in self.expect + self.warn for name in path.names if name in self.spec.observes}
+        return self.judged.wanted
 
 
 def parse_checks(raw: t.Any, spec_of: t.Callable[[str], ProbeSpec], probes: t.Collection[str]) -> list[Check]:
@@ -141,42 +149,15 @@ def _fill(check: Check, item: dict[str, t.Any]) -> Check:
             setattr(check, key, read(check, value))
         except ValueError as exc:
             raise ValueError(f"{key}: {exc}") from exc
-    if item.get("expect") is None:
-        check.expect = list(_defaults(check.spec))
-    else:
-        check.expect += _hard_limits(check)
+    defaults = default_expectations(check.spec)
+    check.hold_to(defaults if item.get("expect") is None else check.expect + _hard_limits(check.expect, defaults), check.warn)
     return check
 
 
-def _hard_limits(check: Check) -> list[Expectation]:
+def _hard_limits(expect: tuple[Expectation, ...], defaults: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
     """The probe's own limits on what is held against a baseline: what has always been bad is usual, and still bad."""
-    dynamic = {path.text for path, matcher in check.expect if matcher.dynamic}
-    return [item for item in _defaults(check.spec) if item[0].text in dynamic] if dynamic else []
-
-
-@functools.lru_cache(maxsize=None)
-def _defaults(spec: ProbeSpec) -> tuple[Expectation, ...]:
-    return tuple(_expectations(spec, spec.expect))
-
-
-def _expectations(spec: ProbeSpec, value: t.Any) -> list[Expectation]:
-    if not isinstance(value, dict):
-        raise ValueError(f"a mapping of observed keys to matchers is needed here, not {type_name(value)}")
-    found = []
-    for key, wanted in value.items():
-        path = _path(key) if key.__class__ is str else parse_path(key)
-        if path.root is not None and path.root not in spec.observes:
-            raise ValueError(f'{spec.name} does not observe "{path.root}"' + nearest(path.root, spec.observes))
-        try:
-            found.append((path, (_matcher if type(wanted) in (str, int) else parse_matcher)(wanted, path.text)))
-        except ValueError as exc:
-            raise ValueError(f"{path.text}: {exc}") from exc
-    return found
-
-
-# Lists of checks say the same over and over.
-_path = functools.lru_cache(maxsize=1024)(parse_path)
-_matcher = functools.lru_cache(maxsize=1024)(parse_matcher)
+    dynamic = {path.text for path, matcher in expect if matcher.dynamic}
+    return tuple(item for item in defaults if item[0].text in dynamic) if dynamic else ()
 
 
 def _one_of(choices: t.Sequence[str]) -> t.Callable[[Check, t.Any], str]:
@@ -247,8 +228,8 @@ def _hysteresis(check: Check, value: t.Any) -> tuple[float, bool]:
 
 _FIELDS: dict[str, t.Callable[[Check, t.Any], t.Any] | None] = {
     "name": None,
-    "expect": lambda check, value: _expectations(check.spec, value),
-    "warn": lambda check, value: _expectations(check.spec, value),
+    "expect": lambda check, value: read_expectations(check.spec, value),
+    "warn": lambda check, value: read_expectations(check.spec, value),
     "severity": _one_of(SEVERITIES),
     "retries": _whole(0, _MOST_RETRIES),
     "depends_on": _parents,
@@ -268,6 +249,8 @@ def _check_parents(checks: list[Check]) -> None:
     names = {check.name for check in checks}
     graph: dict[str, list[str]] = {}
     for check in checks:
+        if not check.depends_on:
+            continue
         for parent in check.depends_on:
             if parent not in names and not is_abroad(parent):
                 raise SpecError(f'check "{check.name}": depends_on names "{parent}", which is not there' + nearest(parent, names))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context, ProbeSpec
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.probe import Context
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import LEARNING, Result, check_key, count, overall
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.secrets import mask, secrets_of
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, parse_checks
@@ -97,18 +97,16 @@ def check_secrets(checks: t.Iterable[Check]) -> set[str]:
     """What must not be shown: the secrets in the options of the checks."""
     found: set[str] = set()
     texts: set[str] = set()
-    declared: dict[ProbeSpec, list[str]] = {}
     for check in checks:
-        spec = check.spec
-        if spec not in declared:
-            declared[spec] = [name for name, option in spec.options.items() if option.secret]
-        found |= secrets_of(check.options)
-        if declared[spec]:
-            found |= secrets_of({"secret": [check.options[name] for name in declared[spec]]})
+        declared = check.spec.options
+        for name, value in check.options.items():
+            option = declared[name]
+            if value is not option.default and value.__class__ is not int:  # what most of them are
+                found |= secrets_of({"secret" if option.secret else name: value})
         if check.annotations:
             found |= secrets_of(check.annotations)
-        for _path, matcher in check.expect + check.warn:
-            texts.add(matcher.text)
+        texts.update(matcher.text for _path, matcher in check.expect)
+        texts.update(matcher.text for _path, matcher in check.warn)
     for text in texts:
         found |= secrets_of(text)
     return found

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.expectations import Expectation
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.matchers import Matcher
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check, Expectation
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check
 
 
 def tighten(checks: t.Iterable[Check], held: t.Mapping[str, t.Any]) -> None:
@@ -20,8 +21,10 @@ def tighten(checks: t.Iterable[Check], held: t.Mapping[str, t.Any]) -> None:
     for check in checks:
         failed = held.get(check.key)
         if check.hysteresis is not None and isinstance(failed, dict):
-            check.expect = [_narrowed(check, one, failed.get("expect")) for one in check.expect]
-            check.warn = [_narrowed(check, one, failed.get("warn")) for one in check.warn]
+            check.hold_to(
+                [_narrowed(check, one, failed.get("expect")) for one in check.expect],
+                [_narrowed(check, one, failed.get("warn")) for one in check.warn],
+            )
 
 
 def _narrowed(check: Check, expectation: Expectation, failed: t.Any) -> Expectation:

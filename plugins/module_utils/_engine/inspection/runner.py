@@ -118,6 +118,8 @@ class Runner:
 
     def _pause(self, look: _Look) -> float:
         """Seconds before a look is made."""
+        if look.attempt == 1:
+            return 0.0
         return max(0.0, min(_LONGEST_PAUSE, 0.25 * (look.attempt - 1), self._context.deadline - time.monotonic()))
 
     def _gather(self, places: t.Sequence[int]) -> None:
@@ -196,7 +198,7 @@ class Runner:
         check = self._checks[look.place]
         outcome = _outcome(check.probe, seen, seconds)
         left = self._context.deadline - time.monotonic()
-        known = self._baselines.get(check.key)
+        known = self._baselines.get(check.key) if self._baselines else None
         foresee = getattr(self._probes[check.probe], "foresee", None)
         if foresee is not None and isinstance(outcome, dict):
             foresee(outcome, known or {})

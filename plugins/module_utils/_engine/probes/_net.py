@@ -75,12 +75,10 @@ async def look_up(host: str, port: int, deadline: Deadline) -> list[Address]:
     :return: [(family, socket address)]
     :raises NetError: dns
     """
+    if _is_ipv4(host):
+        return [(socket.AF_INET, (host, port))]
     name = ascii_host(host).encode("ascii")
-    try:
-        socket.inet_pton(socket.AF_INET, name.decode("ascii"))
-        return [(socket.AF_INET, (name.decode("ascii"), port))]
-    except OSError:
-        found = _numeric(name) or await _ask(name, host, deadline)
+    found = _numeric(name) or await _ask(name, host, deadline)
     addresses: list[Address] = []
     for family, _type, _proto, _canon, address in found:
         if family in (socket.AF_INET, socket.AF_INET6):
@@ -95,6 +93,16 @@ async def look_up(host: str, port: int, deadline: Deadline) -> list[Address]:
 def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     """The same for those who wait for nothing else."""
     return t.cast("list[Address]", alone(look_up(host, port, deadline)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_ipv4(host: str) -> bool:
+    """Whether it is an address that was written out, as it stands in very many checks."""
+    try:
+        socket.inet_pton(socket.AF_INET, host)
+        return True
+    except (OSError, UnicodeError, ValueError):
+        return False
 
 
 def _numeric(name: bytes) -> list[t.Any]:
@@ -144,28 +152,39 @@ async def connect(addresses: t.Sequence[Address], deadline: Deadline) -> socket.
             break
         share = deadline.left("connect") / (len(tried) - index)
         try:
-            return await _connect_one(family, address, share)
+            sock, is_there = _begin(family, address)
+            return sock if is_there else await _established(sock, share)
         except OSError as exc:
             failures.append(explain(exc, "connect", deadline, _place(address), share))
     worst = next((failure for failure in failures if failure.reason != "unreachable"), failures[0])
     raise NetError(worst.reason, "; ".join(failure.sentence for failure in failures), "connect")
 
 
-async def _connect_one(family: int, address: t.Any, seconds: float) -> socket.socket:
+def _begin(family: int, address: t.Any) -> tuple[socket.socket, bool]:
+    """A connection on its way, and whether it is there."""
     sock = socket.socket(family, socket.SOCK_STREAM | _NON_BLOCKING)
     try:
         if not _NON_BLOCKING:
             sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         code = sock.connect_ex(address)
         if code in _UNDER_WAY:
             code = sock.connect_ex(address)  # what is near has answered by now
-        if code in _UNDER_WAY:
-            if not await ready(sock, True, time.monotonic() + seconds):
-                raise socket.timeout("timed out")
-            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code not in (0, errno.EISCONN):
+        if code and code != errno.EISCONN and code not in _UNDER_WAY:
             raise OSError(code, os.strerror(code))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock, code not in _UNDER_WAY
+    except BaseException:
+        sock.close()
+        raise
+
+
+async def _established(sock: socket.socket, seconds: float) -> socket.socket:
+    try:
+        if not await ready(sock, True, time.monotonic() + seconds):
+            raise socket.timeout("timed out")
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
         return sock
     except BaseException:
         sock.close()

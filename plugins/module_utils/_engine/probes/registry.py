@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -21,6 +22,7 @@ PROBES = (
 REMEMBERING = ("process", "cpu", "io", "network", "journal", "cgroup")
 
 
+@functools.lru_cache(maxsize=None)
 def load(name: str) -> t.Any:
     """The module of a probe: ``SPEC``, ``observe(options, ctx)`` and maybe ``gather(all_options, ctx)``.
 

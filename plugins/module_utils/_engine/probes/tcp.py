@@ -76,22 +76,27 @@ async def observe(options: dict[str, t.Any], ctx: Context) -> dict[str, t.Any]:
     :raises ProbeFailure: dns, refused, unreachable or timeout with ``connected: false``; mismatch, reset or timeout in the dialogue
     """
     begin = time.monotonic()
-    where = f"{options['host']}:{options['port']}"
     try:
         stream = await dial(options["host"], options["port"], Deadline(options["timeout"]))
     except NetError as exc:
-        raise failure(exc, {"connected": False}, where if exc.reason == "timeout" else "") from exc
+        raise failure(exc, {"connected": False}, _where(options) if exc.reason == "timeout" else "") from exc
     latency = milliseconds(begin)
+    banner = None
     try:
-        banner = await (_dialogue(stream, options["dialogue"], where) if options["dialogue"] else _talk(stream, options, ctx, where))
+        if options["dialogue"]:
+            banner = await _dialogue(stream, options["dialogue"], _where(options))
+        elif options["send"] is not None or options["expect"] is not None or "banner" in ctx.wanted:
+            banner = await _talk(stream, options, _where(options))
     finally:
         stream.close()
     return {"connected": True, "banner": banner, "latency_ms": latency}
 
 
-async def _talk(stream: Stream, options: dict[str, t.Any], ctx: Context, where: str) -> str | None:
-    if options["send"] is None and options["expect"] is None and "banner" not in ctx.wanted:
-        return None
+def _where(options: dict[str, t.Any]) -> str:
+    return f"{options['host']}:{options['port']}"
+
+
+async def _talk(stream: Stream, options: dict[str, t.Any], where: str) -> str | None:
     pattern = options["expect"]
     heard, matched = b"", False
     try:

@@ -48,7 +48,7 @@ class HealthRoom(Room):
         last = flow.last_look(store, name, checks)
         outcome = flow.inspect(checks, run, timeout=self.config.limits["health"] / 2, baselines=baselines, held=held, last_look=last)
         for check in checks:  # a hysteresis holds for this look alone
-            check.expect, check.warn = before[id(check)]
+            check.hold_to(*before[id(check)])
         now = time.time()
         outcome["results"] = flow.keep(store, name, outcome, now, checks)
         told = self._desk.tell_checks(outcome, now)

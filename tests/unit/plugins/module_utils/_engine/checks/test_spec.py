@@ -48,7 +48,7 @@ def test_an_expression_wants_only_the_keys_it_names():
 
 
 def test_expect_replaces_the_default_and_may_be_empty():
-    assert parse([{"name": "a", "cpu": None, "expect": {}}])[0].expect == []
+    assert parse([{"name": "a", "cpu": None, "expect": {}}])[0].expect == ()
     assert [
         path.text for path, _m in parse([{"name": "a", "tcp": {"host": "h", "port": 1}, "expect": {"banner": "exists"}}])[0].expect
     ] == ["banner"]
