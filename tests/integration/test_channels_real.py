@@ -74,6 +74,11 @@ def alerts_of(port):
         return {alert["labels"]["alertname"]: alert for alert in json.load(answer)}
 
 
+def severities_of(port, name):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/alerts", timeout=10) as answer:
+        return sorted(alert["labels"]["severity"] for alert in json.load(answer) if alert["labels"]["alertname"] == name)
+
+
 def notify(run_playbook, channel, *events):
     tasks = [{"vigil.ops.notify": {"channels": [channel], "event": list(events)}}]
     outcome = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
@@ -103,9 +108,16 @@ def test_alertmanager_has_what_burns_and_forgets_what_is_over(run_playbook, aler
         assert found["disk"]["generatorURL"] == "https://wiki.example.com/disk"
         begin, over = (time.mktime(time.strptime(alert[name][:19], "%Y-%m-%dT%H:%M:%S")) for name in ("startsAt", "endsAt"))
         assert over - begin > 4 * 3600, "it is told again after four hours, and must not end before"
-    notify(run_playbook, channel, dict(page, status="resolved"))
+    # its severity is one of the labels that an alert is known by there
+    notify(run_playbook, channel, dict(disk, severity="critical"))
+    for port in alertmanagers:
+        assert severities_of(port, "disk") == ["critical"]
+    notify(run_playbook, channel, dict(page, status="resolved"), dict(disk, severity="warning"))
     for port in alertmanagers:
         assert set(alerts_of(port)) == {"disk"}
+    notify(run_playbook, channel, dict(disk, severity="warning", status="resolved"))
+    for port in alertmanagers:
+        assert alerts_of(port) == {}
 
 
 # --- libraries that wait and run threads as they like, while Ansible forks ---

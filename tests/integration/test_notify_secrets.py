@@ -22,6 +22,7 @@ KINDS = {
     "cloudevents": ("cloudevents+{url}/ce-token-8b21f0?sig=ce-sign-77fe1", ["ce-token-8b21f0", "ce-sign-77fe1"]),
     "webhook": ("http://me:web-password-5a@{place}/web-token-9d0c1e", ["web-password-5a", "web-token-9d0c1e"]),
     "smtp": ("smtp://me:smtp-password-6f@{place}?to=a@example.com", ["smtp-password-6f"]),
+    "apprise": ("apprise+json://me:appr-password-8d@{place}/appr-token-2c77e0", ["appr-password-8d", "appr-token-2c77e0"]),
     "amqp": ("amqp://me:amqp-password-7e@{place}/?queue=alerts", ["amqp-password-7e"]),
 }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import typing as t
 import urllib.parse
 
@@ -32,6 +33,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 LIMIT = 4000  # characters; what a service takes less it splits by itself
 _BLIND = {"wecombot": "wecom", "dingtalk": "dingtalk", "feishu": "feishu", "lark": "lark"}
 _TRIES = 20
+_HOST = re.compile(r"(localhost|[\d.]+|\[[0-9A-Fa-f:.]+\])(:\d+)?\Z")
 _STYLE = texts.Style(escapes.plain, lambda text, _event: text, "{}: {}".format, size=texts.units)
 
 
@@ -44,7 +46,9 @@ def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
         raise ChannelError(f"The channel {channel.masked} needs a URL as Apprise has it; write it like apprise+tgram://TOKEN/CHAT.")
     channel.masked = masked_url(channel.scheme, "", True)
     channel.path = urllib.parse.urlunsplit((scheme, parts.netloc, parts.path, parts.query, ""))
-    words = {*parts.netloc.replace("@", ":").split(":"), *parts.path.split("/")}
+    # what stands behind an @ is a host, which is met in other texts as well; without one it is mostly a token
+    userinfo, _at, place = parts.netloc.rpartition("@")
+    words = {*userinfo.split(":"), *("" if userinfo or _HOST.match(place) else place).split(":"), *parts.path.split("/")}
     channel.secrets |= {word for word in words | {urllib.parse.unquote(word) for word in words} if len(word) >= 6}
 
 

@@ -74,7 +74,9 @@ class Channel:
 
         Without a name two robots of one vendor are told apart by nothing but their secret, so that has to be part of it.
         """
-        if self.origin is None:
+        if self.origin is None and MASK in self.masked:  # all of the URL is somebody else's, and may be a secret
+            unnamed = f"{self.scheme}#{self.fingerprint(salt)[:16]}"
+        elif self.origin is None:
             unnamed = f"{self.scheme}:{self.path}"
         else:
             _scheme, host, port = self.origin

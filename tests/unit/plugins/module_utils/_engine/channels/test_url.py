@@ -103,6 +103,15 @@ def test_a_name_outlives_a_changed_secret_and_without_one_robots_are_told_apart(
     assert key_of({"url": "https://h/", "headers": {"Authorization": "Bearer one-1"}}) != key_of("https://h/")
 
 
+@pytest.mark.parametrize("rest", [f"tgram://{SECRET}/123", f"json://me:{SECRET}@h.example.com/x", f"json://127.0.0.1:8080/{SECRET}"])
+def test_a_key_of_what_apprise_alone_can_read_holds_nothing_of_it(rest):
+    channel = parse(f"apprise+{rest}")
+    assert SECRET not in key_of(f"apprise+{rest}")
+    assert SECRET not in channel.hide(rest)
+    assert channel.hide("h.example.com and 127.0.0.1 are down") == "h.example.com and 127.0.0.1 are down"
+    assert key_of(f"apprise+{rest}") != key_of(f"apprise+{rest}x")
+
+
 def test_a_key_says_nothing_outside_of_its_store():
     assert key_of("wecom://ROOM-KEY-1", "one") != key_of("wecom://ROOM-KEY-1", "two")
 
