@@ -65,7 +65,8 @@ class Bench:
             ANSIBLE_HOME=str(home / ".ansible"),
             ANSIBLE_NOCOLOR="1",
         )
-        self.env.pop("PYTHONDONTWRITEBYTECODE", None)  # as where it is installed; the peers are compiled, too
+        self.env.pop("PYTHONDONTWRITEBYTECODE", None)
+        self.env["PYTHONPYCACHEPREFIX"] = str(home / "bytecode")  # ours is compiled once, as the others are
         self.stack = contextlib.ExitStack()
 
     @functools.cached_property
