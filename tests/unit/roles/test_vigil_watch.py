@@ -10,6 +10,7 @@ import http.client
 import importlib
 import json
 import os
+import pickle
 import signal
 import socket
 import time
@@ -40,6 +41,19 @@ def test_everything_that_can_be_watched_is_read(tmp_path):
     assert (config.guards[0].guard.unit, config.guards[0].every) == ("nginx.service", 3)
     assert (config.files[0].quiet, config.dns[0].options["view"], config.logs[0].name) == (10, "ours", "shop")
     assert config.channels[0].scheme == "http"
+
+
+@pytest.mark.parametrize("wanted", ["< 90", "between 1 and 2", "!= 3", "@1:2", "~ ^a+$", "in [1, 2]", "< baseline", "exists", "5"])
+def test_what_was_read_is_handed_to_other_processes(tmp_path, wanted):
+    text = f"checks: [{{name: disk, disk: {{path: /}}, expect: {{used_percent: '{wanted}'}}}}]\n"
+    config = load(write(tmp_path, a=text))
+    there = pickle.loads(pickle.dumps(config)).checks[0]  # noqa: S301 - its own
+    assert [(path.text, matcher.text) for path, matcher in there.expect] == [
+        (path.text, matcher.text) for path, matcher in config.checks[0].expect
+    ]
+    for value in (1, 5, 95):
+        given = [check.expect[0][1].test(value) for check in (config.checks[0], there)]
+        assert given[0] is given[1]
 
 
 @pytest.mark.parametrize(

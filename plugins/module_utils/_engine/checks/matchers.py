@@ -45,6 +45,10 @@ class Matcher:
         self.dynamic = operand == "baseline" and kind in _ORDER
         self._holds = _TESTS[kind]
 
+    def __reduce__(self) -> t.Tuple[t.Any, ...]:
+        """For another process: the function of its kind cannot be handed on."""
+        return type(self), (self.kind, self.operand, self.text)
+
     def test(self, value: t.Any, baseline: Bounds | None = None) -> bool:
         """Whether the observed value holds; ``baseline`` is {low, high, n}, and a missing one holds (it is still being learned)."""
         if not self.dynamic:
