@@ -20,7 +20,7 @@ description:
   - An alert of a check, task or play that is taken out or renamed is resolved by the next run of the same kind, see O(vigil.ops.notify#module:scope).
     A task or play is not known to be gone where variables make names of a play or tasks are included while it runs.
   - Errors that a task ignores and those that a block rescues are no alerts, but an inspection that could not be made is one in any case.
-    A play that matches no host is one.
+    A play that matches no host is one, and a host that cannot be reached also where C(ignore_unreachable) lets the play go on.
   - Nothing is told or kept with C(--check). Task options are never sent, nor results under C(no_log).
 author:
   - vigil.ops contributors (@vigil-ops)

@@ -15,6 +15,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 
 _TEXT = 1000
+_LATER = ("Task failed: ", "Action failed: ", "Module failed: ")
 _MOST_LEFT = 50  # entries of what set_stats left
 
 
@@ -75,11 +76,19 @@ def reason_of(data: t.Mapping[str, t.Any]) -> str:
         # from ansible-core 2.21 failed items have no `failed`, but an `exception`
         if isinstance(item, t.Mapping) and (item.get("failed") or "exception" in item):
             return reason_of(item)
-    for key in ("msg", "stderr", "module_stderr", "stdout", "module_stdout"):
+    for key in ("msg", "reason", "stderr", "module_stderr", "stdout", "module_stdout"):
         text = data.get(key)
         if isinstance(text, str) and text.strip():
-            return _line(" ".join(plain(text).split()) + (_rest(data) if key == "msg" else ""))
+            return _line(_same(" ".join(plain(text).split())) + (_rest(data) if key == "msg" else ""))
     return f"rc {data['rc']}" if "rc" in data else "the task failed"
+
+
+def _same(text: str) -> str:
+    """The words of ansible-core before 2.19, whatever version says them."""
+    for word in _LATER:
+        if text.startswith(word) and len(text) > len(word):
+            text = text[len(word) :]
+    return "non-zero return code" if text == "The command exited with a non-zero return code." else text
 
 
 def _rest(data: t.Mapping[str, t.Any]) -> str:

@@ -70,12 +70,16 @@ def is_stats(task: t.Any) -> bool:
 
 
 def is_rescued(task: t.Any) -> bool:
-    """Whether a failure of the task is handled by the rescue part of a block around it."""
-    node, parent = task, getattr(task, "_parent", None)
+    """Whether a failure of the task is handled by the rescue part of a block around it.
+
+    What is imported stands in a block in place of the import, which is nevertheless what is above it.
+    """
+    below, parent = {getattr(task, "_uuid", None)}, getattr(task, "_parent", None)
     while parent is not None:
-        if getattr(parent, "rescue", None) and any(getattr(part, "_uuid", 0) == getattr(node, "_uuid", 1) for part in parent.block):
+        if getattr(parent, "rescue", None) and any(getattr(part, "_uuid", 0) in below for part in parent.block):
             return True
-        node, parent = parent, getattr(parent, "_parent", None)
+        below.add(getattr(parent, "_uuid", None))
+        parent = getattr(parent, "_parent", None)
     return False
 
 

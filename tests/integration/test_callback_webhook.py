@@ -55,13 +55,19 @@ def no_trouble(outcome):
     assert "[DEPRECATION WARNING]" not in outcome.output
 
 
-def test_failed_ignored_rescued_unreachable(run_playbook, listen):
+def test_failed_ignored_rescued_unreachable(run_playbook, listen, ansible_env):
     receiver = listen()
+    more = ansible_env.home / "more.yml"
+    more.write_text(json.dumps([fail("more")]), encoding="utf-8")
     plays = [
         play_of(
             {"ansible.builtin.ping": {}},
             fail("ignored", ignore_errors=True),
             {"block": [{"block": [fail("saved")]}], "rescue": [{"name": "rescue", "ansible.builtin.debug": {"msg": "saved"}}]},
+            {"block": [{"ansible.builtin.import_tasks": str(more)}], "rescue": [{"ansible.builtin.debug": {"msg": "saved"}}]},
+            {"block": [{"ansible.builtin.include_tasks": str(more)}], "rescue": [{"ansible.builtin.debug": {"msg": "saved"}}]},
+            {"ansible.builtin.include_tasks": str(more) + ".gone", "when": "inventory_hostname == 'f'"},
+            {"name": "rc", "ansible.builtin.command": "false", "when": "inventory_hostname == 'g'"},
             fail("breaks", "inventory_hostname == 'b'"),
             {"block": [fail("first", "inventory_hostname == 'c'")], "rescue": [fail("rescue breaks")]},
             {"name": "hidden", "ansible.builtin.fail": {"msg": "s3cret-of-hidden"}, "no_log": True, "when": "inventory_hostname == 'd'"},
@@ -69,9 +75,7 @@ def test_failed_ignored_rescued_unreachable(run_playbook, listen):
         ),
         play_of(hosts="nobody"),
     ]
-    outcome = run_playbook(
-        plays, inventory=inventory("a", "b", "c", "d", "e", down=["down"]), env={**ON, "VIGIL_CHANNELS": f"{receiver.url}/{TOKEN}"}
-    )
+    outcome = run_playbook(plays, inventory=inventory(*"abcdefg", down=["down"]), env={**ON, "VIGIL_CHANNELS": f"{receiver.url}/{TOKEN}"})
     no_trouble(outcome)
     assert seen(receiver) == [
         ("firing", "b", "task breaks"),
@@ -80,11 +84,15 @@ def test_failed_ignored_rescued_unreachable(run_playbook, listen):
         ("firing", "d", "task hidden"),
         ("firing", "down", "reachable"),
         ("firing", "e", "task loop"),
+        ("firing", "f", "task ansible.builtin.include_tasks"),
+        ("firing", "g", "task rc"),
     ]
     messages = {body["instance"]: body["message"] for body in receiver.bodies}
     assert messages["b"] == "breaks is broken"
     assert messages["d"] == "the output is hidden by no_log"
     assert messages["e"] == "item 1"
+    assert "ould not find or access" in messages["f"]
+    assert messages["g"] == "non-zero return code (rc 1)", "whatever version of Ansible says it"
     assert re.search(r"Connection refused|reached over ssh", messages["down"])  # ssh may end before Ansible has written to it
     everything = b"".join(body for _path, _headers, body in receiver.requests)
     assert b"s3cret-of-hidden" not in everything
