@@ -175,7 +175,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.rules import NO_RULES, Rules
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
-from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin, _outcomes, _run_events
+from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin, _outcomes, _result, _run_events
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE
 from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
@@ -318,16 +318,23 @@ class CallbackModule(CallbackBase):
 
     @_border
     def v2_runner_on_ok(self, result: t.Any) -> None:
-        task = _run_events.task_of(result)
-        self._run.good(result)
-        if _run_events.action_of(task) in _INSPECT:
-            self._inspected(result)
-        elif _run_events.action_of(task) in _FOUND and "results" in self._events:
-            self._keep(self._run.compared(result, time.time()))
-        elif task.no_log and _run_events.is_stats(task):
-            self._run.hides_stats = True
+        if not self._run.is_dull(result):
+            self._look(result)
         if "changes" in self._events and result.is_changed():
-            self._run.changed(_run_events.host_of(result), plain(task.get_name()))
+            self._run.changed(_result.host_of(result), plain(_result.task_of(result).get_name()))
+
+    def _look(self, result: t.Any) -> None:
+        """At a good result, or only at its task."""
+        task = _result.task_of(result)
+        action = _result.action_of(task)
+        hides = bool(task.no_log) and _result.is_stats(task)
+        self._run.good(result, is_dull=action not in _INSPECT + _FOUND and not hides)
+        if action in _INSPECT:
+            self._inspected(result)
+        elif action in _FOUND and "results" in self._events:
+            self._keep(self._run.compared(result, time.time()))
+        elif hides:
+            self._run.hides_stats = True
 
     @_border
     def v2_runner_on_skipped(self, result: t.Any) -> None:
@@ -335,11 +342,11 @@ class CallbackModule(CallbackBase):
 
     @_border
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
-        task = _run_events.task_of(result)
+        task = _result.task_of(result)
         self._run.contact_in_failure(result)
-        if _run_events.action_of(task) in _INSPECT and self._inspected(result, failed=True):
+        if _result.action_of(task) in _INSPECT and self._inspected(result, failed=True):
             return
-        if ignore_errors or _run_events.is_rescued(task):
+        if ignore_errors or _result.is_rescued(task):
             return
         event = self._run.failed(result, time.time())
         if "failures" in self._events:
@@ -355,7 +362,7 @@ class CallbackModule(CallbackBase):
         """The checks of one host; False when the result holds none."""
         if "results" not in self._events:
             return False
-        outcomes = _outcomes.outcomes_of(_run_events.data_of(result), failed)
+        outcomes = _outcomes.outcomes_of(_result.data_of(result), failed)
         if outcomes:
             self._keep(self._run.inspected(result, outcomes, time.time()))
         return bool(outcomes)

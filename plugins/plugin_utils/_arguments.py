@@ -23,13 +23,15 @@ class Refused(Exception):
 
 def plain(value: t.Any) -> t.Any:
     """A copy without Ansible's tagged types, which the engine needs not know and which are slow to copy and to send."""
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, t.Mapping):
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(item) for item in value]
     if isinstance(value, bool) or value is None:
         return value
-    for kind in (str, int, float):
+    for kind in (int, float):
         if isinstance(value, kind):
             return kind(value)
     if isinstance(value, datetime.date):  # YAML reads 2026-01-31 as one, and with a time as a datetime, which is a date as well

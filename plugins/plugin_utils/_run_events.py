@@ -21,6 +21,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times impo
 from ansible_collections.vigil.ops.plugins.plugin_utils import _contact, _outcomes, _playbook, _scope
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
 from ansible_collections.vigil.ops.plugins.plugin_utils._held_back import HeldBack
+from ansible_collections.vigil.ops.plugins.plugin_utils._result import action_of, data_of, host_of, task_of
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Run as ExpectedRun
@@ -31,56 +32,6 @@ CONTROLLER = "controller"
 _MOST_NAMES = 20
 _TASK = "task "
 _COUNTS = ("ok", "changed", "unreachable", "failures", "skipped", "rescued", "ignored")
-
-
-def task_of(result: t.Any) -> t.Any:
-    """The task: `task` from ansible-core 2.19, `_task` before."""
-    try:
-        return result.task
-    except AttributeError:
-        return result._task
-
-
-def action_of(task: t.Any) -> str:
-    """The action's full name where Ansible knows it."""
-    return str(task.resolved_action or task.action)
-
-
-def host_of(result: t.Any) -> str:
-    """The host's name in the inventory."""
-    try:
-        host = result.host
-    except AttributeError:
-        host = result._host
-    return str(plain(host.get_name()))
-
-
-def data_of(result: t.Any) -> t.Mapping[str, t.Any]:
-    """What the task returned."""
-    try:
-        data = result.result
-    except AttributeError:
-        data = result._result
-    return data if isinstance(data, t.Mapping) else {}
-
-
-def is_stats(task: t.Any) -> bool:
-    """Whether the task leaves something for the end of the run."""
-    return _contact.short(action_of(task)) == "set_stats"
-
-
-def is_rescued(task: t.Any) -> bool:
-    """Whether a failure of the task is handled by the rescue part of a block around it.
-
-    What is imported stands in a block in place of the import, which is nevertheless what is above it.
-    """
-    below, parent = {getattr(task, "_uuid", None)}, getattr(task, "_parent", None)
-    while parent is not None:
-        if getattr(parent, "rescue", None) and any(getattr(part, "_uuid", 0) in below for part in parent.block):
-            return True
-        below.add(getattr(parent, "_uuid", None))
-        parent = getattr(parent, "_parent", None)
-    return False
 
 
 class Run:
@@ -98,6 +49,7 @@ class Run:
         self._well: set[tuple[str, str, str, str]] = set()
         self._failed: set[tuple[str, str, str, str]] = set()
         self._contacts: set[str] = set()
+        self._dull: dict[str, bool] = {}
         self._unreachable: set[str] = set()
         self._begun: set[tuple[str, str]] = set()
         self._without_hosts: set[str] = set()
@@ -165,11 +117,22 @@ class Run:
         if awaited and (self._plays or []).count(self.play) == 1:
             self._tasks[self.play] = _playbook.task_names(play)
 
-    def good(self, result: t.Any) -> None:
-        """A task ran well on a host. Called for every result: it looks at the task alone."""
+    def is_dull(self, result: t.Any) -> bool:
+        """Whether a good result says nothing new. Most do, and each page of memory that is touched for one is copied, as it is shared with
+        the workers that were forked: this looks at as little as can be."""
+        shows_contact = None if self._open else self._dull.get(task_of(result)._uuid)
+        return shows_contact is False or (shows_contact is True and host_of(result) in self._contacts)
+
+    def good(self, result: t.Any, is_dull: bool = False) -> None:
+        """A task ran well on a host. It looks at the task alone.
+
+        :arg is_dull: nobody asks for what the task returns
+        """
         task, host = task_of(result), host_of(result)
         if host not in self._contacts and _contact.reached(task):
             self._contacts.add(host)
+        if is_dull:
+            self._dull[task._uuid] = _contact.connects(action_of(task))
         self._heal(host, task)
 
     def skipped(self, result: t.Any) -> None:
@@ -242,7 +205,7 @@ class Run:
 
     def contact_in_failure(self, result: t.Any) -> None:
         """Remember the host when the failure came from it, and not from the controller."""
-        if _contact.reached_in_failure(task_of(result), data_of(result)):
+        if host_of(result) not in self._contacts and _contact.reached_in_failure(task_of(result), data_of(result)):
             self._contacts.add(host_of(result))
 
     def unreachable(self, result: t.Any, now: float) -> Event:

@@ -44,7 +44,7 @@ PARTS = ("good", "bad")
 class Bench:
     """What the parts share: an environment, an inventory, a receiver."""
 
-    def __init__(self, home: Path, rounds: int, hosts: int) -> None:
+    def __init__(self, home: Path, rounds: int, hosts: int, failing: float = 0.0) -> None:
         self.home, self.rounds, self.hosts = home, rounds, hosts
         self.bin = Path(os.environ.get("VIGIL_TEST_BIN", Path(sys.executable).parent))
         ca, certificate, key = receivers.make_certificates(home)
@@ -54,10 +54,14 @@ class Bench:
         self.channels.write_text(json.dumps([{"name": "slow", "url": self.receiver.url, "ca": ca}]))
         self.inventory = home / "hosts.ini"
         names = [f"host{number:03d}" for number in range(1, hosts + 1)]
-        self.inventory.write_text("\n".join([*names, "", "[all:vars]", "ansible_connection=local", ""]))
+        self.failing = {name for number, name in enumerate(names) if int((number + 1) * failing) > int(number * failing)}
+        lines = [f"{name} bench_fails={str(name in self.failing).lower()}" for name in names]
+        self.inventory.write_text("\n".join([*lines, "", "[all:vars]", "ansible_connection=local", ""]))
         collections = os.environ.get("VIGIL_TEST_COLLECTIONS", os.environ.get("ANSIBLE_COLLECTIONS_PATH", str(ROOT.parent.parent.parent)))
         foreign = ("ANSIBLE_", "VIGIL_", "XDG_")
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        self.env.pop("PYTHONDONTWRITEBYTECODE", None)
+        self.env["PYTHONPYCACHEPREFIX"] = str(home / "bytecode")  # ours is compiled once, as Ansible is
         self.env.update(
             PATH=f"{self.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             HOME=str(home),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, vigil.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Callbacks side by side, in turns: five tasks on 200 hosts, the last of which fails on every host, with
+"""Callbacks side by side, in turns: five tasks on 200 hosts, the last of which fails on one host in ten, with
 
     none      no callback
     0ms 50ms  vigil.ops.webhook, a receiver that takes so long for each request; dead: nobody listens; refusing: HTTP 400;
@@ -9,9 +9,11 @@
     slack     community.general's callback slack, a receiver that takes 50 ms (needs the collection and prettytable)
     ara       ARA's callback, which records everything in a database (needs the package ara[server])
 
-    python3 tests/bench/callback/bench_variants.py [--only none,0ms,...] [--rounds 3] [--hosts 200] [--foreign DIRECTORY] [--json FILE]
+    python3 tests/bench/callback/bench_variants.py [--only none,0ms,...] [--rounds 3] [--hosts 200] [--failing 0.1] [--foreign DIRECTORY]
+        [--json FILE]
 
-Ansible is the one in VIGIL_TEST_BIN, the collection the one below VIGIL_TEST_COLLECTIONS; DIRECTORY holds the other collections. Told for each: CPU
+Ansible is the one in VIGIL_TEST_BIN, the collection the one below VIGIL_TEST_COLLECTIONS; DIRECTORY holds the other collections; --failing 1 is an outage, in
+which every host fails. Told for each: CPU
 against none (median of the rounds); milliseconds in its hooks for each of the results (means: wall, and CPU of the main thread; medians of CPU for one
 that is ok, of which nothing is kept, and for one that failed, which is committed to the store); seconds at the end of the run; and how many of the
 events were neither told nor kept. What is not installed is left out and said.
@@ -100,7 +102,7 @@ class Variants:
         for path in self.store.parent.glob(self.store.name + "*"):
             path.unlink()
         kept = rows.get("queued", 0) + rows.get("dead", 0)
-        return rows.get("sent", 0), kept, self.bench.hosts - rows.get("sent", 0) - kept
+        return rows.get("sent", 0), kept, len(self.bench.failing) - rows.get("sent", 0) - kept
 
     def _slack(self) -> Variant | None:
         if not (Path(self.foreign) / "ansible_collections" / "community" / "general").is_dir() or not self._imports("prettytable"):
@@ -140,13 +142,13 @@ class Measured(t.NamedTuple):
     lost: tuple[int, int, int] | None
 
 
-def once(bench: Bench, name: str, variant: Variant) -> Measured:
+def once(bench: Bench, name: str, variant: Variant, *more: str) -> Measured:
     """Run it once; the meter is in every run, so that it costs all of them the same."""
     meter = bench.home / "meter.json"
     meter.unlink(missing_ok=True)
     settings = {"ANSIBLE_CALLBACK_PLUGINS": str(HERE / "meter"), "BENCH_METER": str(meter), "BENCH_METER_OF": variant.module, **variant.env}
-    argv = [str(bench.bin / "ansible-playbook"), "-i", str(bench.inventory), "-f", "20", "-e", "bench_fails=true", str(HERE / "tasks.yml")]
-    run = measure(Side(name, argv, rc=2), {**bench.env, **settings})
+    argv = [str(bench.bin / "ansible-playbook"), "-i", str(bench.inventory), "-f", "20", *more, str(HERE / "tasks.yml")]
+    run = measure(Side(name, argv, rc=2 if more or bench.failing else 0), {**bench.env, **settings})
     hooks = json.loads(meter.read_text())
     ours = [call for hook, calls in hooks.items() if hook in RESULTS for call in calls]
     end = sum(call[0] for call in hooks.get("v2_playbook_on_stats", []))
@@ -181,25 +183,29 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(VARIANTS), help=f"of {','.join(VARIANTS)}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--hosts", type=int, default=200)
+    parser.add_argument("--failing", type=float, default=0.1, help="the share of hosts on which the last task fails")
     parser.add_argument("--foreign", default="", help="a directory with ansible_collections/community/general")
     parser.add_argument("--json", type=Path, default=HERE.parents[2] / ".cache" / "bench" / "callback-variants.json")
     args = parser.parse_args()
     wanted = args.only.split(",")
-    if set(wanted) - set(VARIANTS) or args.rounds < 1 or args.hosts < 1:
-        parser.error(f"--only takes {','.join(VARIANTS)}, --rounds and --hosts take 1 or more")
+    if set(wanted) - set(VARIANTS) or args.rounds < 1 or args.hosts < 1 or not 0 <= args.failing <= 1:
+        parser.error(f"--only takes {','.join(VARIANTS)}, --rounds and --hosts take 1 or more, --failing takes 0 to 1")
     with tempfile.TemporaryDirectory(prefix="vigil-bench-") as home:
-        bench = Bench(Path(home), args.rounds, args.hosts)
+        bench = Bench(Path(home), args.rounds, args.hosts, args.failing)
         every = Variants(bench, args.foreign)
         made = {name: every.make(name) for name in wanted}
         ready = {name: variant for name, variant in made.items() if variant is not None}
         for name, why in every.missing.items():
             print(f"{name} is left out: {why}")
         print(
-            f"Python {platform.python_version()}, {os.cpu_count()} cores, {args.hosts} hosts x {TASKS} tasks, load {os.getloadavg()[0]:.2f}",
+            f"Python {platform.python_version()}, {os.cpu_count()} cores, {args.hosts} hosts x {TASKS} tasks, {len(bench.failing)} fail, "
+            f"load {os.getloadavg()[0]:.2f}",
             flush=True,
         )
         found: dict[str, list[Measured]] = {name: [] for name in ready}
         try:
+            for name, variant in ready.items():  # so that everything is compiled
+                once(bench, name, variant, "-e", "bench_fails=true", "--limit", "host001")
             for number in range(args.rounds):
                 order = list(ready) if number % 2 == 0 else list(reversed(ready))
                 for name in order:

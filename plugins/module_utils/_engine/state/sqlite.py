@@ -31,6 +31,7 @@ class SqliteStore(Store):
         self.url = "sqlite:///" + path
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._is_durable = False
         self._pid = os.getpid()
 
     def unit(self, durable: bool = False) -> t.ContextManager[Unit]:
@@ -58,7 +59,9 @@ class SqliteStore(Store):
         with self._guard:
             connection = self._ready()
             try:
-                connection.execute("PRAGMA synchronous=" + ("FULL" if durable else "NORMAL")).close()
+                if durable != self._is_durable:
+                    connection.execute("PRAGMA synchronous=" + ("FULL" if durable else "NORMAL")).close()
+                    self._is_durable = durable
                 connection.execute(begin)
                 yield Unit(connection, self.clock())
                 connection.execute("COMMIT")
@@ -142,7 +145,7 @@ class SqliteStore(Store):
         except StateError:
             _close(connection)
             raise
-        self._connection = connection
+        self._connection, self._is_durable = connection, False  # as it is brought up
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
