@@ -222,7 +222,7 @@ class Courier:
 
     def _mark(self, group: t.Sequence[outbox.Message], verdict: Verdict) -> bool:
         """All events of a message share its fate, in one unit of work; returns whether the channel rests now."""
-        text = self.channel.hide(verdict.message)
+        text, verdict = self.channel.hide(verdict.message), verdict._replace(code=self.channel.hide(verdict.code))
         self.report.code, self.report.message = verdict.code, text
         pause = verdict.wait if verdict.kind == THROTTLED else backoff(min(message.attempts for message in group))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import typing as t
 import urllib.parse
 
@@ -52,6 +53,7 @@ def write(channel: Channel, event: Event) -> Verdict:
             return Verdict(DEAD, "file", "the file is a symbolic link; give the path of the file itself")
         return Verdict(RETRY, "file", f"the file cannot be opened: {(exc.strerror or str(exc)).lower()}")
     try:
+        line = (b"\n" if _is_torn(channel.path, handle) else b"") + line
         written = os.write(handle, line)
         os.fsync(handle)
     except OSError as exc:
@@ -61,6 +63,21 @@ def write(channel: Channel, event: Event) -> Verdict:
     if written != len(line):
         return Verdict(RETRY, "file", "only a part of the line was written; look at the disk and the file")
     return Verdict(SENT, "file")
+
+
+def _is_torn(path: str, handle: int) -> bool:
+    """Whether the file ends within a line, as where a disk was full; what comes next must not be lost with that."""
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or not status.st_size:
+        return False
+    try:
+        reading = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False  # it may be written alone
+    try:
+        return os.pread(reading, 1, status.st_size - 1) not in (b"\n", b"")
+    finally:
+        os.close(reading)
 
 
 class Lines:

@@ -97,7 +97,7 @@ def read_options(channel: Channel, options: t.Mapping[str, t.Any]) -> None:
         setattr(channel, key, value)
     for key in ("ca", "client_cert", "type", "template", "secret"):
         if key in options:
-            setattr(channel, key, str(options[key]))
+            setattr(channel, key, str(options[key]).encode("utf-8").decode("utf-8"))  # half a character is refused here
     if len(channel.secret) >= SHORTEST_SECRET:
         channel.secrets |= {channel.secret, urllib.parse.quote(channel.secret, safe="")}
     if "mention" in options:

@@ -45,6 +45,7 @@ _NOTICE = 5
 _PORTS = {"syslog": 514, "syslog+tcp": 601, "syslog+tls": 6514}
 _SOCKETS = {"syslog": "/dev/log", "journald": "/run/systemd/journal/socket"}
 _DATAGRAM, _LONGEST = 2048, 8192  # bytes over UDP (RFC 5426, 3.2), and else
+_NAME = 128  # characters of a value: all of them have room in the smallest message, whatever they are made of
 
 
 def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
@@ -90,7 +91,7 @@ def rfc5424(event: Event, facility: int, most: int) -> bytes:
 
 
 def _quoted(value: str) -> str:
-    return re.sub(r'(["\\\]])', r"\\\1", texts.inline(texts.clipped(value, 200)))
+    return re.sub(r'(["\\\]])', r"\\\1", texts.inline(texts.clipped(value, _NAME)))
 
 
 def _local(event: Event, facility: int) -> bytes:

@@ -143,7 +143,13 @@ class Transport:
         headers.update(request.headers)
         headers.update(self._channel.headers)
         alone(stream.send(_http.request(request.method, path, headers, request.body)))
-        reply = alone(_http.read_reply(stream, request.method, BODY_LIMIT))
+        try:
+            reply = alone(_http.read_reply(stream, request.method, BODY_LIMIT))
+        except NetError as exc:
+            if exc.reason == "protocol" and exc.phase == "first_byte":
+                # its sentence shows how the answer begins, which may be how the request began
+                raise NetError("protocol", "the answer is not HTTP/1", "first_byte") from None
+            raise
         whole = "content-length" in reply.headers or "chunked" in reply.headers.get("transfer-encoding", "") or reply.status == 204
         if whole and not reply.truncated and not stream.pending and reply.headers.get("connection", "").lower() != "close":
             self._stream = stream

@@ -50,6 +50,13 @@ def parse(given: t.Any) -> Channel:
 
     :raises ChannelError: one sentence
     """
+    try:
+        return _parsed(given)
+    except UnicodeError:
+        raise ChannelError("A channel holds a character that is none: half of a pair of UTF-16.") from None
+
+
+def _parsed(given: t.Any) -> Channel:
     if isinstance(given, t.Mapping):
         for key in given:
             if key not in KEYS:
@@ -100,6 +107,7 @@ def _same(one: Channel, other: Channel) -> bool:
 
 
 def _read_url(url: str) -> Channel:
+    url.encode("utf-8")  # what cannot be sent is refused here
     scheme, found, _rest = url.partition("://")
     scheme = scheme.lower()
     if not found or not _SCHEME.match(scheme):
@@ -117,7 +125,12 @@ def _read_url(url: str) -> Channel:
     channel = Channel(scheme, masked_url(scheme, "", True))
     channel.name = urllib.parse.unquote(parts.fragment)
     channel.secrets = secrets_of(parts)
-    registry.load(scheme).read(channel, parts)
+    try:
+        registry.load(scheme).read(channel, parts)
+    except UnicodeError:
+        raise
+    except ValueError:  # of a comma in it some make several hosts, and the others no port; the text of the error is a part of the URL
+        raise ChannelError(f"The channel {masked_url(scheme, '', True)} cannot be read: its host or port is not valid.") from None
     return channel
 
 

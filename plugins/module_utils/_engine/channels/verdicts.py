@@ -112,7 +112,9 @@ def judged(answer: Answer, book: Book) -> Verdict:
         return stranger("no_json", f"{book.vendor}'s: no {book.fields[0]} in it")
     if known == 0:
         return Verdict(SENT, "0")
-    shown = f"({book.fields[0]} {str(code)[:40]})"
+    # what is no number may be anything that the receiver was told, such as a part of the secret
+    name = str(known)[:20] if known is not None else "odd"
+    shown = f"({book.fields[0]} {name})" if known is not None else f"({book.fields[0]} is no number)"
     if known in book.busy:
         return Verdict(RETRY, str(code), f"{book.vendor} is busy {shown}")
     if known is not None and known in book.throttled:
@@ -123,7 +125,7 @@ def judged(answer: Answer, book: Book) -> Verdict:
     if known is not None and known in book.refused:
         return Verdict(DEAD, str(code), f"{book.vendor} refuses it: {book.refused[known]} {shown}")
     why = book.unsure.get(known, "its documents say why") if known is not None else "its documents say why"
-    return Verdict(RETRY, str(code)[:40], f"{book.vendor} refuses it: {why} {shown}", tries=2)
+    return Verdict(RETRY, name, f"{book.vendor} refuses it: {why} {shown}", tries=2)
 
 
 def _names(book: Book, code: int | None) -> bool:

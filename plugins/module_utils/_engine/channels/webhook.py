@@ -76,8 +76,14 @@ def signed(channel: Channel, body: bytes) -> dict[str, str]:
 
 
 def _rendered(path: str, event: Event) -> str:
-    """The user's own body: a Jinja2 file that gets ``event``."""
-    return str(_template(path, os.stat(path).st_mtime_ns).render(event=event))
+    """The user's own body: a Jinja2 file that gets ``event``. Where that cannot be used, messages wait until somebody has seen to it."""
+    try:
+        template = _template(path, os.stat(path).st_mtime_ns)
+    except OSError as exc:
+        raise NetError("template", f"the template {path} cannot be read: {(exc.strerror or '').lower()}") from exc
+    except UnicodeError as exc:
+        raise NetError("template", f"the template {path} is not UTF-8 text") from exc
+    return str(template.render(event=event))
 
 
 @functools.lru_cache(maxsize=32)
@@ -90,7 +96,11 @@ def _template(path: str, _changed: int) -> t.Any:
         raise NetError("missing", "the Python package Jinja2 is not installed where this runs; pip install jinja2") from exc
 
     with open(path, encoding="utf-8") as file:
-        return jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False).from_string(file.read())
+        text = file.read()
+    try:
+        return jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False).from_string(text)
+    except jinja2.TemplateSyntaxError as exc:
+        raise NetError("template", f"the template {path} is no Jinja2 template at line {exc.lineno}") from exc
 
 
 def judge(_channel: Channel, answer: Answer) -> Verdict:

@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 import gzip
+import json
+import re
+import socket
+import threading
 import time
 import zlib
 
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import new_event
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import alertmanager, delivery, registry, verdicts
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import alertmanager, delivery, registry, syslog, verdicts
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Answer
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox
@@ -142,3 +146,76 @@ def test_an_answer_that_unpacks_to_nothing_good(store, listen, packed):
         outbox.add(unit, "1", new_event("shop", "web1", "page", unit.now, message="it is down"), [channel.key])
     report = delivery.deliver(store, [channel], 0.5)[0]
     assert (report.sent, report.dead, report.code) == (0, 0, "no_json")
+
+
+def told(store, channel, seconds=0.5):
+    """The report of telling one event, and all that the store keeps of it."""
+    channel.bind(store.salt)
+    with store.unit() as unit:
+        event = new_event("shop", "web1", "page", unit.now, message="it is down")
+        outbox.add(unit, f"{time.monotonic_ns()}", event, [channel.key])
+    report = delivery.deliver(store, [channel], seconds)[0]
+    with store.view() as unit:
+        return report, repr(unit.all("SELECT code, message FROM outbox")) + repr(unit.all("SELECT value FROM marks"))
+
+
+@pytest.mark.parametrize("name", ["wecom", "dingtalk", "feishu", "slack", "discord"])
+def test_a_code_that_is_the_secret_is_not_shown(store, listen, name):
+    token = "abcdefghijklmnopqrstuvwxyzabcdefgh"
+    receiver = listen(lambda path, _body: (200, {}, ('{"errcode": "%s", "code": "%s"}' % (path, path)).encode()))
+    url = URLS[name].replace(TOKEN, token)
+    for mode in (receiver.mode, lambda _path, _body: (200, {}, token.encode()), lambda _path, _body: (403, {}, token.encode())):
+        receiver.mode = mode
+        report, kept = told(store, parse(f"{url}?endpoint={receiver.url}#{time.monotonic_ns()}"))
+        assert report.sent == 0
+        assert token[:5] not in report.code + report.message + kept
+
+
+def test_an_answer_that_begins_like_the_request_shows_no_part_of_a_secret(store):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def echo():
+            connection, _address = server.accept()
+            with connection:
+                connection.sendall(connection.recv(65536).split(b" ", 1)[1])
+
+        threading.Thread(target=echo, daemon=True).start()
+        url = f"slack://T00000000/B00000000/{TOKEN}?endpoint=http://127.0.0.1:{server.getsockname()[1]}#x"
+        report, kept = told(store, parse(url))
+    assert report.attempts
+    assert TOKEN[:4] not in report.message + kept and "B0000" not in report.message + kept
+
+
+def test_a_template_that_cannot_be_used_is_waited_for(store, listen, tmp_path):
+    receiver, path = listen(), tmp_path / "body.j2"
+    channel = parse({"url": receiver.url, "name": "desk", "template": str(path)})
+    for text, words in ((None, "cannot be read: no such file"), ("{{ event.check", "no Jinja2 template at line 1"), (b"\xff", "not UTF-8")):
+        if text is not None:
+            path.write_bytes(text.encode() if isinstance(text, str) else text)
+        report, _kept = told(store, channel)
+        assert (report.sent, report.dead, report.code) == (0, 0, "template")
+        assert words in report.message
+    path.write_text("{{ event.check }}", encoding="utf-8")
+    assert delivery.deliver(store, [channel], 5)[0].sent == 3
+
+
+def test_a_line_that_a_full_disk_has_cut_takes_no_other_with_it(store, tmp_path):
+    path = tmp_path / "events.jsonl"
+    channel = parse(f"file://{path}")
+    told(store, channel)
+    with path.open("ab") as file:
+        file.write(b'{"half of')
+    told(store, channel)
+    told(store, channel)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["check"] for line in lines if line != '{"half of'] == ["page"] * 3
+    assert len(lines) == 4
+
+
+@pytest.mark.parametrize("name", ["主机" * 200, '"]\\' * 200, "😀" * 200, "x" * 600])
+def test_syslog_is_never_cut_within_its_data(name):
+    event = new_event(name, name, name, 1700000000.0, message=name)
+    for most in (2048, 8192):
+        line = syslog.rfc5424(dict(event, event_id="0" * 32), 3, most)
+        assert len(line) <= most
+        assert re.fullmatch(rb'<\d+>1 \S+ \S+ vigil \d+ firing \[vigil@32473( \w+="([^"\\\]]|\\["\\\]])*")+\] \xef\xbb\xbf.*', line)

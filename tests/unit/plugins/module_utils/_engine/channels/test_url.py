@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import ChannelError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse, parse_all
 
@@ -79,6 +80,17 @@ def test_bad_channels(given, words):
         parse(given)
     assert SECRET not in str(caught.value)
     assert str(caught.value).endswith((".", "?"))
+
+
+@pytest.mark.parametrize("scheme", [scheme for scheme in registry.SCHEMES if scheme != "file"])
+@pytest.mark.parametrize(
+    "rest", [f"me:{SECRET},x", f"me:{SECRET},x:y/z", "h:1,i:x?queue=q", "\ud800", "h/\ud800", "h?secret=%ud800\ud800", "me:\ud800x@h/"]
+)
+def test_whatever_is_written_is_read_or_refused_with_one_sentence(scheme, rest):
+    channels, errors = parse_all([f"{scheme}://{rest}", {"url": "https://h/", "secret": "\ud800"}, "https://good.example.com/x"])
+    assert [channel.masked for channel in channels][-1] == "https://good.example.com/********"
+    assert errors and len(channels) + len(errors) == 3
+    assert not any(SECRET[:5] in sentence or "\n" in sentence for sentence in errors)
 
 
 def test_all_and_their_errors():
