@@ -10,29 +10,12 @@ import json
 import time
 
 import pytest
+from lab_watcher import changed, steps
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]  # the first use builds the node image
 
 SLEEP = "[Service]\nExecStart=/bin/sleep infinity\n"
 QUICK = {"failures": 2, "interval": "1s", "verify_timeout": "5s", "grace": 0, "backoff": 0}
-
-
-ONLY_REAL = ("Begin it", "Send the wheels", "Install the packages", "It is complete", "Enable and start it", "Use them")
-
-
-def steps(done):
-    """The tasks that changed something, in their order."""
-    found, name = [], ""
-    for line in done.output.splitlines():
-        if line.startswith("TASK ["):
-            name = line[6:].split("]")[0].rpartition(" : ")[2]
-        elif line.startswith("changed: ") and (not found or found[-1] != name):
-            found.append(name)
-    return [one for one in found if one not in ONLY_REAL]
-
-
-def changed(done):
-    return int(done.output.rstrip().split("changed=")[1].split()[0])
 
 
 def test_it_is_installed_once_and_check_mode_says_so_before(watched):
@@ -118,13 +101,35 @@ def test_a_bad_configuration_is_refused_with_file_and_line_and_the_old_one_stays
     done = watched.play(health_watcher_checks=[{"name": "fine", "disk": {"path": "/"}}, {"name": "bad", "disk": {"pth": "/"}}])
     assert done.rc == 2 and "did you mean" in done.output and 'no option \\"pth\\"' in done.output, done.output
     node = watched.node
+    # neither channels nor who is told of what may take down what runs
+    channels, secret = node.read("/etc/vigil/channels.yml"), "T0KENVALUE123456"
+    wrong = (
+        {"watcher_channels": [f"htp://{secret}/"]},
+        {"watcher_alerts": {"routes": [{"to": "opps"}]}, "watcher_channels": [f"http://{secret}/#ops"]},
+    )
+    for given, said in zip(wrong, ("did you mean", "which is not among the channels")):
+        done = watched.play(roles=("watcher",), **given)
+        assert done.rc == 2 and said in done.output and "what there was stays" in done.output and secret not in done.output, done.output
+        assert node.read("/etc/vigil/channels.yml") == channels and node.ssh("ls /etc/vigil").stdout.split() == [
+            "channels.yml",
+            "vigil.yml",
+            "watch.d",
+        ]
+    node.ssh("systemctl restart vigil-watch")
     assert "root disk" in node.read("/etc/vigil/watch.d/health_watcher.yml")
     node.write("/etc/vigil/watch.d/own.yml", "checks:\n  - name: a\n    disk: {path: /}\n  - name: b\n    tcp: {port: 70000}\n")
     said = node.ssh("vigil check --only-config", check=False)
     assert said.returncode == 1 and "/etc/vigil/watch.d/own.yml:4: " in said.stderr and "70000" in said.stderr
     node.ssh("systemctl reload vigil-watch; sleep 1")
-    assert json.loads(watched.vigil("status", "--json"))["process"]["watches"] == "1 check, 1 channel"
+    status = json.loads(watched.vigil("status", "--json", rc=1))
+    assert status["process"]["watches"] == "1 check, 1 channel" and "own.yml:4: " in status["why"], status
     node.ssh("rm /etc/vigil/watch.d/own.yml")
+    assert changed(watched.apply(health_watcher_checks=[{"name": "root disk", "disk": {"path": "/"}}])) == 1  # a reload
+    watched.vigil("status")
+    # a file is that of the directory one is in, and no module lies there
+    node.write("/tmp/own/yaml.py", "raise SystemExit('not this one')\n")
+    node.ssh("cp /etc/vigil/vigil.yml /tmp/own/")
+    assert "can be used" in node.ssh("cd /tmp/own && vigil check --only-config --config vigil.yml").stdout
 
 
 def test_nothing_is_lost_while_the_receiver_is_down_and_everything_is_killed(watched, listen):
@@ -174,6 +179,27 @@ def test_a_version_that_does_not_come_up_gives_way_to_the_one_before(watched, an
     node.ssh("rm /etc/systemd/system/vigil-watch.service.d/break.conf; systemctl daemon-reload; systemctl restart vigil-watch")
     assert changed(watched.apply()) > 0
     assert node.ssh("readlink /opt/vigil/current").stdout.strip() == good
+
+
+def test_what_runs_keeps_its_version_and_its_python_until_another_is_started(watched):
+    """The program and its Python are replaced, but the play ends before the start: what runs goes on as it is, and the next play starts the new one."""
+    watched.apply(roles=("watcher",))
+    node = watched.node
+    version = node.ssh("readlink /opt/vigil/current").stdout.strip()
+    python = node.read(f"/opt/vigil/{version}/.python").strip()
+    place = python.rpartition("/bin/")[0]
+    node.ssh(
+        f"cd /opt/vigil && mv {version} versions/0000000000000000 && ln -sfn versions/0000000000000000 current && mv {place} venvs/before"
+        " && echo /opt/vigil/venvs/before/bin/python > current/.python && systemctl restart vigil-watch"
+    )
+    assert watched.play(roles=("watcher",), watcher_channels=["htp://x"]).rc == 2
+    assert node.ssh("readlink /opt/vigil/current").stdout.strip() == version
+    running = node.ssh("tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value vigil-watch)/environ").stdout
+    assert "PYTHONPATH=/opt/vigil/versions/0000000000000000\n" in running
+    assert changed(watched.apply(roles=("watcher",))) == 1
+    status = json.loads(watched.vigil("status", "--json"))["process"]
+    assert (status["program"], status["python"]) == (f"/opt/vigil/{version}", python)
+    assert changed(watched.apply(roles=("watcher",))) == 0
 
 
 def test_it_is_removed_whole_and_its_data_only_when_that_is_wished(watched):

@@ -46,14 +46,18 @@ def watcher_home() -> t.Iterator[Lab]:
 
 
 class Watched:
-    """The node, and the roles with variables."""
+    """The node, and the roles with variables.
 
-    def __init__(self, home: Lab, run_playbook: t.Any, wheels: Path, receiver: t.Any) -> None:
+    :arg wheels: None where the packages of the distribution are used
+    """
+
+    def __init__(self, home: Lab, run_playbook: t.Any, wheels: t.Optional[Path], receiver: t.Any) -> None:
         self.node = home.node(1)
         self.home = home
         self.receiver = receiver
         self._run = run_playbook
-        self._common = {"watcher_wheels": str(wheels), "watcher_channels": [receiver.url + "/hook"], "watcher_cpu_quota": "100%"}
+        packages = {"watcher_wheels": str(wheels)} if wheels else {"watcher_packages": "system"}
+        self._common = {**packages, "watcher_channels": [receiver.url + "/hook"], "watcher_cpu_quota": "100%"}
 
     def play(self, *args: str, roles: t.Sequence[str] = ("health_watcher", "file_watcher", "dns_watcher"), **variables: t.Any) -> t.Any:
         play = {
@@ -93,3 +97,23 @@ class Watched:
 def watched(watcher_home: Lab, run_playbook: t.Any, watcher_wheels: Path, listen: t.Any) -> Watched:
     watcher_home.up(1)
     return Watched(watcher_home, run_playbook, watcher_wheels, listen())
+
+
+ONLY_REAL = ("Begin it", "Send the wheels", "Install the packages", "It is complete", "Enable and start it", "Use them")
+
+
+def steps(done: t.Any) -> t.List[str]:
+    """The tasks that changed something, in their order, but for those that only a host with the program can do."""
+    found: t.List[str] = []
+    name = ""
+    for line in done.output.splitlines():
+        if line.startswith("TASK ["):
+            name = line[6:].split("]")[0].rpartition(" : ")[2]
+        elif line.startswith("changed: ") and (not found or found[-1] != name):
+            found.append(name)
+    return [one for one in found if one not in ONLY_REAL]
+
+
+def changed(done: t.Any) -> int:
+    """How many tasks changed something."""
+    return int(done.output.rstrip().split("changed=")[1].split()[0])

@@ -228,7 +228,8 @@ def test_it_tells_systemd_reloads_and_ends_without_leaving_anybody(tmp_path, sta
     write(tmp_path, "channels: [1]\n")
     watcher.process.send_signal(signal.SIGHUP)
     assert "the new configuration is not used" in watcher.said("not used")["message"]
-    assert "critical" in watcher.command("status").stdout
+    shown = watcher.command("status")
+    assert shown.returncode == 1 and "the new configuration is not used" in shown.stdout and "critical" in shown.stdout
     # a good one without the check ends its alert
     write(tmp_path, f"channels: ['file://{tmp_path}/told']\n", a="checks: [{name: other, file: {path: /}, every: 1s}]\n")
     watcher.process.send_signal(signal.SIGHUP)
@@ -239,7 +240,7 @@ def test_it_tells_systemd_reloads_and_ends_without_leaving_anybody(tmp_path, sta
     event = json.loads((tmp_path / "told").read_text().splitlines()[1])
     assert (event["check"], event["status"]) == ("flag", "resolved")
     status = json.loads(watcher.command("status", "--json").stdout)
-    assert status["process"]["watches"] == "1 check, 1 channel"
+    assert status["process"]["watches"] == "1 check, 1 channel" and status["healthy"] is True
     children = watcher.children()
     watcher.process.terminate()
     assert watcher.process.wait(20) == 0

@@ -6,18 +6,27 @@
 
 from __future__ import annotations
 
+import glob
 import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_diff as dns_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import guard as guard_flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import log_scan as log_flow
+from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.files import Finder
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import receipts
 from ansible_collections.vigil.ops.plugins.module_utils._runner import run
 from ansible_collections.vigil.ops.plugins.module_utils._streams import stream
 from vigil_watch.desk import Desk
 from vigil_watch.room import Room
-from vigil_watch.schedule import Job
+from vigil_watch.schedule import Job, Schedule
+from vigil_watch.stirs import Stirs
+
+if t.TYPE_CHECKING:
+    from ansible_collections.vigil.ops.plugins.module_utils._engine.logs.spec import Source
+
+_SOON = 0.2  # seconds from when a quiet log was written to, to the look at it
+_SLOWER = 3.0
 
 
 class _Acknowledging(Room):
@@ -78,18 +87,47 @@ class DnsRoom(_Acknowledging):
 
 
 class LogRoom(_Acknowledging):
-    """What is new in logs."""
+    """What is new in logs: every so often, and soon after something was written to one that was quiet."""
 
     name = "logs"
 
+    def prepare(self) -> None:
+        super().prepare()
+        self._stirs = Stirs()
+        self._stirred: t.Set[str] = set()
+        self._pauses: t.Dict[str, float] = {}
+        self._jobs = {one.name: Job(f"logs {one.name}", one.every, one) for one in self.config.logs}
+
     def jobs(self) -> t.List[Job]:
-        return [Job(f"logs {one.name}", one.every, one) for one in self.config.logs]
+        return list(self._jobs.values())
+
+    def watched(self) -> t.List[t.Any]:
+        return [self._stirs] if self._stirs.fileno() >= 0 else []
+
+    def woken(self, what: t.Any) -> None:
+        for name in self._stirs.heard():
+            self._stirred.add(name)
+            t.cast(Schedule, self.schedule).hasten(self._jobs[name], self._pauses.get(name, _SOON))
 
     def work(self, jobs: t.List[Job]) -> None:
         for job in jobs:
-            view = f"logs {job.work.name}"
+            name, view = job.work.name, f"logs {job.work.name}"
             request = log_flow.read(dict(job.work.options, batch=self._last(view)))
+            # a log that is written all the time is looked at no more often than one that is not
+            self._pauses[name] = min(self._pauses.get(name, _SOON) * _SLOWER, job.every) if name in self._stirred else _SOON
+            self._stirred.discard(name)
+            self._stirs.arm(name, _places(request.sources))  # before it is read, so that nothing falls in between
             outcome = log_flow.log_scan(request, self._desk.store, stream)
             for failure in outcome["failures"]:
-                self.log.warning(f"{job.work.name}: {failure['message']}", source=failure["source"])
+                self.log.warning(f"{name}: {failure['message']}", source=failure["source"])
             self._told(outcome, view)
+
+
+def _places(sources: t.Iterable[Source]) -> t.Iterator[str]:
+    """The files of sources; of the journal its directories, in which something is written to one file or another."""
+    for source in sources:
+        finder = Finder(source.exclude)
+        for pattern in source.paths:
+            yield from (place.path for place in finder.find(pattern))
+        if source.journal is not None:
+            yield from glob.glob("/var/log/journal/*/") + glob.glob("/run/log/journal/*/")

@@ -98,8 +98,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # the same process, without what this command has loaded
-    os.execv(sys.executable, [sys.executable, "-m", "vigil_watch.resident", arguments.config, arguments.log_level])
+    # the same process, without what this command has loaded, and not where anybody may have put a module
+    config = os.path.abspath(arguments.config)
+    os.chdir("/")
+    os.execv(sys.executable, [sys.executable, "-m", "vigil_watch.resident", config, arguments.log_level])
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -160,15 +162,11 @@ def _status(arguments: argparse.Namespace) -> int:
 
     config = _present(arguments)
     status = read_status() or {}
-    results = _latest(config)
-    queued = _history(config, "outbox", None, None, 1000)
-    why = healthy(status)
+    results, queued, fault = _seen(config)
+    why = "; ".join(one for one in (healthy(status), status.get("refused", ""), fault) if one)
     if arguments.json:
-        print(
-            json.dumps(
-                {"healthy": why == "", "why": why, "process": status or None, "results": results, "queued": len(queued)}, default=str
-            )
-        )
+        said = {"healthy": why == "", "why": why, "process": status or None, "results": results, "queued": None if fault else queued}
+        print(json.dumps(said, default=str))
         return 0 if not why else 1
     print(f"{config.name}: {why or 'at work since ' + age(time.time() - status['since'])}; watching {status.get('watches') or 'nothing'}")
     if results:
@@ -180,8 +178,17 @@ def _status(arguments: argparse.Namespace) -> int:
     faults = [(name, str(one["restarts"]), one["fault"]) for name, one in status.get("rooms", {}).items() if one.get("fault")]
     if faults:
         print("\n" + table(("PART", "RESTARTS", "LAST FAULT"), faults, None))
-    print(f"\n{len(queued)} message{'' if len(queued) == 1 else 's'} to be told" + ("; see vigil outbox" if queued else ""))
+    if not fault:
+        print(f"\n{queued} message{'' if queued == 1 else 's'} to be told" + ("; see vigil outbox" if queued else ""))
     return 0 if not why else 1
+
+
+def _seen(config: Config) -> t.Tuple[t.List[t.Dict[str, t.Any]], int, str]:
+    """(the last results, how much waits to be told, why the store cannot say that)."""
+    try:
+        return _latest(config), len(_history(config, "outbox", None, None, 1000)), ""
+    except StateError as exc:
+        return [], 0, str(exc)
 
 
 def _latest(config: Config) -> t.List[t.Dict[str, t.Any]]:

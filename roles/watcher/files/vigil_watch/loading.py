@@ -26,6 +26,11 @@ class Loaded(t.NamedTuple):
     rooms: t.List[str]
     packed: bytes
 
+    def shown(self) -> t.Dict[str, str]:
+        """For whoever asks what runs; the URL of a server may hold a password."""
+        state_url = "" if self.state_url.lower().startswith("postgres") else self.state_url
+        return {"config": self.path, "name": self.name, "state_url": state_url, "watches": self.summary}
+
 
 def loaded(path: str) -> Loaded:
     """Read it.

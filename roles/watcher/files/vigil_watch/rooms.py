@@ -17,11 +17,11 @@ def wanted(config: Config) -> t.List[str]:
     rooms = [
         name
         for name, watches in (
+            ("logs", config.logs),  # first, so that it has the main thread, where a slow expression can be stopped (see crew.py)
             ("health", config.checks),
             ("guards", config.guards),
             ("dns", config.dns),
             ("files", config.files),
-            ("logs", config.logs),
         )
         if watches
     ]

@@ -137,6 +137,17 @@ class Schedule:
             every = job.interval() * (self._stretch if hot and job.priority == "P1" else 1.0)
             self._push(time.monotonic() + every * (0.95 + 0.1 * _share(f"{job.name}{self._number}")), job)
 
+    def hasten(self, job: Job, seconds: float) -> None:
+        """Do it in so many seconds, if it is not to be done sooner; behind a closed gate it waits for its time."""
+        if self._gate.hot():
+            return
+        moment = time.monotonic() + seconds
+        for index, (due, number, one) in enumerate(self._heap):
+            if one is job and moment < due:
+                self._heap[index] = (moment, number, job)
+                heapq.heapify(self._heap)
+                return
+
     def next_runs(self, most: int) -> t.Dict[str, float]:
         """Seconds until the next jobs run."""
         now = time.monotonic()

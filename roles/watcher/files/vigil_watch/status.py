@@ -31,6 +31,24 @@ def write_status(status: t.Mapping[str, t.Any]) -> None:
         return
 
 
+def identity() -> t.Dict[str, t.Any]:
+    """Which program this process is, and which Python it was given (see the role); ``version`` is that of the file."""
+    program = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    try:
+        with open(os.path.join(program, ".python"), encoding="utf-8") as source:
+            python = source.read().strip()
+    except OSError:
+        python = ""
+    return {"version": 1, "pid": os.getpid(), "time": time.time(), "program": program, "python": python}
+
+
+def reading() -> None:
+    """Say that what was written is no longer what is true: somebody who asked for a reload may look at once."""
+    status = read_status()
+    if status:
+        write_status({**status, "reading": True})
+
+
 def notify(state: str) -> None:
     """Tell systemd (sd_notify(3)), where it is there."""
     place = os.environ.get("NOTIFY_SOCKET", "")
@@ -58,5 +76,7 @@ def healthy(status: t.Mapping[str, t.Any]) -> str:
     """Empty when all is well, else one sentence."""
     if not status or time.time() - float(status.get("time", 0)) > _STALE:
         return "the watcher does not run"
+    if status.get("reading"):
+        return "it reads its configuration again"
     down = [name for name, one in status["rooms"].items() if not one["pid"] or not one["ready"]]
     return f"not at work: {', '.join(down)}" if down else ""

@@ -23,12 +23,13 @@ from vigil_watch.child import FIRST_PAUSE, Child, read_some, signal_to
 from vigil_watch.crew import PULSE, Place, work
 from vigil_watch.loading import Loaded, Unusable, loaded
 from vigil_watch.log import Log
-from vigil_watch.status import notify, write_status
+from vigil_watch.status import identity, notify, reading, write_status
 
 _LONGEST_PAUSE = 60.0
 _FARE_WELL = 20.0  # seconds that a room has to end what it does
 _CALM = 300.0  # seconds after which a room that died is as good as new
 _TICK = 5.0
+_PATIENCE = 20.0  # seconds after which systemd is told that it runs, though something it needs, such as its store, is not there yet
 _NO_PULSE = 5 * PULSE
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _STATUS = 2.0  # seconds between two descriptions of itself
@@ -49,6 +50,8 @@ class Supervisor:
         self._told = 0
         self._started = time.time()
         self._said_ready = False
+        self._refused = ""  # why what is on the disk is not in use
+        self._patient_until = time.monotonic() + _PATIENCE
         microseconds = os.environ.get("WATCHDOG_USEC", "")
         self._ping = int(microseconds) / 2e6 if microseconds.isdigit() else 0.0
         self._next_ping = self._next_status = 0.0
@@ -254,13 +257,17 @@ class Supervisor:
 
     def _reloaded(self) -> None:
         self._reload = False
+        reading()
+        self._next_status = 0.0
         notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
             config = loaded(self._path)
         except Unusable as exc:
-            self._log.error(f"the new configuration is not used: {exc}")
-            notify(f"READY=1\nSTATUS=the new configuration is not used: {exc}")
+            self._refused = f"the new configuration is not used: {exc}"
+            self._log.error(self._refused)
+            notify(f"READY=1\nSTATUS={self._refused}")
             return
+        self._refused = ""
         self._stop()
         self._config = config
         self._begin()
@@ -294,7 +301,7 @@ class Supervisor:
 
     def _report(self) -> None:
         ready = all(child.ready for child in self._children.values())
-        if ready and not self._said_ready:
+        if not self._said_ready and (ready or time.monotonic() > self._patient_until):
             self._said_ready = True
             notify(f"READY=1\nSTATUS=watching {self._config.summary}")
         self._watchdog()
@@ -302,21 +309,9 @@ class Supervisor:
         if now < self._next_status and ready == self._was_ready:
             return
         self._next_status, self._was_ready = now + _STATUS, ready
-        status = {
-            "version": 1,
-            "pid": os.getpid(),
-            "time": time.time(),
-            "since": self._started,
-            "config": self._config.path,
-            "name": self._config.name,
-            # that of a server may hold a password
-            "state_url": "" if self._config.state_url.lower().startswith("postgres") else self._config.state_url,
-            "ready": ready,
-            "told": self._told,
-            "watches": self._config.summary,
-            "rooms": {name: child.shown() for name, child in self._children.items()},
-        }
-        write_status(status)
+        rooms = {name: child.shown() for name, child in self._children.items()}
+        about = {"since": self._started, "ready": ready, "told": self._told, "refused": self._refused, "rooms": rooms}
+        write_status({**identity(), **self._config.shown(), **about})
 
     def _watchdog(self) -> None:
         """Only while every room does something, or is being begun anew: a room that died again and again is no progress."""
