@@ -30,7 +30,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
     masked_url,
 )
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options import as_json, read_hosts, take_query
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.verdicts import http, is_page, stranger
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.verdicts import http, is_page, parsed, stranger
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._headers import basic
@@ -103,8 +103,10 @@ def _name(name: str) -> str:
 
 
 def judge(answer: Answer) -> Verdict:
-    """It took them where it says 200, with nothing in the body or something that is no page for a browser."""
-    if 200 <= answer.status < 300 and (answer.status != 200 or is_page(answer)):
+    """It took them where it says 200; its own body is empty, and those of others that speak its API tell no error."""
+    body = parsed(answer)
+    is_error = isinstance(body, dict) and (body.get("error") or body.get("status") == "error")
+    if 200 <= answer.status < 300 and (answer.status != 200 or is_page(answer) or is_error):
         return stranger("not_alertmanager", "Alertmanager's")
     return http(answer)
 

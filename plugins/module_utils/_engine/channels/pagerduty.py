@@ -29,8 +29,9 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.options
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
 
-LIMIT, _SUMMARY = 512_000, 1024  # bytes of a request, characters of a summary
-_ROOM = 400_000
+_SUMMARY = 1024  # characters
+_ROOM = 400_000  # bytes of the details, of the 512,000 of a request
+_LINKS, _LINK = 20, 2000  # how many, and characters of each
 _HOSTS = {"us": "events.pagerduty.com", "eu": "events.eu.pagerduty.com"}
 _ACTIONS = {"firing": "trigger", "acknowledged": "acknowledge", "resolved": "resolve"}
 
@@ -69,8 +70,10 @@ def request(channel: Channel, events: t.Sequence[Event]) -> Request:
             "class": event["check"],
             "custom_details": _details(event),
         }
-        links = {name: value for name, value in event["annotations"].items() if value.startswith(("http://", "https://"))}
-        body["links"] = [{"href": link, "text": name} for name, link in links.items()]
+        links = {
+            name: value for name, value in event["annotations"].items() if value.startswith(("http://", "https://")) and len(value) <= _LINK
+        }
+        body["links"] = [{"href": link, "text": texts.clipped(name, _SUMMARY)} for name, link in list(links.items())[:_LINKS]]
         body["client"] = "vigil.ops"
     return as_json(body)
 
@@ -78,10 +81,11 @@ def request(channel: Channel, events: t.Sequence[Event]) -> Request:
 def _details(event: Event) -> dict[str, t.Any]:
     """What is known, as much of it as PagerDuty takes."""
     context = event["context"]
-    found = {name: event[name] for name in ("message", "labels", "annotations", "alert_id", "count")}
-    for name in ("caused_by", "metrics", "failed", "observed"):
-        more = dict(found, **{name: context.get(name)})
-        if context.get(name) and len(json.dumps(more, ensure_ascii=False, default=str).encode("utf-8", "replace")) < _ROOM:
+    values = {**context, **{name: event[name] for name in ("alert_id", "count", "message", "labels", "annotations")}}
+    found: dict[str, t.Any] = {}
+    for name in ("alert_id", "count", "message", "labels", "annotations", "caused_by", "metrics", "failed", "observed"):
+        more = dict(found, **{name: values.get(name)})
+        if values.get(name) and len(json.dumps(more, ensure_ascii=False, default=str).encode("utf-8", "replace")) < _ROOM:
             found = more
     return found
 

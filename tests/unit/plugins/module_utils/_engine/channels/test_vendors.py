@@ -535,6 +535,15 @@ def test_pagerduty_life_of_an_incident(store, listen, tls):
     assert parse(f"pagerduty://{TOKEN}?region=eu").origin[1] == "events.eu.pagerduty.com"
 
 
+@pytest.mark.parametrize("what", ["labels", "annotations"])
+def test_pagerduty_takes_an_event_with_more_than_it_has_room_for(store, listen, tls, what):
+    server = vendors.PagerDuty(TOKEN)
+    channel = pagerduty(listen, tls, server)
+    queue(store, channel, event(**{what: {f"a{number}": "https://h.example.com/" + "é" * 9000 for number in range(60)}}))
+    assert delivery.deliver(store, [channel], 5)[0].sent == 1, rows(store)
+    assert server.taken[0]["payload"]["custom_details"]["message"] == "it is down"
+
+
 @pytest.mark.parametrize(
     ("answer", "state", "words"),
     [

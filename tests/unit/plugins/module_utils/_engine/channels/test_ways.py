@@ -27,11 +27,15 @@ import aiosmtpd.smtp
 import pytest
 import trustme
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import new_event
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.policy import read_policy
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import alertmanager, amqp, delivery, syslog
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import amqp_wire as wire
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import ChannelError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify
+from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.rules import Rules
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import parse_rfc3339, rfc3339
 
 PASSWORD = "pass-WORD-0123456789"
 
@@ -702,6 +706,27 @@ def test_alertmanager_peers(store, listen, receivers):
         unit.execute("UPDATE outbox SET next_at = 0")
     delivery.deliver(store, [channel], 2)
     assert rows(store)[1][0] == "sent"
+
+
+def test_alertmanager_holds_an_alert_longer_than_until_it_is_told_again(store, listen):
+    receiver = listen(lambda _path, _body: (200, {}, b""))
+    place = f"alertmanager://127.0.0.1:{receiver.port}"
+    for more, interval, hold in (("", None, 5 * 3600), ("", "1d", 30 * 3600), ("?hold=1h", "1d", 3600)):
+        channel = parse(f"{place}{more}#{hold}")
+        rules = Rules(read_policy({"repeat_interval": interval}) if interval else None)
+        notify.tell(store, [channel], notify.Batch([event(check=str(hold))]), 5.0, rules=rules)
+        end = parse_rfc3339(receiver.bodies[-1][0]["endsAt"]) - time.time()
+        assert hold - 60 < end <= hold + 1
+
+
+def test_alertmanager_ends_what_it_was_with_another_severity(store, listen):
+    receiver = listen(lambda _path, _body: (200, {}, b""))
+    channel = parse(f"alertmanager://127.0.0.1:{receiver.port}")
+    for number, (severity, status) in enumerate((("warning", "firing"), ("critical", "firing"), ("info", "resolved"))):
+        seen = event(severity=severity, status=status)
+        notify.tell(store, [channel], notify.Batch([dict(seen, timestamp=rfc3339(time.time() + number))]), 5.0)
+    told = [[(alert["labels"]["severity"], alert["endsAt"] <= rfc3339(time.time() + 5)) for alert in body] for body in receiver.bodies]
+    assert told == [[("warning", False)], [("warning", True), ("critical", False)], [("critical", True)]]
 
 
 def test_alertmanager_ends():
