@@ -97,7 +97,7 @@ def _new_env(home: Path) -> AnsibleEnv:
         PATH=f"{places}{os.pathsep}{env.get('PATH', os.defpath)}",
         HOME=str(home),
         LC_ALL="C.UTF-8",
-        PYTHONDONTWRITEBYTECODE="1",
+        PYTHONPYCACHEPREFIX=str(ROOT / ".cache" / "bytecode"),  # what many runs import is compiled once, and not into the sources
         VIGIL_STATE_URL=f"sqlite:///{home}/state.db",
         ANSIBLE_COLLECTIONS_PATH=str(collections),
         ANSIBLE_CONFIG=str(ROOT / "tools" / "ansible.cfg"),
