@@ -51,6 +51,13 @@ class ActionModule(ActionBase):
         except (Refused, PolicyError) as exc:
             result.update(failed=True, changed=False, msg=str(exc))
             return result
+        except (TypeError, ValueError, KeyError, AttributeError) as exc:
+            if self._task.args.get("results") is None:
+                raise
+            modules = "vigil.ops.inspect, dns_diff, log_scan, service_guard or backup"
+            sentence = f"results cannot be read ({type(exc).__name__}): give what {modules} returned, by host."
+            result.update(failed=True, changed=False, msg=sentence)
+            return result
         secrets = flow.secrets_of(channels)
         for notice in told.pop("notices"):
             display.warning(mask(notice, secrets))

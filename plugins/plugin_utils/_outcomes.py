@@ -72,7 +72,8 @@ def reason_of(data: t.Mapping[str, t.Any]) -> str:
     """Why a task failed, in a line; nothing of a result under no_log."""
     if data.get("_ansible_no_log") or "censored" in data:
         return "the output is hidden by no_log"
-    for item in data.get("results") or ():
+    items = data.get("results")
+    for item in items if isinstance(items, (list, tuple)) else ():
         # from ansible-core 2.21 failed items have no `failed`, but an `exception`
         if isinstance(item, t.Mapping) and (item.get("failed") or "exception" in item):
             return reason_of(item)

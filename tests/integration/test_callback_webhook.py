@@ -59,6 +59,9 @@ def test_failed_ignored_rescued_unreachable(run_playbook, listen, ansible_env):
     receiver = listen()
     more = ansible_env.home / "more.yml"
     more.write_text(json.dumps([fail("more")]), encoding="utf-8")
+    odd = ansible_env.home / "library" / "odd"
+    odd.parent.mkdir()
+    odd.write_text('#!/bin/sh\necho \'{"failed": true, "msg": "odd", "results": 5}\'\n', encoding="utf-8")
     plays = [
         play_of(
             {"ansible.builtin.ping": {}},
@@ -68,6 +71,7 @@ def test_failed_ignored_rescued_unreachable(run_playbook, listen, ansible_env):
             {"block": [{"ansible.builtin.include_tasks": str(more)}], "rescue": [{"ansible.builtin.debug": {"msg": "saved"}}]},
             {"ansible.builtin.include_tasks": str(more) + ".gone", "when": "inventory_hostname == 'f'"},
             {"name": "rc", "ansible.builtin.command": "false", "when": "inventory_hostname == 'g'"},
+            {"name": "odd", "odd": {}, "when": "inventory_hostname == 'h'"},
             fail("breaks", "inventory_hostname == 'b'"),
             {"block": [fail("first", "inventory_hostname == 'c'")], "rescue": [fail("rescue breaks")]},
             {"name": "hidden", "ansible.builtin.fail": {"msg": "s3cret-of-hidden"}, "no_log": True, "when": "inventory_hostname == 'd'"},
@@ -75,7 +79,11 @@ def test_failed_ignored_rescued_unreachable(run_playbook, listen, ansible_env):
         ),
         play_of(hosts="nobody"),
     ]
-    outcome = run_playbook(plays, inventory=inventory(*"abcdefg", down=["down"]), env={**ON, "VIGIL_CHANNELS": f"{receiver.url}/{TOKEN}"})
+    outcome = run_playbook(
+        plays,
+        inventory=inventory(*"abcdefgh", down=["down"]),
+        env={**ON, "ANSIBLE_LIBRARY": str(odd.parent), "VIGIL_CHANNELS": f"{receiver.url}/{TOKEN}"},
+    )
     no_trouble(outcome)
     assert seen(receiver) == [
         ("firing", "b", "task breaks"),
@@ -86,6 +94,7 @@ def test_failed_ignored_rescued_unreachable(run_playbook, listen, ansible_env):
         ("firing", "e", "task loop"),
         ("firing", "f", "task ansible.builtin.include_tasks"),
         ("firing", "g", "task rc"),
+        ("firing", "h", "task odd"),
     ]
     messages = {body["instance"]: body["message"] for body in receiver.bodies}
     assert messages["b"] == "breaks is broken"

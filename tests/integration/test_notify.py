@@ -154,6 +154,13 @@ def test_check_mode_tells_and_stores_nothing(play, listen, ansible_env):
             "names the file /none/ca.pem, which cannot be read",
         ),
         ({"channels": ["https://x/" + TOKEN], "results": ["web1"]}, "results must be a mapping"),
+        (
+            {
+                "channels": ["https://x/" + TOKEN],
+                "results": {"a": {"results": [{"name": "b", "status": "critical", "labels": 5}], "score": 1}},
+            },
+            "results cannot be read (TypeError)",
+        ),
         ({"channels": ["https://x/" + TOKEN], "title": "t", "severity": "fatal"}, "severity must be one of"),
     ],
 )

@@ -199,6 +199,8 @@ def from_input(given: t.Any, now: float, instance: str = "", service: str = "") 
         at = parse_rfc3339(values.pop("timestamp")) if "timestamp" in values else now
     except ValueError as exc:
         raise EventError(f"event.timestamp: {exc}") from exc
+    if at < 0:
+        raise EventError("event.timestamp is before 1970, as where a program has written that it knows no time; leave it out then.")
     place = (values.pop("service") or service, values.pop("instance") or instance, values.pop("check"), at)
     kept = {key: value for key, value in values.items() if key not in _OURS}
     return new_event(*place, **kept, **context)

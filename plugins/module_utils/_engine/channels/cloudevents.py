@@ -28,7 +28,7 @@ def attributes(event: Event) -> dict[str, str]:
     found = {
         "specversion": "1.0",
         "id": str(event["event_id"] or f"{event['alert_id']}/{event['status']}"),
-        "source": "vigil://" + urllib.parse.quote(event["service"] or "vigil", safe=""),
+        "source": "vigil://" + urllib.parse.quote(event["service"] or "vigil", safe="", errors="replace"),
         "type": f"io.vigil.alert.{event['status']}",
         "time": str(event["timestamp"]),
         "subject": event["instance"],
@@ -53,7 +53,7 @@ def request(channel: Channel, events: t.Sequence[Event]) -> Request:
 
 def _encoded(value: str) -> str:
     """A header's value (3.1.3.2 of the binding): space, quotes, per cent and what is not ASCII are percent-encoded."""
-    return "".join(char if "!" <= char <= "~" and char not in '"%' else urllib.parse.quote(char, safe="") for char in value)
+    return "".join(char if "!" <= char <= "~" and char not in '"%' else urllib.parse.quote(char, safe="", errors="replace") for char in value)
 
 
 DIALECT = Dialect("cloudevents", webhook.read, request, webhook.judge, types=("structured", "binary"))

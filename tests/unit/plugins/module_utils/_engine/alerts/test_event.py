@@ -64,6 +64,7 @@ def test_skipped_is_not_told_and_reason_stands_in():
         ({"message": "m", "check": "c", "labels": ["a"]}, "event.labels must be a mapping"),
         ({"message": ["m"], "check": "c"}, "event.message must be text."),
         ({"message": "m", "check": "c", "timestamp": "yesterday"}, "event.timestamp: 'yesterday' is not a time"),
+        ({"message": "m", "check": "c", "timestamp": "0001-01-01T00:00:00Z"}, "event.timestamp is before 1970"),
         ({"message": "m", "check": "c", "context": {"metric": {}}}, 'event.context has no key "metric"; did you mean "metrics"?'),
         ({"message": "m", "check": "c", "context": {"metrics": 3}}, "event.context.metrics must be a mapping."),
         ({"message": "m", "check": "c", "context": {"failed": "x"}}, "event.context.failed must be a list."),
