@@ -138,28 +138,33 @@ async def read_reply(stream: Stream, method: str, max_body: int, left_alone: t.C
     raise NetError("protocol", f"the server sent {_MOST_INTERIM} interim answers and no final one", "first_byte")
 
 
+@functools.lru_cache(maxsize=256)
+def _lowered(name: str) -> str:
+    """A header's name in lower case; empty where it is none."""
+    return name.lower() if TOKEN.fullmatch(name) else ""
+
+
 async def _read_headers(stream: Stream) -> dict[str, str]:
     headers: dict[str, str] = {}
     last, size = "", 0
     here = stream.block_here(_LONGEST_HEADERS)
     for number in range(_MOST_HEADERS + 1):
         if here is None:
-            line = await stream.line("headers", _LONGEST_HEADERS)
+            text = (await stream.line("headers", _LONGEST_HEADERS)).decode("latin-1")
         else:
-            line = here[number] if number < len(here) else b""
-        if not line:
+            text = here[number] if number < len(here) else ""
+        if not text:
             return headers
-        size += len(line)
+        size += len(text)
         if size > _LONGEST_HEADERS:
             break
-        text = line.decode("latin-1")
         if text[0] in " \t" and last:
             headers[last] += " " + text.strip()
             continue
         name, colon, value = text.partition(":")
-        if not colon or not TOKEN.fullmatch(name):
+        last, value = (_lowered if len(name) <= 64 else _lowered.__wrapped__)(name), value.strip(" \t")
+        if not colon or not last:
             raise NetError("protocol", "a header of the answer cannot be read", "headers")
-        last, value = name.lower(), value.strip(" \t")
         if last == "content-length" and headers.get(last, value) != value:
             raise NetError("protocol", "the answer names two different lengths", "headers")
         headers[last] = f"{headers[last]}, {value}" if last in headers and last != "content-length" else value

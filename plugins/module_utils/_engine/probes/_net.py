@@ -273,13 +273,13 @@ class Stream:
         self._buffer = buffer[end + 1 :]
         return buffer[: end - 1 if buffer[end - 1 : end] == b"\r" else end]
 
-    def block_here(self, limit: int) -> list[bytes] | None:
-        r"""All lines up to an empty one, if they have come and all end with ``\r\n``; at least one."""
+    def block_here(self, limit: int) -> list[str] | None:
+        r"""All lines up to an empty one, if they have come and all end with ``\r\n``; at least one. In ISO 8859-1, as each byte is a character."""
         end = self._buffer.find(b"\r\n\r\n", 0, limit)
         if end <= 0 or self._buffer.startswith(b"\r\n") or self._buffer.count(b"\n", 0, end) != self._buffer.count(b"\r\n", 0, end):
             return None
         block, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
-        return block.split(b"\r\n")
+        return block.decode("latin-1").split("\r\n")
 
     async def line(self, phase: str, limit: int = 8192) -> bytes:
         """The next line, waited for.
