@@ -18,7 +18,7 @@ import time
 import pytest
 from watching import Watcher, write
 
-CHECKS = "checks:\n- {name: good, file: {path: /}, every: 1s}\n- {name: bad, file: {path: /not/there}, every: 1s}\n"
+CHECKS = "checks:\n- {name: good, file: {path: /}, every: 1s}\n- {name: bad, file: {path: /not/there}, every: 5s}\n"
 
 
 @pytest.fixture
@@ -53,7 +53,11 @@ def until(found, seconds=60):
 
 
 def test_metrics_health_and_textfile(watcher, tmp_path):
-    until(lambda: 'vigil_checks{status="critical"} ' in get(tmp_path, "/metrics")[1])
+    wanted = {'vigil_checks{status="critical"} 1', 'vigil_checks{status="ok"} 1'}
+    until(lambda: wanted <= set(get(tmp_path, "/metrics")[1].splitlines()))
+    for _look in range(30):  # they are not looked at together, and each counts as it was seen last
+        assert wanted <= set(get(tmp_path, "/metrics")[1].splitlines())
+        time.sleep(0.1)
     status, text = get(tmp_path, "/metrics")
     assert status == 200 and "vigil_up 1" in text and 'vigil_room_restarts_total{room="health"} 0' in text
     until(lambda: get(tmp_path, "/healthz") == (200, "ok\n"))

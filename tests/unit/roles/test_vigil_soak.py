@@ -107,7 +107,7 @@ def test_an_expression_that_holds_up_everybody_is_set_apart(tmp_path):
         (tmp_path / "text").write_text("a" * 60 + "!\n")
         watcher.said("holds up the others; each gets a process of its own", 90)
         until = time.monotonic() + 60
-        while "too long" not in watcher.command("status").stdout:
+        while "took longer than" not in watcher.command("status").stdout:
             assert time.monotonic() < until, watcher.log.read_text()
             time.sleep(1)
         begin = len(watcher.log.read_text())

@@ -168,6 +168,7 @@ def test_behind_a_closed_gate_p2_waits_p1_is_stretched_and_p0_runs(tmp_path):
     schedule.again(due)
     nexts = schedule.next_runs(10)
     assert 90 < nexts["P0"] < 110 and 280 < nexts["P1"] < 320
+    assert "a core, more than 4" in schedule.held() and Schedule([Job("a", 1, None, "P0")], config, hot).held() == ""
 
 
 def test_what_is_wrong_is_looked_at_sooner_and_what_never_changes_less_often():

@@ -21,7 +21,7 @@ from vigil_watch.model import DEFAULT, Config
 from vigil_watch.reading import Refusal
 from vigil_watch.signing import sign_command
 from vigil_watch.silence import silence_command
-from vigil_watch.table import age, table
+from vigil_watch.table import age, seconds_since, table
 
 
 def main(argv: t.Optional[t.Sequence[str]] = None) -> int:
@@ -170,8 +170,10 @@ def _status(arguments: argparse.Namespace) -> int:
         return 0 if not why else 1
     print(f"{config.name}: {why or 'at work since ' + age(time.time() - status['since'])}; watching {status.get('watches') or 'nothing'}")
     if results:
-        rows = [(one["check"], one["status"], age(_seconds_since(one["since"])), one["summary"]) for one in results]
+        rows = [(one["check"], one["status"], age(seconds_since(one["since"])), one["summary"]) for one in results]
         print("\n" + table(("CHECK", "STATUS", "SINCE", "SUMMARY"), rows, 1))
+    for gate in {str(room["gate"]) for room in status.get("rooms", {}).values() if room.get("gate")}:
+        print(f"\nP2 waits and P1 is done less often: {gate}")
     nexts = sorted((seconds, name) for room in status.get("rooms", {}).values() for name, seconds in (room.get("next") or {}).items())
     if nexts:
         print("\n" + table(("NEXT", "IN"), [(name, f"{seconds:g}s") for seconds, name in nexts[:10]], None))
@@ -201,15 +203,6 @@ def _latest(config: Config) -> t.List[t.Dict[str, t.Any]]:
     return sorted(
         (one for one in found.values() if one["check"] in names or not names), key=lambda one: (order.index(one["status"]), one["check"])
     )
-
-
-def _seconds_since(moment: t.Any) -> float:
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import parse_rfc3339
-
-    try:
-        return max(time.time() - parse_rfc3339(str(moment)), 0.0)
-    except ValueError:
-        return 0.0
 
 
 def _events(arguments: argparse.Namespace) -> int:

@@ -29,6 +29,7 @@ class HealthRoom(Room):
 
     def prepare(self) -> None:
         self._desk = Desk(self.config)
+        self._statuses: t.Dict[str, str] = {}  # of each check when it was looked at last
         self._by_name: t.Dict[str, t.List[Check]] = {}
         for check in self.config.checks:
             self._by_name.setdefault(check.name, []).append(check)
@@ -58,7 +59,9 @@ class HealthRoom(Room):
             changed = result.get("since") is not None and result.get("was") not in (None, result["status"])
             job.saw(result["status"], changed, is_near(job.work, result["observed"]))
         self.log.debug(f"{len(checks)} checks: {outcome['status']}", summary=outcome["summary"])
-        self.say(told=told, summary=outcome["summary"], score=outcome["score"])
+        self._statuses.update((check.key, result["status"]) for check, result in zip(checks, outcome["results"]))
+        seen = list(self._statuses.values())
+        self.say(told=told, summary={status: seen.count(status) for status in outcome["summary"]}, score=outcome["score"])
 
     def _with_parents(self, checks: t.List[Check]) -> t.List[Check]:
         """What they depend on is looked at along with them, so that a child is not blamed for its parent. In the order of the list."""

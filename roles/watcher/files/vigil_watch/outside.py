@@ -62,7 +62,9 @@ class OutsideRoom(Room):
         lines += _gauge("vigil_told_total", "Events that were kept to be told.", [({}, float(status.get("told", 0)))], "counter")
         counts = rooms.get("health", {}).get("summary") or {}
         lines += _gauge(
-            "vigil_checks", "Checks by status, of the last look.", [({"status": key}, float(value)) for key, value in counts.items()]
+            "vigil_checks",
+            "Checks by status, each as it was seen last.",
+            [({"status": key}, float(value)) for key, value in counts.items()],
         )
         with self._desk.store.view() as unit:
             pending = outbox.pending(unit)

@@ -101,7 +101,7 @@ class Room:
 
     def _wait(self) -> None:
         schedule = t.cast(Schedule, self.schedule)
-        self.say(next=schedule.next_runs(_SHOWN))
+        self.say(next=schedule.next_runs(_SHOWN), gate=schedule.held())
         wait = min(schedule.wait(), self.wait())
         watched = self.watched()
         try:

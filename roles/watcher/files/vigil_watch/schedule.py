@@ -148,6 +148,10 @@ class Schedule:
                 heapq.heapify(self._heap)
                 return
 
+    def held(self) -> str:
+        """Why some of it has to wait, in one sentence; empty where nothing has."""
+        return self._gate.hot() if any(job.priority != "P0" for _moment, _number, job in self._heap) else ""
+
     def next_runs(self, most: int) -> t.Dict[str, float]:
         """Seconds until the next jobs run."""
         now = time.monotonic()

@@ -196,7 +196,7 @@ class Supervisor:
         child.apart = child.apart or bool(word.get("apart"))
         if "fault" in word:
             child.last_fault = str(word["fault"])[:300]
-        for key in ("next", "summary", "score"):
+        for key in ("next", "gate", "summary", "score"):
             if key in word:
                 child.about[key] = word[key]
         if word.get("told"):

@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 import typing as t
+
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times import parse_rfc3339
 
 _COLOURS = {"ok": "32", "resolved": "32", "warning": "33", "unknown": "35", "skipped": "36", "critical": "31", "firing": "31"}
 
@@ -48,3 +51,11 @@ def age(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f}{unit}"
     return f"{seconds:.0f}s"
+
+
+def seconds_since(moment: t.Any) -> float:
+    """Of a time as it is shown (RFC 3339)."""
+    try:
+        return max(time.time() - parse_rfc3339(str(moment)), 0.0)
+    except ValueError:
+        return 0.0
