@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
 
 LEAST = 3  # so many hosts with the same finding are told as one
-_NAMES = 8
+NAMES = 8  # hosts of a finding that are named
 
 
 class Finding(t.NamedTuple):
@@ -45,8 +45,8 @@ def findings(events: t.Sequence[Event], such_as: str, others: str) -> list[Findi
 
 
 def _joined(group: t.Sequence[Event], hosts: t.Sequence[str], such_as: str, others: str) -> Event:
-    first, rest = group[0], len(hosts) - _NAMES
-    names = ", ".join(hosts[:_NAMES]) + (f" {others.format(count=rest)}" if rest > 0 else "")
+    first, rest = group[0], len(hosts) - NAMES
+    names = ", ".join(hosts[:NAMES]) + (f" {others.format(count=rest)}" if rest > 0 else "")
     same = all(event["message"] == first["message"] for event in group)
     message = first["message"] if same else such_as.format(host=hosts[0], message=first["message"])
     return dict(

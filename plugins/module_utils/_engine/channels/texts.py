@@ -13,7 +13,7 @@ import json
 import re
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.digest import Finding, findings
+from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.digest import NAMES, Finding, findings
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import rank
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -49,6 +49,7 @@ WORDS = {
         "hosts more": "and {count} more",
         "such as": "such as {host}: {message}",
         "total": "In all",
+        "all": "All of them",
         "acknowledged": "Acknowledged",
     },
     "zh": {
@@ -73,6 +74,7 @@ WORDS = {
         "hosts more": "等,另有 {count} 台",
         "such as": "例如 {host}: {message}",
         "total": "合计",
+        "all": "完整列表",
         "acknowledged": "已确认",
     },
 }
@@ -187,8 +189,11 @@ def letter(events: t.Sequence[Event], language: str, style: Style, limit: int) -
     counts = style.fact(style.escape(name), style.escape(value))
     found = found_in(told, language)
     full = (style.end * 2).join([counts, *(_full(one.event, language, style) for one in found)])
-    text, left = (full, 0) if style.size(full) <= limit else _listed(counts, found, language, style, limit)
-    return Letter(_titled(title, told[0]), text, told[0], told, left)
+    more = told[0].get("_more") if any(one.number > NAMES for one in found) else ""  # hosts that are not named are to be read there
+    tail = style.end + style.fact(style.escape(WORDS[language]["all"]), style.escape(inline(more))) if more else ""
+    room = limit - style.size(tail)
+    text, left = (full, 0) if style.size(full) <= room else _listed(counts, found, language, style, room)
+    return Letter(_titled(title, told[0]), text + ("" if left else tail), told[0], told, left)
 
 
 def shown(events: t.Sequence[Event]) -> list[Event]:

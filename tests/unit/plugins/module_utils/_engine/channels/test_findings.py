@@ -32,6 +32,17 @@ def test_two_hundred_hosts_with_the_same_finding_are_one():
     assert len(told.events) == 200
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "All of them"), ("zh", "完整列表")])
+def test_where_to_read_the_hosts_that_are_not_named(language, words):
+    given = [dict(event, _more="https://x.example/") for event in events("disk /", 200)]
+    for limit in (*range(250, 400, 7), 4096):
+        told = texts.letter(given, language, PLAIN, limit)
+        assert texts.size(told.text) <= limit
+        assert told.text.endswith(f"> {words}: https://x.example/")
+    assert words not in texts.letter(given[:8], language, PLAIN, 4096).text
+    assert words not in texts.letter(events("disk /", 200), language, PLAIN, 4096).text
+
+
 def test_messages_that_differ_and_chinese():
     told = texts.letter(events("disk /", 50, "used_percent is {number}", severity="warning"), "zh", PLAIN, 4096)
     assert told.title == "[警告] 50 条告警,涉及 50 台主机"
