@@ -120,6 +120,7 @@ class Verdict(t.NamedTuple):
     :ivar of_text: it is this text that is refused, another one may be taken
     :ivar too_long: a shorter one may be taken
     :ivar tries: of a RETRY: so many answers of this code are final; 0 means never
+    :ivar everywhere: of THROTTLED: every robot of this vendor is to be left alone, as the whole address has told too much
     :ivar gone: the receiver is not there any more, so that nothing else is to be sent to it now
     """
 
@@ -132,6 +133,7 @@ class Verdict(t.NamedTuple):
     too_long: bool = False
     tries: int = 0
     gone: bool = False
+    everywhere: bool = False
 
 
 class Way(t.Protocol):

@@ -53,7 +53,9 @@ def request(channel: Channel, events: t.Sequence[Event]) -> Request:
 
 def _encoded(value: str) -> str:
     """A header's value (3.1.3.2 of the binding): space, quotes, per cent and what is not ASCII are percent-encoded."""
-    return "".join(char if "!" <= char <= "~" and char not in '"%' else urllib.parse.quote(char, safe="", errors="replace") for char in value)
+    return "".join(
+        char if "!" <= char <= "~" and char not in '"%' else urllib.parse.quote(char, safe="", errors="replace") for char in value
+    )
 
 
 DIALECT = Dialect("cloudevents", webhook.read, request, webhook.judge, types=("structured", "binary"))

@@ -59,7 +59,7 @@ class Courier:
         # here and not when it sends: what it imports is imported before a thread runs
         self._way = self._dialect.way(channel, gate, names) if self._dialect.way else None
         self._transport = Transport(channel, gate, names)
-        self._robot = packing.robot_of(store, channel)
+        self._robot, self._vendor = packing.robot_of(store, channel), packing.vendor_of(channel)
         self._owner = f"{owner.this_process()}#{id(self):x}"
         self._rests_until = 0.0  # time.monotonic()
         self._began = -1.0  # of the run, by the store's clock
@@ -137,7 +137,7 @@ class Courier:
         """Seconds for which nobody on this store is to send: the receiver is down, or asked for it."""
         state = breaker.read(unit, self.channel.key)
         self._ails = state.failures > 0
-        rest, asked = state.rest(unit.now, self._began), budget.left(unit, self._robot)
+        rest, asked = state.rest(unit.now, self._began), max(budget.left(unit, self._robot), budget.left(unit, self._vendor))
         if rest and not self.report.message:
             self.report.code, self.report.message = state.code, state.message
         elif asked and not self.report.message:
@@ -194,7 +194,7 @@ class Courier:
             if wait <= _MOMENT and time.monotonic() + wait + LEAST_TIME < until:
                 time.sleep(wait)
         with self._store.unit() as unit:
-            wait = budget.take(unit, self._robot, rates)
+            wait = budget.left(unit, self._vendor) or budget.take(unit, self._robot, rates)
             if wait:
                 for message in group:
                     outbox.postpone(unit, message.id, unit.now + wait)
@@ -246,7 +246,7 @@ class Courier:
     def _tell_breaker(self, unit: Unit, verdict: Verdict, text: str) -> bool:
         """What all processes on this store are to know of the receiver; returns whether it rests now."""
         if verdict.kind == THROTTLED:
-            budget.rest(unit, self._robot, verdict.wait)
+            budget.rest(unit, self._vendor if verdict.everywhere else self._robot, verdict.wait)
             return True
         if verdict.kind == RETRY or verdict.gone:
             self._ails = True

@@ -94,7 +94,9 @@ def judge(_channel: Channel, answer: Answer) -> Verdict:
         known = isinstance(wait, (int, float)) and not isinstance(wait, bool) and 0 <= wait < 86400
         everywhere = "x-ratelimit-global" in answer.headers or (isinstance(body, dict) and body.get("global") is True)
         message = "Discord asks this address to wait" if everywhere else "Discord asks to wait"
-        return Verdict(THROTTLED, "429", message, t.cast(float, wait) if known else verdicts.retry_after(answer))
+        return Verdict(
+            THROTTLED, "429", message, t.cast(float, wait) if known else verdicts.retry_after(answer), everywhere=bool(everywhere)
+        )
     if answer.status in (401, 403, 404):
         return Verdict(
             DEAD, str(answer.status), f"the webhook is not there any more, or its token is wrong (HTTP {answer.status})", gone=True

@@ -22,6 +22,11 @@ def robot_of(store: Store, channel: Channel) -> str:
     return channel.fingerprint(store.salt)[:32]
 
 
+def vendor_of(channel: Channel) -> str:
+    """Under which all robots of a vendor wait where it asks the whole address to."""
+    return f"{channel.scheme} {channel.origin}"
+
+
 class Packer:
     """Packs for one channel.
 

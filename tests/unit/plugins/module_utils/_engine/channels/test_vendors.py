@@ -479,6 +479,23 @@ def test_a_robot_that_is_shut_out_is_left_alone_by_everybody(store, open_channel
     assert 550 < waits <= 601, "the second time it is ten minutes"
 
 
+def test_an_address_that_told_too_much_leaves_all_webhooks_alone(store, open_channel):
+    """And one webhook that is told too often leaves the others as they are."""
+    (one, server), (two, other) = open_channel("discord", "&group=none"), open_channel("discord", "&group=none")
+    two.origin, two.path = one.origin, one.path.replace("12345", "67890")
+    for globally, expected in ((False, 1), (True, 0)):
+        server.force = status(429, json.dumps({"retry_after": 3.0, "global": globally}).encode())
+        queue(store, one, event())
+        queue(store, two, event())
+        assert delivery.deliver(store, [one], 1)[0].attempts == 1
+        report = delivery.deliver(store, [parse_again(two)], 1)[0]
+        assert (report.attempts, report.sent) == (expected, 0)
+        with store.unit() as unit:
+            unit.execute("DELETE FROM marks")
+            unit.execute("DELETE FROM outbox")
+    assert not other.taken
+
+
 def test_a_webhook_that_is_gone_is_asked_once(store, open_channel):
     channel, server = open_channel("discord", "&group=none")
     server.force = status(404)
