@@ -91,12 +91,12 @@ def judge(_channel: Channel, answer: Answer) -> Verdict:
     body = verdicts.parsed(answer)
     if answer.status == 429:
         wait = body.get("retry_after") if isinstance(body, dict) else None
-        known = isinstance(wait, (int, float)) and not isinstance(wait, bool) and 0 <= wait < 86400
-        everywhere = "x-ratelimit-global" in answer.headers or (isinstance(body, dict) and body.get("global") is True)
+        known = isinstance(wait, (int, float)) and not isinstance(wait, bool) and wait >= 0
+        seconds = min(t.cast(float, wait), verdicts.LONGEST_WAIT) if known else verdicts.retry_after(answer)
+        is_global = answer.headers.get("x-ratelimit-global", "").lower() == "true"
+        everywhere = is_global or (isinstance(body, dict) and body.get("global") is True)
         message = "Discord asks this address to wait" if everywhere else "Discord asks to wait"
-        return Verdict(
-            THROTTLED, "429", message, t.cast(float, wait) if known else verdicts.retry_after(answer), everywhere=bool(everywhere)
-        )
+        return Verdict(THROTTLED, "429", message, seconds, everywhere=everywhere)
     if answer.status in (401, 403, 404):
         return Verdict(
             DEAD, str(answer.status), f"the webhook is not there any more, or its token is wrong (HTTP {answer.status})", gone=True

@@ -23,7 +23,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel
 )
 
 _AGAIN = (408, 425, 500, 502, 503, 504)
-_LONGEST_WAIT = 3600.0
+LONGEST_WAIT = 3600.0
 _PORTAL_TRIES = 20
 _NUMBER = re.compile(r"\d{1,9}(\.\d+)?\Z")
 
@@ -49,12 +49,12 @@ def retry_after(answer: Answer, default: float = 5.0) -> float:
     """Seconds of a Retry-After header (RFC 9110, 10.2.3), at most an hour."""
     text = answer.headers.get("retry-after", "").strip()
     if _NUMBER.match(text):
-        return min(float(text), _LONGEST_WAIT)
+        return min(float(text), LONGEST_WAIT)
     try:
         wait = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
     except (TypeError, ValueError, IndexError):
         return default
-    return min(max(wait, 0.0), _LONGEST_WAIT)
+    return min(max(wait, 0.0), LONGEST_WAIT)
 
 
 def parsed(answer: Answer) -> t.Any:

@@ -118,6 +118,13 @@ def test_a_code_and_a_header_that_ask_to_wait():
     assert verdict("wecom", 200, body, **{"retry-after": "1"}).wait == 60.0
 
 
+@pytest.mark.parametrize(
+    ("asked", "seconds"), [("1.5", 1.5), ("7000", 3600.0), ("1e9", 3600.0), ("Infinity", 3600.0), ("NaN", 5.0), ("-1", 5.0)]
+)
+def test_however_long_discord_asks_to_wait(asked, seconds):
+    assert verdict("discord", 429, f'{{"retry_after": {asked}}}'.encode()).wait == seconds
+
+
 @pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"])
 def test_all_forms_of_a_date(form):
     date = time.strftime(form, time.gmtime(time.time() + 100))
