@@ -203,12 +203,15 @@ def test_what_runs_keeps_its_version_and_its_python_until_another_is_started(wat
 
 
 def test_it_is_removed_whole_and_its_data_only_when_that_is_wished(watched):
-    watched.apply(health_watcher_checks=[{"name": "root disk", "disk": {"path": "/"}}])
-    node = watched.node
-    assert watched.play(watcher_state="absent").rc == 0
+    node, textfile = watched.node, {"watcher_textfile": "/var/lib/node_exporter/vigil.prom"}
+    node.ssh("mkdir -p /var/lib/node_exporter")
+    watched.apply(health_watcher_checks=[{"name": "root disk", "disk": {"path": "/"}}], **textfile)
+    assert "vigil_up" in node.ssh("until cat /var/lib/node_exporter/vigil.prom 2> /dev/null; do sleep 0.5; done", timeout=40).stdout
+    assert watched.play(watcher_state="absent", **textfile).rc == 0
+    assert node.ssh("ls /var/lib/node_exporter").stdout == ""
     assert node.ssh("ls /opt/vigil /etc/vigil /usr/local/bin/vigil /etc/systemd/system/vigil-watch.service", check=False).stdout == ""
     assert node.ssh("pgrep -f vigil_watch", check=False).stdout == ""
     assert node.ssh("ls /var/lib/vigil").stdout.split() != []
-    gone = watched.play(watcher_state="absent", watcher_purge=True)
+    gone = watched.play("-e", "watcher_purge=true", watcher_state="absent")  # as people write it
     assert gone.rc == 0 and node.ssh("ls /var/lib/vigil", check=False).stdout == ""
     assert changed(watched.play(watcher_state="absent", watcher_purge=True)) == 0

@@ -210,6 +210,7 @@ def _events(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(entries, default=str))
         return 0
+    entries.sort(key=lambda one: str(one["timestamp"]), reverse=True)  # those that were found together lie there as they came
     rows = [(one["timestamp"], one["status"], one["severity"], one["check"], one["message"]) for one in entries]
     print(table(("TIME", "STATUS", "SEVERITY", "CHECK", "MESSAGE"), rows, 1) if rows else "nothing happened")
     return 0
