@@ -12,6 +12,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result im
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import Check
 
 BAD = ("critical", "unknown")
+_WELL = ("ok", "warning")
 # A failing parent takes its child along nine times of ten, before anything is known of this one (a Beta prior worth two children).
 _TAKES, _KNOWN = 1.8, 2.0
 # What could not be seen may well be fine.
@@ -190,6 +191,8 @@ def trace_causes(checks: list[Check], results: list[Result]) -> list[dict[str, t
     :return: [{name, status, reason, summary, affects: [names], probability, severity, why}], the one that explains most first; the results are
         changed in place
     """
+    if all(result["status"] in _WELL for result in results):
+        return []
     parents: dict[str, list[str]] = {}
     statuses: dict[str, str] = {}
     by_name: dict[str, Result] = {}

@@ -27,7 +27,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.runne
 
 LEAST = 150  # checks that are worth a process: a fork costs about as much processor time as 50
 MOST = 4  # processes
-_BLOCKS = 64  # in which what is shared is taken; a byte says which
+_BLOCKS = 128  # in which what is shared is taken; a byte says which
 _GRACE = 1.0  # seconds beyond the deadline for what was seen to come over
 _PIECE = 1 << 20
 
@@ -47,14 +47,18 @@ def run(checks: list[Check], load: Load, context: Context, concurrency: int, bas
         return runner(concurrency).run()
     width = max(1, concurrency // processes)
     heap = _Heap(shared)
+    children: list[_Child] = []
     try:
-        children = [_Child(lambda: runner(width).look((), shared, heap.take), context.deadline) for _number in range(1, processes)]
+        for _number in range(1, processes):
+            children.append(_Child(lambda: runner(width).look((), shared, heap.take), context.deadline))
         apart = set(shared)
         found = runner(width).look([place for place in range(len(checks)) if place not in apart], shared, heap.take)
         for child in children:
             found.update(child.results())
     finally:
         heap.close()
+        for child in children:
+            child.end()
     lost = [place for place in range(len(checks)) if place not in found]  # a child has died, or the time was over
     if lost:
         found.update(runner(concurrency).look(lost))
@@ -109,7 +113,6 @@ class _Child:
             data = self._read()
         finally:
             os.close(self._reader)
-            self._end()
         try:
             return t.cast(Results, marshal.loads(data))
         except (ValueError, EOFError, TypeError):
@@ -125,7 +128,8 @@ class _Child:
             data += piece
         return bytes(data)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Whether it has ended or not."""
         if self._pid is None:
             return
         try:
@@ -147,5 +151,6 @@ def _serve(writer: int, look: t.Callable[[], Results], until: float) -> None:
         data = memoryview(marshal.dumps(look()))
         while data:
             data = data[os.write(writer, data) :]
+        os.close(writer)  # or the other end waits until all memory has been given back
     finally:
         os._exit(0)
