@@ -12,8 +12,11 @@ for ever. So threads do these things under the gate, and a fork waits for it.
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
+
+_AFTER_FORK = 0.05  # seconds after which a Ctrl-C that came while a fork had to wait is told again
 
 
 class Gate:
@@ -21,6 +24,7 @@ class Gate:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._is_held = self._is_interrupted = False
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -36,13 +40,23 @@ class Gate:
         return True
 
     def before_fork(self) -> None:
-        self._lock.acquire()
+        while not self._is_held:
+            try:
+                self._is_held = self._lock.acquire()
+            except KeyboardInterrupt:
+                self._is_interrupted = True  # Python would pass over what is raised here, and Ctrl-C be lost
 
     def in_parent(self) -> None:
-        self._lock.release()
+        if self._is_held:
+            self._is_held = False
+            self._lock.release()
+        if self._is_interrupted:
+            self._is_interrupted = False
+            threading.Timer(_AFTER_FORK, _thread.interrupt_main).start()
 
     def in_child(self) -> None:
         self._lock = threading.Lock()
+        self._is_held = self._is_interrupted = False
 
 
 GATE = Gate()

@@ -15,6 +15,7 @@ import ssl
 import threading
 import time
 
+import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import marks
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store
 from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE, Gate
@@ -95,3 +96,34 @@ def test_is_free():
         assert gate.is_free(0.05)
         gate.before_fork()
     assert gate.is_free(0.05)
+
+
+def test_ctrl_c_while_a_fork_waits_is_not_lost():
+    """Python passes over what is raised in what it calls before a fork, so that a run would go on."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with GATE:
+            inside.set()
+            leave.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert inside.wait(20)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    threading.Timer(0.8, leave.set).start()
+    pid = None
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            pid = os.fork()
+            if not pid:
+                os._exit(0)
+            assert leave.is_set()  # the fork waited all the same
+            time.sleep(20)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        leave.set()
+        holder.join()
+    assert pid and ended_in_time(pid)
+    assert GATE.is_free(5.0)
