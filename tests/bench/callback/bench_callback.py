@@ -44,7 +44,8 @@ PARTS = ("good", "bad")
 class Bench:
     """What the parts share: an environment, an inventory, a receiver."""
 
-    def __init__(self, home: Path, rounds: int, hosts: int, failing: float = 0.0) -> None:
+    def __init__(self, home: Path, rounds: int, hosts: int, failing: float = 0.0, tasks: str = "tasks.yml") -> None:
+        self.tasks = tasks
         self.home, self.rounds, self.hosts = home, rounds, hosts
         self.bin = Path(os.environ.get("VIGIL_TEST_BIN", Path(sys.executable).parent))
         ca, certificate, key = receivers.make_certificates(home)

@@ -9,11 +9,11 @@
     slack     community.general's callback slack, a receiver that takes 50 ms (needs the collection and prettytable)
     ara       ARA's callback, which records everything in a database (needs the package ara[server])
 
-    python3 tests/bench/callback/bench_variants.py [--only none,0ms,...] [--rounds 3] [--hosts 200] [--failing 0.1] [--foreign DIRECTORY]
-        [--json FILE]
+    python3 tests/bench/callback/bench_variants.py [--only none,0ms,...] [--rounds 3] [--hosts 200] [--failing 0.1] [--modules]
+        [--foreign DIRECTORY] [--json FILE]
 
 Ansible is the one in VIGIL_TEST_BIN, the collection the one below VIGIL_TEST_COLLECTIONS; DIRECTORY holds the other collections; --failing 1 is an outage, in
-which every host fails. Told for each: CPU
+which every host fails. The tasks are `raw`, the cheapest that there are; with --modules they run a module each, as in an ordinary play. Told for each: CPU
 against none (median of the rounds); milliseconds in its hooks for each of the results (means: wall, and CPU of the main thread; medians of CPU for one
 that is ok, of which nothing is kept, and for one that failed, which is committed to the store); seconds at the end of the run; and how many of the
 events were neither told nor kept. What is not installed is left out and said.
@@ -147,7 +147,7 @@ def once(bench: Bench, name: str, variant: Variant, *more: str) -> Measured:
     meter = bench.home / "meter.json"
     meter.unlink(missing_ok=True)
     settings = {"ANSIBLE_CALLBACK_PLUGINS": str(HERE / "meter"), "BENCH_METER": str(meter), "BENCH_METER_OF": variant.module, **variant.env}
-    argv = [str(bench.bin / "ansible-playbook"), "-i", str(bench.inventory), "-f", "20", *more, str(HERE / "tasks.yml")]
+    argv = [str(bench.bin / "ansible-playbook"), "-i", str(bench.inventory), "-f", "20", *more, str(HERE / bench.tasks)]
     run = measure(Side(name, argv, rc=2 if more or bench.failing else 0), {**bench.env, **settings})
     hooks = json.loads(meter.read_text())
     ours = [call for hook, calls in hooks.items() if hook in RESULTS for call in calls]
@@ -184,6 +184,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--hosts", type=int, default=200)
     parser.add_argument("--failing", type=float, default=0.1, help="the share of hosts on which the last task fails")
+    parser.add_argument("--modules", action="store_true", help="tasks that run a module")
     parser.add_argument("--foreign", default="", help="a directory with ansible_collections/community/general")
     parser.add_argument("--json", type=Path, default=HERE.parents[2] / ".cache" / "bench" / "callback-variants.json")
     args = parser.parse_args()
@@ -191,7 +192,7 @@ def main() -> int:
     if set(wanted) - set(VARIANTS) or args.rounds < 1 or args.hosts < 1 or not 0 <= args.failing <= 1:
         parser.error(f"--only takes {','.join(VARIANTS)}, --rounds and --hosts take 1 or more, --failing takes 0 to 1")
     with tempfile.TemporaryDirectory(prefix="vigil-bench-") as home:
-        bench = Bench(Path(home), args.rounds, args.hosts, args.failing)
+        bench = Bench(Path(home), args.rounds, args.hosts, args.failing, "modules.yml" if args.modules else "tasks.yml")
         every = Variants(bench, args.foreign)
         made = {name: every.make(name) for name in wanted}
         ready = {name: variant for name, variant in made.items() if variant is not None}
