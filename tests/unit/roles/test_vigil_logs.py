@@ -39,7 +39,9 @@ def test_what_is_written_to_a_quiet_log_is_told_soon_and_after_a_rotation_too(tm
     """The log is looked at once an hour, so only what was heard of it can be the reason."""
     (tmp_path / "app.log").write_text("begin\n")
     open_gate = "gate: {load_per_core: 1000, cpu_pressure: 100}\n"  # whatever else this machine does
-    write(tmp_path, f"{open_gate}channels: ['file://{tmp_path}/told']\n", a=f"logs: [{{name: app, sources: [{tmp_path}/app.log], {RULES}}}]\n")
+    write(
+        tmp_path, f"{open_gate}channels: ['file://{tmp_path}/told']\n", a=f"logs: [{{name: app, sources: [{tmp_path}/app.log], {RULES}}}]\n"
+    )
     watcher = Watcher(tmp_path)
 
     def told(number):
