@@ -327,13 +327,13 @@ class CallbackModule(CallbackBase):
         """At a good result, or only at its task."""
         task = _result.task_of(result)
         action = _result.action_of(task)
-        hides = bool(task.no_log) and _result.is_stats(task)
-        self._run.good(result, is_dull=action not in _INSPECT + _FOUND and not hides)
+        is_stats = _result.is_stats(task)  # no_log may differ from host to host
+        self._run.good(result, is_dull=action not in _INSPECT + _FOUND and not is_stats)
         if action in _INSPECT:
             self._inspected(result)
         elif action in _FOUND and "results" in self._events:
             self._keep(self._run.compared(result, time.time()))
-        elif hides:
+        elif is_stats and task.no_log:
             self._run.hides_stats = True
 
     @_border

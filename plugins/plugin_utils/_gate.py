@@ -40,11 +40,13 @@ class Gate:
         return True
 
     def before_fork(self) -> None:
-        while not self._is_held:
+        has_it = False
+        while not has_it:
             try:
-                self._is_held = self._lock.acquire()
+                has_it = self._lock.acquire()
             except KeyboardInterrupt:
                 self._is_interrupted = True  # Python would pass over what is raised here, and Ctrl-C be lost
+        self._is_held = True
 
     def in_parent(self) -> None:
         if self._is_held:

@@ -40,8 +40,9 @@ class Rules(t.NamedTuple):
     def desk(self, channels: t.Sequence[Channel]) -> Desk:
         """Who decides within one unit of work."""
         if self.policy is not None:
+            longest = self.policy.longest_repeat()
             for channel in channels:
-                channel.repeat = self.policy.longest_repeat()
+                channel.repeat = longest
         return Desk(routes_of(channels), self.policy, self.groups, self.memory)
 
     def marked(self, event: Event) -> Event:
