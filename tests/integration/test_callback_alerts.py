@@ -76,9 +76,10 @@ def test_job_trace_and_set_stats(run_playbook, listen):
     assert len(end["context"]["observed"]["long"]) == 1000
 
 
-def test_stats_of_a_task_under_no_log_are_not_told(run_playbook, listen):
+@pytest.mark.parametrize("no_log", [True, "{{ inventory_hostname == groups['all'] | last }}"])
+def test_stats_of_a_task_under_no_log_are_not_told(run_playbook, listen, no_log):
     receiver = listen()
-    left = {"ansible.builtin.set_stats": {"data": {"token": "s3cret-token-77"}}, "no_log": True}
+    left = {"ansible.builtin.set_stats": {"data": {"token": "s3cret-token-77"}}, "no_log": no_log}
     environment = {**ON, "VIGIL_CHANNELS": receiver.url, "VIGIL_EVENTS": "stats"}
     run_playbook([play_of(left)], inventory=INVENTORY, env=environment)
     assert len(receiver.bodies) == 1
