@@ -59,8 +59,9 @@ class Seen:
 
     @property
     def wrong(self) -> int:
-        """How much is wrong: failed checks, and the unit where it does not run."""
-        return len(self.bad) + (self.unit is not None and not self.is_active)
+        """How much is wrong: failed checks, and the unit where it does not run, or was restarted by systemd a moment ago and may end again."""
+        is_down = self.unit is not None and (not self.is_active or bool(self.unit.get("restarts") and _age(self) < _LOOP_AGE))
+        return len(self.bad) + is_down
 
     def well(self) -> t.Optional[bool]:
         """None where that cannot be told."""

@@ -91,7 +91,7 @@ class _Run:
         scanners = self._read()
         alarms = self._collector.finish()
         for name, alarm in enumerate(alarms):
-            alarm["id"] = _alarm_id(self._request.view, alarm, name)
+            alarm["id"] = _alarm_id(f"{self._request.view}/{self._known.generation}", alarm, name)
         matches, alarms, batch, left_out = self._kept(self._collector.matches, alarms)
         self._rules_failed(scanners)
         seconds = time.monotonic() - self._begin
@@ -236,6 +236,10 @@ def _scan(crew: Crew, scanner: Scanner, block: Block, done: Done) -> None:
     crew.put(block, scanner, done)
 
 
-def _alarm_id(view: str, alarm: Result, number: int) -> str:
-    text = "/".join([view, *(str(alarm[key]) for key in ("rule", "kind", "status", "key", "since", "time", "count")), str(number)])
+def _alarm_id(before: str, alarm: Result, number: int) -> str:
+    """A name of its own for each alarm, also where two readings in one second found the same again.
+
+    :arg before: the view, and the state of it before this reading
+    """
+    text = "/".join([before, *(str(alarm[key]) for key in ("rule", "kind", "status", "key", "since", "time", "count")), str(number)])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

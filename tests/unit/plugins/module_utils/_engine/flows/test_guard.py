@@ -104,6 +104,22 @@ def test_what_systemd_says_without_checks(unit, memory, well, is_fresh):
     assert (look.well, look.is_fresh) == (well, is_fresh)
 
 
+@pytest.mark.parametrize(
+    ("unit", "wrong"),
+    [
+        ({}, 1),
+        ({"active": False, "state": "failed"}, 2),
+        ({"restarts": 2, "active_seconds": 0.2}, 2),  # it runs between two ends of a loop
+        ({"restarts": 2, "active_seconds": 60.0}, 1),
+        (None, 1),
+    ],
+)
+def test_how_much_is_wrong_does_not_hang_on_the_moment_of_a_loop(unit, wrong):
+    """Or a restart would seem to have made it worse, where the looks before and after it met other moments."""
+    seen = Seen(None if unit is None else {**UNIT, **unit}, results=[{"status": "critical"}], has_checks=True)
+    assert seen.wrong == wrong
+
+
 def test_obstacles_of_units():
     plain, command = read({"service": "a"})[0], read({"service": "a", "restart_command": ["x"], "paths": []})[0]
     eyes = Eyes(None, False)

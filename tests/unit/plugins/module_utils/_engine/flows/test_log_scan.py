@@ -87,6 +87,16 @@ def test_begin_and_end(logs):
     assert logs.read(sources=[str(logs.directory / "*.none")], start="end") == ["appeared later"]
 
 
+def test_the_same_twice_in_one_second_is_two_alarms(logs):
+    """As where a log is heard: what has the name of something that was told is not told."""
+    moment, names = time.time(), set()
+    for number in range(3):
+        logs.write("ERROR the same")
+        logs.ahead = moment - time.time()
+        names.update(alarm["id"] for alarm in logs.scan(rules=[{"name": "errors", "regex": "ERROR"}])["alarms"])
+        assert len(names) == number + 1
+
+
 def test_renamed_once_and_written_on(logs):
     logs.write("1")
     logs.read()
