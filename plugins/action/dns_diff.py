@@ -19,7 +19,8 @@ from ansible.utils.display import Display
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.dns_table import table
 from ansible_collections.vigil.ops.plugins.modules.dns_diff import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _announce
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, plain, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 from ansible_collections.vigil.ops.plugins.plugin_utils._receipts import Receipts, source
 
 # This class is loaded in the main process before workers are forked, so this is the place for what they share with it.

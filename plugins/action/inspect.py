@@ -30,7 +30,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store impo
 )
 from ansible_collections.vigil.ops.plugins.modules.inspect import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _checks_from, _light, _piped
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, plain, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 
 display = Display()
 _MOST_WARNINGS = 10

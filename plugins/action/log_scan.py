@@ -16,7 +16,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.log_events
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.log_request import Refusal, read
 from ansible_collections.vigil.ops.plugins.modules.log_scan import ARGUMENT_SPEC
 from ansible_collections.vigil.ops.plugins.plugin_utils import _announce
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, plain, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, hide, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 from ansible_collections.vigil.ops.plugins.plugin_utils._receipts import Receipts, source
 
 # This class is loaded in the main process before workers are forked, so this is the place for what they share with it.

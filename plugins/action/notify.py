@@ -23,8 +23,9 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dea
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateAway, StateError, StateMissing, open_store
 from ansible_collections.vigil.ops.plugins.modules.notify import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE, REQUIRED_BY, REQUIRED_ONE_OF
-from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin, _outcomes, _policy, _scope
+from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin, _policy, _scope
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, store_url, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._joined import joined
 
 display = Display()
 
@@ -217,7 +218,7 @@ def _batch(args: dict[str, t.Any], results: t.Any, host: str, source: str | None
         every = [(str(host), one) for host, given in results.items() for one in outcomes.unfolded(given)]
         dns = [(host, one, service, now) for host, one in every if outcomes.is_outcome(one)]
         told = {host for host, _one, _service, _now in dns}
-        checked = {str(host): _outcomes.joined(one) for host, one in results.items() if str(host) not in told}
+        checked = {str(host): joined(one) for host, one in results.items() if str(host) not in told}
         events += flow.events_of_results(checked, service, now, elsewhere.failing(store_url(args["state_url"]), checked))
         if source:
             listed = gone.Listed(source, _scope.RUN, flow.prints_of_results(checked, service))

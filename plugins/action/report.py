@@ -15,8 +15,9 @@ from ansible.utils.display import Display
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import report as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.urls import default_url
 from ansible_collections.vigil.ops.plugins.modules.report import ARGUMENT_SPEC
-from ansible_collections.vigil.ops.plugins.plugin_utils import _announce, _outcomes
+from ansible_collections.vigil.ops.plugins.plugin_utils import _announce
 from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._joined import joined
 
 # This class is loaded in the main process before workers are forked, so this is the place for what they share with it.
 _announce.prepare()
@@ -45,7 +46,7 @@ class ActionModule(ActionBase):
             return result
         results = args["results"]
         if isinstance(results, dict):
-            results = {host: _outcomes.joined(outcome) for host, outcome in results.items()}
+            results = {host: joined(outcome) for host, outcome in results.items()}
         request = flow.Request(
             dest=os.path.abspath(os.path.expanduser(os.path.expandvars(args["dest"]))),
             formats=args["formats"],

@@ -17,7 +17,8 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.policy im
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import silence as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, StateMissing, open_store
 from ansible_collections.vigil.ops.plugins.modules.silence import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE, REQUIRED_ONE_OF
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain, store_url, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, store_url, validated
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 
 display = Display()
 _LAUNCHED_BY = ("awx_user_name", "tower_user_name")

@@ -12,8 +12,9 @@ version_added: 1.0.0
 description:
   - Turns the results of P(vigil.ops.inspect#module), P(vigil.ops.dns_diff#module), P(vigil.ops.log_scan#module), P(vigil.ops.service_guard#module)
     and P(vigil.ops.backup#module) tasks, failed tasks and unreachable hosts into alerts, without a change to any playbook.
-  - What is not ok is kept in the store on the controller as it is seen, and sent by a thread in the background. At the end of the run what
-    is left is sent for at most O(deadline); what could not be sent goes out with the next run or with M(vigil.ops.notify) and O(vigil.ops.notify#module:flush).
+  - What is not ok is kept in the store on the controller as it is seen, and sent meanwhile, by a process of its own that ends with the run, so that
+    no receiver holds up a task. At the end of the run what is left is sent for at most O(deadline); what could not be sent goes out with the
+    next run or with M(vigil.ops.notify) and O(vigil.ops.notify#module:flush).
   - An alert is told once when it begins, again after four hours while it lasts, and once when it is resolved. The alert of a failed task is
     resolved when that task, in that play of that playbook, runs well on that host; a task of M(ansible.builtin.fail) also when its condition
     does not hold. The alert of an unreachable host is resolved when a task got an answer from it.
@@ -163,7 +164,6 @@ options:
         key: deadline
 """
 
-# What is needed in any run; what sending needs is imported by the teller, on this thread as well, when there is something to send.
 import functools
 import os
 import time
@@ -171,20 +171,19 @@ import typing as t
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import GROUPS, LANGUAGES, Channel
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
-from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.rules import NO_RULES, Rules
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
-from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin, _outcomes, _result, _run_events
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
-from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE
-from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
-from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
+from ansible_collections.vigil.ops.plugins.plugin_utils import _outcomes, _result, _scope
+from ansible_collections.vigil.ops.plugins.plugin_utils._line import Gone, Line, Silent
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._run_facts import Facts
 
 _INSPECT = ("vigil.ops.inspect",)
 _FOUND = ("vigil.ops.dns_diff", "vigil.ops.service_guard", "vigil.ops.log_scan", "vigil.ops.backup")
-_SEVERITIES = ("info", "warning", "error", "critical")
-_EVENTS = ("results", "failures", "unreachable", "changes", "stats")
+_WHOM = ("channels", "channels_file", "min_severity", "group", "alerts_file", "language", "service")
+_OPTIONS = (*_WHOM, "events", "expect_every", "expect_name", "state_url", "deadline")
+# Ansible makes the present directory of a blank path.
+_PATHS = {"channels_file": "VIGIL_CHANNELS_FILE", "alerts_file": "VIGIL_ALERTS_FILE"}
+_PATIENCE = 30.0  # seconds for the store, where a server is far or a disk hangs
+_GRACE = 1.0
 
 
 def _border(hook: t.Callable[..., None]) -> t.Callable[..., None]:
@@ -196,10 +195,20 @@ def _border(hook: t.Callable[..., None]) -> t.Callable[..., None]:
             return
         try:
             hook(self, *args, **kwargs)
+        except Gone as exc:
+            self.disabled = True
+            self.say(f"{exc}. Nothing more is told.")
         except Exception as exc:  # noqa: BLE001 - the border to Ansible
             self.say(f"a fault in {hook.__name__} ({type(exc).__name__}); the run goes on.")
 
     return guarded
+
+
+def _open_office() -> t.Any:
+    """What another process does; this one never loads it."""
+    from ansible_collections.vigil.ops.plugins.plugin_utils._office import open_office
+
+    return open_office()
 
 
 class CallbackModule(CallbackBase):
@@ -212,14 +221,12 @@ class CallbackModule(CallbackBase):
         super().__init__(*args, **kwargs)
         self.disabled = False
         self._said: set[str] = set()
-        self._channels: list[Channel] = []
-        self._events: list[str] = []
-        self._teller: Teller | None = None
-        self._run = _run_events.Run("vigil")
-        self._rules = NO_RULES
-        self._url = ""
-        self._play = ""
+        self._options: dict[str, t.Any] = {}
+        self._events: t.Sequence[str] = ()
         self._deadline = 10.0
+        self._line: Line | None = None
+        self._facts = Facts()
+        self._play = ""
 
     def say(self, sentence: str) -> None:
         """One warning line, each once."""
@@ -233,164 +240,131 @@ class CallbackModule(CallbackBase):
 
     @_border
     def _read_options(self) -> None:
-        common = {
-            "min_severity": self._choice("min_severity", _SEVERITIES, "info"),
-            "language": self._choice("language", LANGUAGES, "en"),
-            "group": self._choice("group", GROUPS, "play"),
-        }
-        text, path = plain(self.get_option("channels") or ""), plain(self.get_option("channels_file") or "")
-        here = "VIGIL_CHANNELS" if os.environ.get("VIGIL_CHANNELS") else "channels of [callback_vigil_webhook]"
-        places = [(here, lambda: _channels.split(text))]
-        if path and os.environ.get("VIGIL_CHANNELS_FILE") != "":  # Ansible makes the present directory of a blank path
-            places.append((f"the channels file {path}", lambda: _channels.read_file(path)))
-        self._channels, sentences = _channels.gather(places, common)
-        self._events, unknown = _channels.choices("events", plain(self.get_option("events") or []), _EVENTS, _EVENTS[:3])
-        for sentence in sentences + unknown:
-            self.say(sentence)
-        try:
-            self._deadline = max(parse_duration(plain(self.get_option("deadline")) or "10s"), 0.0)
-        except ValueError as exc:
-            self.say(f"deadline: {exc}; 10s are used.")
-        url = plain(self.get_option("state_url") or "") or "default"
-        self._url = default_url() if url == "default" else url
-        self._run = _run_events.Run(plain(self.get_option("service")) or "vigil")
-        self._read_rules()
-        if not self._channels:
-            self.disabled = True
-            self._display.v(
-                "vigil.ops.webhook tells nobody: set VIGIL_CHANNELS, VIGIL_CHANNELS_FILE or channels in [callback_vigil_webhook]."
-            )
+        self._options = {name: plain(self.get_option(name)) for name in _OPTIONS}
+        self._options.update((name, "") for name, variable in _PATHS.items() if os.environ.get(variable) == "")
+        if not (self._options["channels"] or self._options["channels_file"]):
+            self._be_quiet()
 
-    def _read_rules(self) -> None:
-        """Who is told of what, and whether this run is expected."""
-        path = plain(self.get_option("alerts_file") or "") if os.environ.get("VIGIL_ALERTS_FILE") != "" else ""
-        policy = None
-        if path:
-            from ansible_collections.vigil.ops.plugins.plugin_utils import _policy
-
-            try:
-                policy = _policy.read(None, self._channels, path)
-            except ValueError as exc:
-                self.say(f"{exc} Every channel is told of everything.")
-        self._rules = Rules(policy, self._run.groups, _origin.notes(), _origin.trace_id())
-        every, name = plain(self.get_option("expect_every") or ""), plain(self.get_option("expect_name") or "")
-        try:
-            self._run.expect(every, name)
-        except ValueError as exc:
-            self.say(f"{exc} The run is not expected.")
-
-    def _choice(self, option: str, known: t.Sequence[str], default: str) -> str:
-        """An option with known values. Ansible itself would leave the whole callback out for a wrong one."""
-        value, sentence = _channels.choice(option, plain(self.get_option(option)), known, default)
-        if sentence:
-            self.say(sentence)
-        return value
+    def _be_quiet(self) -> None:
+        self.disabled = True
+        self._display.v("vigil.ops.webhook tells nobody: set VIGIL_CHANNELS, VIGIL_CHANNELS_FILE or channels in [callback_vigil_webhook].")
 
     @_border
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
-        if context.CLIARGS.get("check"):
+        if self._line is None:
+            self._line = Line(_open_office)  # before there is any thread
+            settings = self._line.ask("read_options", self._options, _scope.RUN, seconds=_PATIENCE, lasts=True)
+            self._events, self._deadline = settings.events, settings.deadline
+            self._say_heard()
+            if not settings.channels:
+                self._be_quiet()
+        if self.disabled or context.CLIARGS.get("check"):
             self.disabled = True
+            self._line.end()
             return
-        self._run.begin(plain(getattr(playbook, "_file_name", "") or "playbook"), playbook)
+        begun = self._facts.begin(plain(getattr(playbook, "_file_name", "") or "playbook"), playbook)
         try:
-            if self._teller is None:
-                names = Names(GATE)  # before there is any thread
-                names.start()
-                self._teller = Teller(self._url, self._channels, names, self._rules)
-            self._teller.read(self._run.remember)
-        except StateError as exc:
-            self.say(f"{exc} Nothing is told.")
+            waiting = self._line.ask("begin", *begun, seconds=_PATIENCE, lasts=True)
+        except Silent:
+            waiting = ()  # what is told waits as well
+        self._say_heard()
+        if waiting is None:
             self.disabled = True
+            self._line.end()
             return
-        self._say_notices()
+        self._facts.remember(waiting)
 
     @_border
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
         is_new, self._play = play._uuid != self._play, play._uuid  # the parts of a play with serial begin one by one
-        if is_new and self._teller is not None:
-            self._teller.end_play()
-        self._run.begin_play(play)
+        if is_new and self._line is not None:
+            self._line.tell("end_play")
+        self._facts.begin_play(play)
 
     @_border
     def v2_playbook_on_no_hosts_matched(self) -> None:
+        play = self._facts.no_hosts()
         if "failures" in self._events:
-            self._tell([self._run.no_hosts(time.time())])
+            self._tell("no_hosts", play, time.time())
 
     @_border
     def v2_runner_on_ok(self, result: t.Any) -> None:
-        if not self._run.is_dull(result):
+        if not self._facts.is_dull(result):
             self._look(result)
         if "changes" in self._events and result.is_changed():
-            self._run.changed(_result.host_of(result), plain(_result.task_of(result).get_name()))
+            self._facts.changed(_result.host_of(result), plain(_result.task_of(result).get_name()))
 
     def _look(self, result: t.Any) -> None:
         """At a good result, or only at its task."""
         task = _result.task_of(result)
         action = _result.action_of(task)
         is_stats = _result.is_stats(task)  # no_log may differ from host to host
-        self._run.good(result, is_dull=action not in _INSPECT + _FOUND and not is_stats)
+        self._facts.good(result, is_dull=action not in _INSPECT + _FOUND and not is_stats)
         if action in _INSPECT:
             self._inspected(result)
         elif action in _FOUND and "results" in self._events:
-            self._keep(self._run.compared(result, time.time()))
+            self._tell("compared", self._facts.place_of(result), plain(_result.data_of(result)), time.time())
         elif is_stats and task.no_log:
-            self._run.hides_stats = True
+            self._facts.hides_stats = True
 
     @_border
     def v2_runner_on_skipped(self, result: t.Any) -> None:
-        self._run.skipped(result)
+        self._facts.skipped(result)
 
     @_border
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         task = _result.task_of(result)
-        self._run.contact_in_failure(result)
+        self._facts.contact_in_failure(result)
         if _result.action_of(task) in _INSPECT and self._inspected(result, failed=True):
             return
         if ignore_errors or _result.is_rescued(task):
             return
-        event = self._run.failed(result, time.time())
+        place = self._facts.place_of(result)
+        self._facts.failed(place)
         if "failures" in self._events:
-            self._tell([event])
+            self._tell("failed", place, _outcomes.reason_of(_result.data_of(result)), time.time())
 
     @_border
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
-        event = self._run.unreachable(result, time.time())
-        if "unreachable" in self._events:
-            self._tell([event])
+        host, reason = _result.host_of(result), _outcomes.reason_of(_result.data_of(result))
+        self._facts.unreachable(host)
+        self._tell("unreachable", host, reason, time.time(), "unreachable" in self._events)
 
     def _inspected(self, result: t.Any, failed: bool = False) -> bool:
         """The checks of one host; False when the result holds none."""
         if "results" not in self._events:
             return False
-        outcomes = _outcomes.outcomes_of(_result.data_of(result), failed)
+        data = _result.data_of(result)
+        outcomes = _outcomes.outcomes_of(data, failed)
         if outcomes:
-            self._keep(self._run.inspected(result, outcomes, time.time()))
+            self._tell("inspected", self._facts.place_of(result), outcomes, _outcomes.is_whole(data), time.time())
         return bool(outcomes)
 
     @_border
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
-        if self._teller is None:
+        if self._line is None:
             return
         now, until = time.time(), time.monotonic() + self._deadline
-        for batch in self._run.late(now):
-            self._keep(batch)
-        last = self._run.last(self._run.messages(stats, self._events, now))
-        self._teller.tell(last, lambda unit: self._run.resolved(unit, now), self._deadline)
-        sentences = self._teller.finish(until)
-        for sentence in [*self._teller.notices, *sentences]:
-            self.say(sentence)
+        changes = self._facts.changes() if "changes" in self._events else ""
+        counts = None
+        if "stats" in self._events:
+            counts = self._facts.counts(stats), {} if self._facts.hides_stats else _outcomes.left_of(getattr(stats, "custom", None))
+        try:
+            self._line.ask("finish", self._facts.ending(), changes, counts, now, until, seconds=self._deadline + _GRACE)
+        except Silent:
+            self.say("It is not known what was told: what keeps and sends does not answer. What was kept stays queued.")
+            self._line.end()
+        self._say_heard()
 
-    def _tell(self, events: list[t.Any]) -> None:
-        self._keep(self._run.batch(events))
-
-    def _keep(self, batch: t.Any) -> None:
-        if self._teller is None or not (batch.events or batch.dns):
+    def _tell(self, name: str, *args: t.Any) -> None:
+        if self._line is None:
             return
-        why = self._teller.tell(batch, last=False)
-        if why:
-            self.say(f"{why} It is tried again.")
-        self._say_notices()
+        groups = self._facts.groups()
+        if groups is not None:
+            self._line.tell("set_groups", groups, lasts=True)
+        self._line.tell(name, *args)
+        self._say_heard()
 
-    def _say_notices(self) -> None:
-        for notice in self._teller.notices if self._teller is not None else ():
-            self.say(notice)
+    def _say_heard(self) -> None:
+        for sentence in self._line.heard() if self._line is not None else ():
+            self.say(sentence)

@@ -100,7 +100,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.dns.answer import LibraryMissing
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import dns_info as flow
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 
 _OPTIONS = ("types", "nameservers", "transport", "timeout", "retries", "deadline", "dnssec", "trust_anchors", "ca")
 _KNOWN = (*_OPTIONS, "type", "empty")

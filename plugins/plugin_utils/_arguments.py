@@ -8,38 +8,17 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.urls import default_url
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 
 
 class Refused(Exception):
     """The task cannot be run as it is written; the text is one sentence without secrets."""
-
-
-def plain(value: t.Any) -> t.Any:
-    """A copy without Ansible's tagged types, which the engine needs not know and which are slow to copy and to send."""
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, t.Mapping):
-        return {plain(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [plain(item) for item in value]
-    if isinstance(value, bool) or value is None:
-        return value
-    for kind in (int, float):
-        if isinstance(value, kind):
-            return kind(value)
-    if isinstance(value, datetime.date):  # YAML reads 2026-01-31 as one, and with a time as a datetime, which is a date as well
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    # inline vault values of ansible-core below and from 2.19 on: text in all but type
-    return str(value) if type(value).__name__ in ("AnsibleVaultEncryptedUnicode", "EncryptedString") else value
 
 
 def store_url(given: str | None) -> str:

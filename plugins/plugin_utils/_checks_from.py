@@ -19,7 +19,8 @@ from ansible.errors import AnsibleError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.spec import SpecError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.inspect import read_checks
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused, plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import Refused
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 
 PROFILE = "profile:"
 _JINJA = re.compile(r"\{\{-?\s*([A-Za-z_][\w.]*)\s*(?:[|\[(~+*/-][^}]*)?\}\}")

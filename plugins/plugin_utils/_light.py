@@ -25,7 +25,7 @@ from pathlib import Path
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes.registry import PROBES
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.urls import is_postgres
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 
 ROOT = "ansible_collections.vigil.ops.plugins."
 START = ROOT + "module_utils._start"

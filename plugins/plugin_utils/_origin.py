@@ -12,7 +12,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 
 NOTE = "run"
 # Variables that hold the page of a job as it is: ours, of GitLab, of Jenkins.

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import count, overall
-from ansible_collections.vigil.ops.plugins.module_utils._engine.inspection.score import score
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 
 _TEXT = 1000
 _LATER = ("Task failed: ", "Action failed: ", "Module failed: ")
@@ -28,7 +26,7 @@ def outcomes_of(data: t.Mapping[str, t.Any], failed: bool) -> list[dict[str, t.A
     items = outcome.get("results")
     if isinstance(items, list) and "score" in outcome:
         return [outcome]
-    if "ansible_loop_var" not in outcome and not _is_looped(items):
+    if "ansible_loop_var" not in outcome and not is_looped(items):
         return _not_made(outcome) if failed else []
     found: list[dict[str, t.Any]] = []
     for item in items if isinstance(items, list) else []:
@@ -39,28 +37,14 @@ def outcomes_of(data: t.Mapping[str, t.Any], failed: bool) -> list[dict[str, t.A
     return found
 
 
-def joined(outcome: t.Any) -> t.Any:
-    """What a task in a loop has registered as one outcome; anything else as it is."""
-    items = outcome.get("results") if isinstance(outcome, t.Mapping) else None
-    if not isinstance(items, list) or not _is_looped(items):
-        return outcome
-    shown = [item for item in items if isinstance(item, t.Mapping) and "score" in item]
-    if not shown:
-        missed = any(isinstance(item, t.Mapping) and (item.get("failed") or "exception" in item) for item in items)
-        return {"failed": True, "msg": reason_of(outcome)} if missed else {"skipped": True}
-    results = [result for item in shown for result in plain(item.get("results")) or ()]
-    summary = count(results)
-    found = {"results": results, "summary": summary, "status": overall(summary), "score": score(results)}
-    return found if len(shown) == len(items) else dict(found, partial=True)
-
-
 def is_whole(data: t.Mapping[str, t.Any]) -> bool:
     """Whether a result shows all that its task looks at: no item of a loop was left out."""
     items = data.get("results")
-    return not _is_looped(items) or all("score" in item for item in t.cast("list[t.Any]", items))
+    return not is_looped(items) or all("score" in item for item in t.cast("list[t.Any]", items))
 
 
-def _is_looped(items: t.Any) -> bool:
+def is_looped(items: t.Any) -> bool:
+    """Whether these are the results of a loop."""
     return isinstance(items, list) and any(isinstance(item, dict) and "ansible_loop_var" in item for item in items)
 
 

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.plugin_utils import _contact
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 
 _IMPORT_BY_VARIABLE = re.compile(rb"import_playbook[\"']?\s*:[^\n]*\{\{")
 _INCLUDES = frozenset({"include", "include_role", "include_tasks"})

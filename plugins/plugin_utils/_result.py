@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.plugin_utils import _contact
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 
 
 def task_of(result: t.Any) -> t.Any:

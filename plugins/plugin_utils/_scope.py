@@ -15,12 +15,13 @@ import uuid
 
 from ansible import constants as C
 from ansible import context
-from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import plain
+from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 
 # Made in the main process, before workers are forked.
 RUN = uuid.uuid4().hex
 # AWX runs the playbook for each of its templates with the same command line.
-_TEMPLATES = ("awx_job_template_id", "tower_job_template_id")
+# Which template of AWX or Tower has begun the run, as extra variables.
+TEMPLATES = ("awx_job_template_id", "tower_job_template_id")
 
 
 def of_run(variables: t.Mapping[str, t.Any], *more: str) -> str:
@@ -34,7 +35,7 @@ def of_run(variables: t.Mapping[str, t.Any], *more: str) -> str:
         "inventories": _places(given.get("inventory") or C.config.get_config_value("DEFAULT_HOST_LIST")),
         "extra": [_extra(text) for text in given.get("extra_vars") or ()],
         "tags": [given.get(key) for key in ("tags", "skip_tags", "start_at_task")],
-        "template": [variables.get(key) for key in _TEMPLATES],
+        "template": [variables.get(key) for key in TEMPLATES],
         "more": more,
     }
     return json.dumps(plain(parts), sort_keys=True, default=str)

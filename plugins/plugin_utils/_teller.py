@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection: it may change at any time and is not meant for others.
 
-"""What the callback tells with: events are kept on the main thread as they are seen, a thread for each channel sends them."""
+"""What the callback tells with, in a process of its own: events are kept on the main thread as they come, a thread for each channel sends them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.registr
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateAway, StateError, Store, Unit, open_store
-from ansible_collections.vigil.ops.plugins.plugin_utils._gate import GATE
-from ansible_collections.vigil.ops.plugins.plugin_utils._names import Names
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import Courier
 
 T = t.TypeVar("T")
 
-_STEP = 0.05  # seconds that one wait for another process's write may hold the gate, and with it a fork
+_STEP = 0.05  # seconds that one wait for another process's write may hold the store, which all threads use
 _PAUSE = 0.25  # between two such waits
 _PATIENCE = 5.0  # of a sender
-_SHORT = 0.2  # of the main thread in the middle of a run
+_SHORT = 0.2  # of the main thread in the middle of a run: what comes meanwhile waits as well
 _REST = 2.0  # after a write that failed the store is left alone so long: every event would wait otherwise
 _LONG = 60.0
 _IDLE = 5.0
+_SENDER = "vigil-webhook"
 _HOLD = 300.0  # the longest that an event of a long play waits for others to share its message
 
 
@@ -47,7 +46,7 @@ def is_passing(exc: BaseException | None) -> bool:
 
 
 class PatientStore:
-    """A store for senders: they wait for another process's write in short steps, and a fork or the main thread comes in between."""
+    """A store for senders: they wait for another process's write in short steps, and the main thread comes in between."""
 
     def __init__(self, store: Store, seconds: float = _PATIENCE) -> None:
         self._store = store
@@ -87,10 +86,10 @@ class PatientStore:
 
 
 class Sender(threading.Thread):
-    """Sends one channel's queue until it is told to finish. It never prints, imports or raises."""
+    """Sends one channel's queue until it is told to finish. It never prints or raises."""
 
     def __init__(self, courier: Courier, least: float) -> None:
-        super().__init__(name="vigil-webhook", daemon=True)
+        super().__init__(name=_SENDER, daemon=True)
         self.courier = courier
         self._least = least
         self.failed = ""
@@ -146,12 +145,11 @@ class Teller:
     :raises StateError: the store cannot be opened, and will not be later
     """
 
-    def __init__(self, url: str, channels: t.Sequence[Channel], names: Names | None = None, rules: flow.Rules = flow.NO_RULES) -> None:
+    def __init__(self, url: str, channels: t.Sequence[Channel], rules: flow.Rules = flow.NO_RULES) -> None:
         self.channels = list(channels)
         self.rules = rules._replace(memory={})
         self.notices: list[str] = []
         self._url = url
-        self._names = names
         self._store: Store | None = None
         self._senders: dict[str, Sender] = {}
         self._unkept: list[flow.Batch] = []
@@ -168,7 +166,7 @@ class Teller:
 
     def _begin(self) -> Store:
         if self._store is None:
-            store = open_store(self._url, busy=_STEP, guard=GATE)
+            store = open_store(self._url, busy=_STEP)
             flow.bind(self.channels, store.salt)
             with store.view() as unit:
                 pending = outbox.pending(unit)
@@ -178,7 +176,7 @@ class Teller:
         return self._store
 
     def _tried(self, work: t.Callable[[], T], seconds: float) -> T:
-        """``work()``, again while the store is locked, for about so many seconds; the gate is free in between."""
+        """``work()``, again while the store is locked, for about so many seconds; senders come in between."""
         give_up = time.monotonic() + seconds
         while True:
             try:
@@ -256,12 +254,11 @@ class Teller:
         for channel in self.channels:
             if channel.key in keys and self._store is not None:
                 if channel.key not in self._senders:
-                    # Not before there is something to send: every worker is a fork of this process, and pays for what it has loaded.
-                    # It is done here, on the main thread, as an import in a thread could hold a lock while a worker is forked.
+                    # not before there is something to send: most runs have nothing to tell
                     from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import LEAST_TIME, Courier
 
                     store = t.cast(Store, PatientStore(self._store))
-                    self._senders[channel.key] = Sender(Courier(store, channel, GATE, self._names), LEAST_TIME)
+                    self._senders[channel.key] = Sender(Courier(store, channel), LEAST_TIME)
                     self._senders[channel.key].start()
                 if channel.key not in held:
                     self._senders[channel.key].nudge()
@@ -277,12 +274,14 @@ class Teller:
         lost = sum(len(batch.events) + len(batch.messages) + len(batch.dns) for batch in self._unkept)
         if lost:
             sentences.append(f"{lost} event{'s' if lost != 1 else ''} could not be kept, and nobody is told of them: {self._why}")
-        if GATE.is_free(0.5):
-            sentences += [*self._left(), *{sender.failed: None for sender in senders if sender.failed}]
-        else:
-            sentences.append("It is not known what was told: a sender does not end. What was not told stays queued.")
+        sentences += [*self._left(), *{sender.failed: None for sender in senders if sender.failed}]
         self._senders = {}  # a new one is begun for the next playbook; messages are leased, so an old one does no harm
         return sentences
+
+    def close(self) -> None:
+        """Leave the store tidy where nobody uses it any more; where a sender still does, the next process does that."""
+        if self._store is not None and not any(thread.name == _SENDER for thread in threading.enumerate()):
+            self._store.close()
 
     def _left(self) -> list[str]:
         if self._store is None:

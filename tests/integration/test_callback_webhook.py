@@ -305,6 +305,21 @@ def test_forks_while_threads_send(run_playbook, ansible_env, listen, hosts, task
     assert rows(ansible_env) == {"sent": hosts}
 
 
+def test_what_keeps_and_sends_may_be_killed(run_playbook, ansible_env, listen):
+    """It is a process of its own, and begun again: what was seen before, in between and after it arrives; twice what was just on its way."""
+    receiver = listen()
+    receiver.delay = 0.02
+    kill = f"kill -9 $(pgrep -o -P $(pgrep -o -f 'ansible-playbook.*{ansible_env.home}'))"
+    tasks = [fail("before", "inventory_hostname[0] == 'a'", ignore_errors=False)]
+    tasks += [{"name": "kill", "ansible.builtin.raw": kill, "run_once": True}, fail("after", "inventory_hostname[0] == 'b'")]
+    names = [f"{part}{number}" for part in "ab" for number in range(10)]
+    outcome = run_playbook([play_of(*tasks)], inventory=inventory("keep", *names), env={**ON, "VIGIL_CHANNELS": f"{receiver.url}/hook"})
+    assert outcome.rc == 2 and "unreachable=0    failed=0" in re.search(r"^keep .*$", outcome.output, re.MULTILINE).group(), outcome.output
+    no_trouble(outcome)
+    assert {body["instance"] for body in receiver.bodies} == set(names) and len(receiver.bodies) <= 21
+    assert rows(ansible_env) == {"sent": 20}
+
+
 def told_by(receiver, run, *args, **options):
     """Run, and what was told meanwhile."""
     count = len(receiver.requests)

@@ -114,12 +114,12 @@ def judge(answer: Answer) -> Verdict:
 class Peers:
     """The way to all of them."""
 
-    def __init__(self, channel: Channel, gate: t.Any, names: t.Any) -> None:
+    def __init__(self, channel: Channel) -> None:
         # not before there is something to send: TLS costs those who have nothing to tell
         from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Transport
 
         self._channel = channel
-        self._ways = [Transport(channel, gate, names, origin) for origin in channel.own["peers"]]
+        self._ways = [Transport(channel, origin) for origin in channel.own["peers"]]
 
     def send(self, events: t.Sequence[Event], seconds: float) -> Verdict:
         """Post to each; the best of their verdicts counts, a network's failure is one of them."""

@@ -87,12 +87,12 @@ class _Closed(Exception):
 class Publisher:
     """The way to one broker; connection and channel are kept from one message to the next."""
 
-    def __init__(self, channel: Channel, gate: t.Any, names: t.Any) -> None:
+    def __init__(self, channel: Channel) -> None:
         # not before there is something to send: TLS costs those who have nothing to tell
         from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Transport
 
         self._channel = channel
-        self._transport = Transport(channel, gate, names)
+        self._transport = Transport(channel)
         self._stream: Stream | None = None
         self._most = wire.LEAST_FRAME
         self._number = 0

@@ -9,7 +9,6 @@ Success is what Apprise says. It does not look at what WeCom, DingTalk, Feishu a
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
 import typing as t
@@ -53,11 +52,10 @@ def read(channel: Channel, parts: urllib.parse.SplitResult) -> None:
 
 
 class Service:
-    """The way through Apprise. It waits as it likes, so it has the gate all the while."""
+    """The way through Apprise. It waits as it likes."""
 
-    def __init__(self, channel: Channel, gate: t.Any, _names: t.Any) -> None:
+    def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._gate = gate or contextlib.nullcontext()
         self._apprise: t.Any = None
         try:
             import apprise
@@ -79,10 +77,9 @@ class Service:
         kinds = self._apprise.NotifyType
         kind = {"critical": kinds.FAILURE, "error": kinds.FAILURE, "warning": kinds.WARNING}.get(told.event["severity"], kinds.INFO)
         kind = kinds.SUCCESS if told.event["status"] == "resolved" else kind
-        with self._gate:
-            taken = self._service.notify(
-                title=told.title, body=told.text or told.title, notify_type=kind, body_format=self._apprise.NotifyFormat.TEXT
-            )
+        taken = self._service.notify(
+            title=told.title, body=told.text or told.title, notify_type=kind, body_format=self._apprise.NotifyFormat.TEXT
+        )
         return Verdict(SENT, "apprise") if taken else Verdict(RETRY, "apprise", "Apprise could not tell it", tries=_TRIES)
 
     def close(self) -> None:

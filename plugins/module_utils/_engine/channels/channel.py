@@ -150,7 +150,7 @@ class Dialect(t.NamedTuple):
     """How one kind of receiver is spoken to, as data and two functions; one that does not speak HTTP has a way of its own instead.
 
     :ivar read: takes a channel's URL apart
-    :ivar way: makes the way to a channel, given transport's gate and names; whatever it imports is imported there
+    :ivar way: makes the way to a channel; whatever it imports is imported there
     :ivar rates: (messages, seconds) that one robot takes, whoever sends
     :ivar digest: several events may go as one message, of chats alone: a program that reads events gets each by itself
     :ivar types: kinds of messages, the usual one first
@@ -163,7 +163,7 @@ class Dialect(t.NamedTuple):
     read: t.Callable[[Channel, t.Any], None]
     request: t.Callable[[Channel, t.Sequence[Event]], Request] | None = None
     judge: t.Callable[[Channel, Answer], Verdict] | None = None
-    way: t.Callable[[Channel, t.Any, t.Any], Way] | None = None
+    way: t.Callable[[Channel], Way] | None = None
     rates: tuple[tuple[int, float], ...] = ()
     digest: bool = False
     types: tuple[str, ...] = ()

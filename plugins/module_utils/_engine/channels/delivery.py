@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import breaker, budget, packing, portions, registry
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import DEAD, RETRY, SENT, THROTTLED, Channel, Verdict
-from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate, Names, Transport
+from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Transport
 from ansible_collections.vigil.ops.plugins.module_utils._engine.probes._faults import NetError
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner, rows, turns
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, Store, Unit
@@ -45,20 +45,16 @@ class Report:
 
 
 class Courier:
-    """Sends what is queued for one channel. One thread uses it at a time.
+    """Sends what is queued for one channel. One thread uses it at a time."""
 
-    :arg gate: taken around names and TLS, see transport; the store takes its own guard
-    :arg names: resolves host names, see transport
-    """
-
-    def __init__(self, store: Store, channel: Channel, gate: Gate | None = None, names: Names | None = None) -> None:
+    def __init__(self, store: Store, channel: Channel) -> None:
         self._store = store
         self.channel = channel
         self.report = Report(channel)
         self._dialect = registry.load(channel.scheme)
         # here and not when it sends: what it imports is imported before a thread runs
-        self._way = self._dialect.way(channel, gate, names) if self._dialect.way else None
-        self._transport = Transport(channel, gate, names)
+        self._way = self._dialect.way(channel) if self._dialect.way else None
+        self._transport = Transport(channel)
         self._robot, self._vendor = packing.robot_of(store, channel), packing.vendor_of(channel)
         self._owner = f"{owner.this_process()}#{id(self):x}"
         self._rests_until = 0.0  # time.monotonic()
@@ -267,13 +263,13 @@ def backoff(attempts: int) -> float:
     return max(random.uniform(0.0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 30))), LEAST_PAUSE)
 
 
-def deliver(store: Store, channels: t.Sequence[Channel], seconds: float, gate: Gate | None = None) -> list[Report]:
+def deliver(store: Store, channels: t.Sequence[Channel], seconds: float) -> list[Report]:
     """Send what is queued for these channels, each in a thread of its own, for at most ``seconds``.
 
     :raises StateError: the store failed under way
     """
     until = time.monotonic() + seconds
-    couriers = [Courier(store, channel, gate) for channel in channels]
+    couriers = [Courier(store, channel) for channel in channels]
     failures: list[StateError] = []
 
     def work(courier: Courier) -> None:

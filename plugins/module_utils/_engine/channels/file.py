@@ -83,7 +83,7 @@ def _is_torn(path: str, handle: int) -> bool:
 class Lines:
     """The way to a file, which is opened anew for each line: it may be rotated."""
 
-    def __init__(self, channel: Channel, _gate: t.Any, _names: t.Any) -> None:
+    def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
     def send(self, events: t.Sequence[Event], _seconds: float) -> Verdict:

@@ -4,8 +4,7 @@
 
 """Dialects ``kafka://broker:9092,other:9092/topic`` and ``kafkas://`` over TLS: through confluent-kafka (librdkafka), where that is installed.
 
-Success is that all replicas in step have it (acks=all, idempotent). The key is the alert's fingerprint, so its events stay in order. Where Ansible
-forks meanwhile, a producer lives for one message alone and under the gate: no thread of the library may run in that moment.
+Success is that all replicas in step have it (acks=all, idempotent). The key is the alert's fingerprint, so its events stay in order.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.event import Event
 
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-_GATED = 2.0  # seconds that a fork may have to wait
 # Kafka's codes that no waiting cures: too large, and topics, groups, clusters, transactions that the user may not use.
 _TOO_LARGE = ("MSG_SIZE_TOO_LARGE", "_MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_MSG_SIZE")
 _FINAL = (
@@ -69,9 +67,8 @@ def _place(host: str, port: int) -> str:
 class Log:
     """The way to a topic."""
 
-    def __init__(self, channel: Channel, gate: t.Any, _names: t.Any) -> None:
+    def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._gate = gate
         self._producer: t.Any = None
         self._trouble = ""
         self._make: t.Any = None
@@ -87,13 +84,7 @@ class Log:
             return Verdict(
                 RETRY, "missing", "the Python package confluent-kafka is not installed where this runs; pip install confluent-kafka"
             )
-        if self._gate is None:
-            return self._produce(events[0], seconds)
-        with self._gate:
-            try:
-                return self._produce(events[0], min(seconds, _GATED))
-            finally:
-                self.close()
+        return self._produce(events[0], seconds)
 
     def close(self) -> None:
         producer, self._producer = self._producer, None

@@ -85,14 +85,14 @@ class _Refused(Exception):
 class Mailbox:
     """The way to one mail server; the connection is kept from one mail to the next."""
 
-    def __init__(self, channel: Channel, gate: t.Any, names: t.Any) -> None:
+    def __init__(self, channel: Channel) -> None:
         # not before there is something to send: TLS costs those who have nothing to tell
         from ansible_collections.vigil.ops.plugins.module_utils._engine.channels import mail
         from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Transport
 
         self._compose = mail.compose
         self._channel = channel
-        self._transport = Transport(channel, gate, names)
+        self._transport = Transport(channel)
         self._stream: Stream | None = None
         self._offers: dict[str, str] = {}
         self._told: dict[str, set[str]] = {}  # of a mail that some took and some asked to send later: who took it

@@ -118,12 +118,12 @@ def journal(event: Event, whole: bool = True) -> bytes:
 class Log:
     """The way to a log; every message is by itself, so a log that was restarted misses nothing."""
 
-    def __init__(self, channel: Channel, gate: t.Any, names: t.Any) -> None:
+    def __init__(self, channel: Channel) -> None:
         # not before there is something to send: TLS costs those who have nothing to tell
         from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Transport
 
         self._channel = channel
-        self._transport = Transport(channel, gate, names)
+        self._transport = Transport(channel)
 
     def send(self, events: t.Sequence[Event], seconds: float) -> Verdict:
         event, facility = events[0], self._channel.own["facility"]

@@ -35,7 +35,6 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.times impo
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.delivery import Report
-    from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.transport import Gate
 
 UNREACHABLE = fleet.REACHABLE
 FAILED = fleet.FAILED
@@ -200,9 +199,7 @@ def resolutions(unit: Unit, source: str, is_over: t.Callable[[str, str], bool], 
     ]
 
 
-def tell(
-    store: Store, channels: t.Sequence[Channel], batch: Batch, seconds: float = 10.0, gate: Gate | None = None, rules: Rules = NO_RULES
-) -> dict[str, t.Any]:
+def tell(store: Store, channels: t.Sequence[Channel], batch: Batch, seconds: float = 10.0, rules: Rules = NO_RULES) -> dict[str, t.Any]:
     """Keep what is to be told, then send it and what was queued before, for at most ``seconds``.
 
     :return: ``{delivered, queued, dropped, channels: [{channel, status, attempts, code, message}], events, muted, notices}``;
@@ -215,7 +212,7 @@ def tell(
 
     bind(channels, store.salt)
     committed = store.run(lambda unit: commit(unit, channels, batch, rules=rules))
-    reports = deliver(store, channels, seconds, gate)
+    reports = deliver(store, channels, seconds)
     with store.view() as unit:
         pending, waiting = outbox.pending(unit), outbox.waiting(unit)
     return {

@@ -24,7 +24,6 @@ class Options(t.NamedTuple):
     clock: t.Callable[[], float] = time.time
     read_only: bool = False
     busy: float = BUSY
-    guard: t.Optional[t.ContextManager[t.Any]] = None
 
 
 class Store:
@@ -46,7 +45,7 @@ class Store:
         self.keep_days = retention.DAYS
         self.clock = options.clock
         self._busy = options.busy
-        self._guard: t.ContextManager[t.Any] = threading.Lock() if options.guard is None else options.guard
+        self._guard = threading.Lock()
 
     def unit(self, durable: bool = False) -> t.ContextManager[Unit]:
         """``with store.unit() as unit``: one transaction, committed at the end, rolled back on any exception. One writes at a time.

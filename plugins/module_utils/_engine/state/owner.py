@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import Tuple
+
+_ENDED = ("Z", "X")  # as proc(5) says: where nobody asks how its orphans ended, as in many containers, they stay like this
 
 
 def _node() -> str:
@@ -20,18 +23,19 @@ def _node() -> str:
         return socket.gethostname()
 
 
-def _born(pid: int) -> str:
-    """The process's start in clock ticks after boot; empty where /proc does not tell."""
+def _seen(pid: int) -> Tuple[str, str]:
+    """The process's state (``Z``: it has ended, and nobody asked yet how) and its start in clock ticks after boot; empty where /proc does not tell."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as handle:
-            return handle.read().rpartition(b")")[2].split()[19].decode("ascii")
+            fields = handle.read().rpartition(b")")[2].decode("ascii").split()
+            return fields[0], fields[19]
     except (OSError, IndexError):
-        return ""
+        return "", ""
 
 
 def this_process() -> str:
     """``node/pid/birth`` of this process."""
-    return f"{_node()}/{os.getpid()}/{_born(os.getpid())}"
+    return f"{_node()}/{os.getpid()}/{_seen(os.getpid())[1]}"
 
 
 def is_alive(owner: str) -> bool:
@@ -46,4 +50,5 @@ def is_alive(owner: str) -> bool:
         return False
     except (ValueError, OSError):
         return True
-    return _born(int(pid)) == born.partition("#")[0] if born else True
+    state, began = _seen(int(pid))
+    return state not in _ENDED and (began == born.partition("#")[0] if born else True)

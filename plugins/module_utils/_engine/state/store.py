@@ -46,14 +46,12 @@ def open_store(
     clock: t.Callable[[], float] = time.time,
     read_only: bool = False,
     busy: float = BUSY,
-    guard: t.ContextManager[t.Any] | None = None,
 ) -> Store:
     """Open (and make) the store at ``sqlite:////abs/path.db?keep=90d`` or ``postgresql://...``; raises StateError with one sentence.
 
     ``read_only`` makes nothing and raises StateMissing when there is none. ``busy``: seconds to wait for other processes' writes.
-    ``guard``: a lock to take around every use (default: one of its own), for programs that fork while threads use the store.
     """
-    options = Options(clock, read_only, busy, guard)
+    options = Options(clock, read_only, busy)
     store, keep_days = _postgres(url, options) if is_postgres(url) else _sqlite(url, options)
     if keep_days is not None:
         store.keep_days = keep_days

@@ -13,7 +13,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -202,7 +201,7 @@ def test_tls(store, listen, receivers, tmp_path):
 def test_large_body_over_tls(listen, receivers, tmp_path):
     ca, certificate, key = receivers.make_certificates(tmp_path)
     receiver = listen(tls=(certificate, key))
-    way = transport.Transport(parse({"url": receiver.url, "ca": ca}), threading.Lock())
+    way = transport.Transport(parse({"url": receiver.url, "ca": ca}))
     body = json.dumps("x" * 3_000_000).encode()
     assert way.send(Request(body, {}), 20).status == 200
     assert receiver.requests[0][2] == body

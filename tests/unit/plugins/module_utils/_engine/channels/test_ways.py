@@ -449,24 +449,6 @@ def test_kafka(store, kafka):
     assert told[0]["message"] == "内存不足"
 
 
-def test_kafka_while_ansible_forks(store, kafka):
-    """Under the gate the producer does not outlive the message: no thread of the library is there when a worker is forked."""
-    place, read = kafka
-    gate = threading.Lock()
-    channel = parse({"url": f"kafka://{place}/gated", "timeout": 10})
-    queue(store, channel, event(), event("web2"))
-    before = set(os.listdir("/proc/self/task"))
-    courier = delivery.Courier(store, channel, gate)
-    courier.drain(time.monotonic() + 15)
-    assert courier.report.sent == 2, rows(store)
-    assert courier._way._producer is None
-    until = time.monotonic() + 5
-    while set(os.listdir("/proc/self/task")) - before and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not set(os.listdir("/proc/self/task")) - before
-    assert len(read("gated", 2)) == 2
-
-
 def test_kafka_that_is_not_there(store, receivers, capfd):
     channel = parse({"url": f"kafka://robot:{PASSWORD}@127.0.0.1:{receivers.dead_port()}/alerts?mechanism=SCRAM-SHA-256", "timeout": "1s"})
     queue(store, channel, event())

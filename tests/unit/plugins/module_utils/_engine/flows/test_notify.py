@@ -135,7 +135,7 @@ def test_a_channel_that_another_process_serves_is_no_orphan(world):
     served = parse("http://127.0.0.1:1/#served")
     notify.tell(store, [served], batch(store.clock, disk="critical"), seconds=0.5)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        born = owner._born(other.pid)
+        born = owner._seen(other.pid)[1]
         name = owner.this_process().rsplit("/", 2)[0] + f"/{other.pid}/{born}#1"
         store.run(lambda unit: outbox.wake(unit, [served.key], owner.is_alive, name))
         assert notify.tell(store, [channel], notify.Batch())["notices"] == []

@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state import outbox, owner
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import open_store
@@ -79,6 +83,12 @@ def test_dead_processes_hold_nothing(world):
     assert owner.is_alive(mine + "#7f00")
     assert not owner.is_alive(dead)
     assert owner.is_alive("another-machine/1/2")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        theirs = f"{owner.this_process().rsplit('/', 2)[0]}/{other.pid}/{owner._seen(other.pid)[1]}"
+        assert owner.is_alive(theirs)
+        other.stdin.close()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked how
+        assert not owner.is_alive(theirs)
     with store.unit() as unit:
         outbox.add(unit, "e1", event(), ["ops"])
         outbox.claim(unit, "ops", dead)
