@@ -20,7 +20,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store impo
 from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin
 from ansible_collections.vigil.ops.plugins.plugin_utils._line import Answer
 from ansible_collections.vigil.ops.plugins.plugin_utils._run_events import Run
-from ansible_collections.vigil.ops.plugins.plugin_utils._run_facts import Ending, Place
+from ansible_collections.vigil.ops.plugins.plugin_utils._run_facts import Ending, Place, Settings
 from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
 
 _SEVERITIES = ("info", "warning", "error", "critical")
@@ -28,14 +28,6 @@ _EVENTS = ("results", "failures", "unreachable", "changes", "stats")
 _DEADLINE = 10.0
 
 Outcome = t.Mapping[str, t.Any]
-
-
-class Settings(t.NamedTuple):
-    """What the options of the callback mean: how many channels there are, what is told, and how long the end of the run may take."""
-
-    channels: int
-    events: tuple[str, ...]
-    deadline: float
 
 
 class Office:

@@ -6,7 +6,8 @@
 
 """What is seen of a run of Ansible, on the side of Ansible: as plain data, and as little as can be. Results are read, never changed.
 
-Nothing of the engine is loaded here, see _line. What becomes of it is worked out in the other process, see _run_events.
+Nothing of the engine is loaded here, nor by what comes over the line: all that goes over it is plain, or defined here. See _line for why; what becomes of
+what was seen is worked out in the other process, see _run_events.
 """
 
 from __future__ import annotations
@@ -53,6 +54,14 @@ class Ending(t.NamedTuple):
     tasks: t.Mapping[str, t.Collection[str] | None] = {}
     begun: t.Collection[str] = ()
     is_empty: bool = False
+
+
+class Settings(t.NamedTuple):
+    """What the options of the callback mean: how many channels there are, what is told, and how long the end of the run may take."""
+
+    channels: int
+    events: tuple[str, ...]
+    deadline: float
 
 
 class Facts:
