@@ -26,6 +26,7 @@ from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
 _SEVERITIES = ("info", "warning", "error", "critical")
 _EVENTS = ("results", "failures", "unreachable", "changes", "stats")
 _DEADLINE = 10.0
+_LAST_TRY = 10.0
 
 Outcome = t.Mapping[str, t.Any]
 
@@ -39,6 +40,7 @@ class Office:
         self._url = ""
         self._run = Run("vigil", "")
         self._teller: Teller | None = None
+        self._is_open = False  # whether a playbook has begun and not ended
         self._sentences: list[str] = []
 
     def do(self, name: str, args: tuple[t.Any, ...]) -> Answer:
@@ -82,6 +84,7 @@ class Office:
     def begin(self, playbook: str, source: str) -> list[tuple[str, str, str]] | None:
         """A playbook begins; returns (host, play, check) of its open alerts, None where nothing can be told in this run."""
         self._run.begin(playbook, source)
+        self._is_open = True
         try:
             if self._teller is None:
                 self._teller = Teller(self._url, self._channels, self._rules)
@@ -127,6 +130,7 @@ class Office:
         :arg changes: in lines, empty where nobody asks
         :arg stats: (counts, what set_stats left); None where nobody asks
         """
+        self._is_open = False
         if self._teller is None:
             return
         for batch in self._run.late(now):
@@ -139,8 +143,10 @@ class Office:
         self._sentences += self._teller.finish(until)
 
     def close(self) -> None:
-        """The main process has ended."""
+        """The main process has ended. Where it was ended in the middle, nobody waits any more, and there is time to keep what could not be."""
         if self._teller is not None:
+            if self._is_open:
+                self._teller.tell(flow.Batch(), seconds=_LAST_TRY, last=False)
             self._teller.close()
 
     # --- how ---

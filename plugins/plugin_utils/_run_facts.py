@@ -196,7 +196,7 @@ class Facts:
         """What this playbook has shown."""
         return Ending(
             self._contacts - self._unreachable,
-            [what[1:] for what in self._well - self._failed if what[0] == self._source],
+            {what[1:] for what in self._well - self._failed if what[0] == self._source},
             self._plays,
             self._tasks,
             [play for source, play in self._begun if source == self._source],
