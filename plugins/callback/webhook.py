@@ -352,7 +352,9 @@ class CallbackModule(CallbackBase):
         try:
             self._line.ask("finish", self._facts.ending(), changes, counts, now, until, seconds=self._deadline + _GRACE)
         except Silent:
-            self.say("It is not known what was told: what keeps and sends does not answer. What was kept stays queued.")
+            self.say(
+                "It is not known what was told: what keeps and sends does not answer. It goes on when it can; what was kept stays queued."
+            )
             self._line.end()
         self._say_heard()
 

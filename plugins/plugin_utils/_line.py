@@ -110,10 +110,7 @@ class Line:
         return heard
 
     def end(self) -> None:
-        """End the process, whatever it does. It is begun again when it is told something."""
-        if self._pid:
-            with contextlib.suppress(OSError):
-                os.kill(self._pid, signal.SIGKILL)
+        """Leave the process alone: it does what it was told, however long that takes, and ends. Another is begun where there is more to tell."""
         self._drop()
         self._unanswered.clear()
 

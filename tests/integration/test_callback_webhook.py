@@ -320,6 +320,25 @@ def test_what_keeps_and_sends_may_be_killed(run_playbook, ansible_env, listen):
     assert rows(ansible_env) == {"sent": 20}
 
 
+def test_what_keeps_and_sends_may_hang(run_playbook, ansible_env, listen):
+    """As on a disk that does not answer: the run is held up for the deadline, and what was seen is kept when it goes on."""
+    receiver, note = listen(), ansible_env.home / "pid"
+    stop = f"pgrep -o -P $(pgrep -o -f 'ansible-playbook.*{ansible_env.home}') > {note}; kill -STOP $(cat {note})"
+    tasks = [{"name": "stop", "ansible.builtin.raw": stop, "run_once": True}, fail("after", "inventory_hostname != 'keep'")]
+    environment = {**ON, "VIGIL_CHANNELS": f"{receiver.url}/hook", "VIGIL_DEADLINE": "2s"}
+    outcome = run_playbook([play_of(*tasks)], inventory=inventory("keep", "a", "b"), env=environment)
+    try:
+        said = " ".join(outcome.output.split())
+        assert outcome.rc == 2 and said.count("what keeps and sends does not answer") == 1 and "Traceback" not in said, outcome.output
+        assert receiver.bodies == []
+    finally:
+        os.kill(int(note.read_text()), signal.SIGCONT)
+    give_up = time.monotonic() + 20
+    while sum(rows(ansible_env).values()) < 2 and time.monotonic() < give_up:
+        time.sleep(0.05)
+    assert sum(rows(ansible_env).values()) == 2
+
+
 def told_by(receiver, run, *args, **options):
     """Run, and what was told meanwhile."""
     count = len(receiver.requests)

@@ -98,6 +98,17 @@ def test_an_answer_that_does_not_come(line, notes):
     assert notes.read_text() == "sleep 0.5\nnote 1\n"
 
 
+def test_one_that_is_left_alone_does_what_it_was_told(line, notes):
+    pid = line.ask("note", 0, seconds=20)[0]
+    with pytest.raises(Silent):
+        line.ask("sleep", 0.5, seconds=0.1)
+    line.tell("note", 1)
+    line.end()
+    assert line.ask("note", 2, seconds=20)[0] != pid
+    until(lambda: notes.read_text().splitlines() == ["note 0", "sleep 0.5", "note 2", "note 1", "close "])
+    os.waitpid(pid, 0)
+
+
 def test_a_fault_is_said_by_its_kind_alone(line):
     assert line.ask("fail", seconds=20) is None
     assert line.heard() == ["a fault in fail (ValueError); the run goes on."]
