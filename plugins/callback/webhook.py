@@ -171,7 +171,7 @@ import typing as t
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.vigil.ops.plugins.plugin_utils import _outcomes, _result, _scope
+from ansible_collections.vigil.ops.plugins.plugin_utils import _outcomes, _pipes, _result, _scope
 from ansible_collections.vigil.ops.plugins.plugin_utils._line import Gone, Line, Silent
 from ansible_collections.vigil.ops.plugins.plugin_utils._plain import plain
 from ansible_collections.vigil.ops.plugins.plugin_utils._run_facts import Facts
@@ -245,34 +245,48 @@ class CallbackModule(CallbackBase):
         if not (self._options["channels"] or self._options["channels_file"]):
             self._be_quiet()
 
+    def _understand_options(self, line: Line) -> None:
+        """Have them read by the other process."""
+        held = _pipes.hold(str(self._options[name]) for name in _PATHS if self._options[name])
+        try:
+            settings = line.ask("read_options", self._options, held, _scope.RUN, seconds=_PATIENCE, lasts=True)
+        except Silent:
+            self.say(f"the options were not read within {_PATIENCE:g} s. Nothing is told.")
+            self.disabled = True
+            return
+        self._events, self._deadline = settings.events, settings.deadline
+        self._say_heard()
+        if not settings.channels:
+            self._be_quiet()
+
     def _be_quiet(self) -> None:
         self.disabled = True
         self._display.v("vigil.ops.webhook tells nobody: set VIGIL_CHANNELS, VIGIL_CHANNELS_FILE or channels in [callback_vigil_webhook].")
 
     @_border
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
-        if self._line is None:
-            self._line = Line(_open_office)  # before there is any thread
-            settings = self._line.ask("read_options", self._options, _scope.RUN, seconds=_PATIENCE, lasts=True)
-            self._events, self._deadline = settings.events, settings.deadline
-            self._say_heard()
-            if not settings.channels:
-                self._be_quiet()
+        line = self._line
+        if line is None:
+            line = self._line = Line(_open_office)  # before there is any thread
+            self._understand_options(line)
         if self.disabled or context.CLIARGS.get("check"):
-            self.disabled = True
-            self._line.end()
+            self._stop()
             return
         begun = self._facts.begin(plain(getattr(playbook, "_file_name", "") or "playbook"), playbook)
         try:
-            waiting = self._line.ask("begin", *begun, seconds=_PATIENCE, lasts=True)
+            waiting = line.ask("begin", *begun, seconds=_PATIENCE, lasts=True)
         except Silent:
             waiting = ()  # what is told waits as well
         self._say_heard()
         if waiting is None:
-            self.disabled = True
-            self._line.end()
+            self._stop()
             return
         self._facts.remember(waiting)
+
+    def _stop(self) -> None:
+        self.disabled = True
+        if self._line is not None:
+            self._line.end()
 
     @_border
     def v2_playbook_on_play_start(self, play: t.Any) -> None:

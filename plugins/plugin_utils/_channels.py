@@ -8,21 +8,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import select
-import time
 import typing as t
 
 import yaml  # type: ignore[import-untyped]
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.url import parse_all
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.options import nearest
+from ansible_collections.vigil.ops.plugins.plugin_utils._pipes import NOTHING, Held, read_bytes
 
 _COMMENT = re.compile(r"(^|\s)#.*")  # a # inside of a word is a URL's fragment
-_LIMIT = 1_000_000
-_PIPE_SECONDS = 5.0
 FILE_HELP = "give one channel a line, or a YAML list"
 
 
@@ -45,13 +41,15 @@ def split(text: str) -> list[t.Any]:
     return found
 
 
-def read_file(path: str) -> list[t.Any]:
+def read_file(path: str, held: Held = NOTHING) -> list[t.Any]:
     """The channels of a file, on the controller.
+
+    :arg held: what pipes held
 
     :raises ChannelsError: it cannot be read
     """
     try:
-        text = read_bytes(os.path.expanduser(path)).decode("utf-8-sig")
+        text = read_bytes(path, held).decode("utf-8-sig")
     except (OSError, UnicodeError) as exc:
         reason = (getattr(exc, "strerror", None) or "it is not UTF-8 text").lower()
         raise ChannelsError(f"The channels file {path} cannot be read: {reason}.") from exc
@@ -59,23 +57,6 @@ def read_file(path: str) -> list[t.Any]:
         return split(text)
     except ChannelsError as exc:
         raise ChannelsError(f"The channels file {path}: {exc}") from exc
-
-
-def read_bytes(path: str) -> bytes:
-    """What a file holds, or a pipe (as a shell's ``<(...)`` gives one) within a few seconds: a pipe that nobody writes to never ends."""
-    found, until = b"", time.monotonic() + _PIPE_SECONDS
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        while len(found) < _LIMIT:
-            if not select.select([handle], [], [], max(until - time.monotonic(), 0.0))[0]:
-                raise OSError(errno.ETIMEDOUT, "nothing comes out of it")
-            piece = os.read(handle, _LIMIT - len(found))
-            if not piece:
-                break
-            found += piece
-    finally:
-        os.close(handle)
-    return found
 
 
 def gather(places: t.Iterable[tuple[str, t.Callable[[], list[t.Any]]]], common: t.Mapping[str, t.Any]) -> tuple[list[Channel], list[str]]:

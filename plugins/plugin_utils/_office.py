@@ -19,6 +19,7 @@ from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.rules impo
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
 from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin
 from ansible_collections.vigil.ops.plugins.plugin_utils._line import Answer
+from ansible_collections.vigil.ops.plugins.plugin_utils._pipes import Held
 from ansible_collections.vigil.ops.plugins.plugin_utils._run_events import Run
 from ansible_collections.vigil.ops.plugins.plugin_utils._run_facts import Ending, Place, Settings
 from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
@@ -52,9 +53,10 @@ class Office:
 
     # --- what it is told ---
 
-    def read_options(self, options: t.Mapping[str, t.Any], run: str) -> Settings:
+    def read_options(self, options: t.Mapping[str, t.Any], held: Held, run: str) -> Settings:
         """The options of the callback as they were given. A wrong one is said, and its default used.
 
+        :arg held: what the files among them hold where they are pipes
         :arg run: the name of this run
         """
         common = {
@@ -66,7 +68,7 @@ class Office:
         here = "VIGIL_CHANNELS" if os.environ.get("VIGIL_CHANNELS") else "channels of [callback_vigil_webhook]"
         places = [(here, lambda: _channels.split(text))]
         if path:
-            places.append((f"the channels file {path}", lambda: _channels.read_file(path)))
+            places.append((f"the channels file {path}", lambda: _channels.read_file(path, held)))
         self._channels, sentences = _channels.gather(places, common)
         events, unknown = _channels.choices("events", options["events"] or [], _EVENTS, _EVENTS[:3])
         self._sentences += sentences + unknown
@@ -78,7 +80,7 @@ class Office:
         url = str(options["state_url"] or "") or "default"
         self._url = default_url() if url == "default" else url
         self._run = Run(str(options["service"] or "") or "vigil", run)
-        self._read_rules(str(options["alerts_file"] or ""), str(options["expect_every"] or ""), str(options["expect_name"] or ""))
+        self._read_rules(str(options["alerts_file"] or ""), held, str(options["expect_every"] or ""), str(options["expect_name"] or ""))
         return Settings(len(self._channels), tuple(events), deadline)
 
     def begin(self, playbook: str, source: str) -> list[tuple[str, str, str]] | None:
@@ -157,14 +159,14 @@ class Office:
             if why:
                 self._sentences.append(f"{why} It is tried again.")
 
-    def _read_rules(self, path: str, every: str, name: str) -> None:
+    def _read_rules(self, path: str, held: Held, every: str, name: str) -> None:
         """Who is told of what, and whether this run is expected."""
         policy = None
         if path:
             from ansible_collections.vigil.ops.plugins.plugin_utils import _policy
 
             try:
-                policy = _policy.read(None, self._channels, path)
+                policy = _policy.read(None, self._channels, path, held)
             except ValueError as exc:
                 self._sentences.append(f"{exc} Every channel is told of everything.")
         self._rules = Rules(policy, lambda: self._run.groups, _origin.notes(), _origin.trace_id())

@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.policy import read_policy
 from ansible_collections.vigil.ops.plugins.module_utils._engine.alerts.rules import Policy, PolicyError, check_channels
 from ansible_collections.vigil.ops.plugins.module_utils._engine.state.unit import clean
-from ansible_collections.vigil.ops.plugins.plugin_utils import _channels
+from ansible_collections.vigil.ops.plugins.plugin_utils._pipes import NOTHING, Held, read_bytes
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import Channel
@@ -23,13 +23,13 @@ if t.TYPE_CHECKING:  # pragma: no cover
 NAME = "vigil_alerts"
 
 
-def read_file(path: str) -> t.Any:
+def read_file(path: str, held: Held = NOTHING) -> t.Any:
     """What a YAML file holds, as such or below the key ``vigil_alerts``.
 
     :raises PolicyError: it cannot be read
     """
     try:
-        text = _channels.read_bytes(os.path.expanduser(path)).decode("utf-8-sig")
+        text = read_bytes(path, held).decode("utf-8-sig")
         found = yaml.safe_load(text)
     except (OSError, UnicodeError) as exc:
         reason = (getattr(exc, "strerror", None) or "it is not UTF-8 text").lower()
@@ -41,16 +41,17 @@ def read_file(path: str) -> t.Any:
     return found[NAME] if isinstance(found, dict) and set(found) == {NAME} else found
 
 
-def read(given: t.Any, channels: t.Sequence[Channel] | None, path: str | None = None) -> Policy | None:
+def read(given: t.Any, channels: t.Sequence[Channel] | None, path: str | None = None, held: Held = NOTHING) -> Policy | None:
     """The policy of an option (data, or the path of a file), else of a file; None where there is neither.
 
     :arg channels: all that may be named, and that get the words of the policy; None where they are not known
+    :arg held: what pipes held
     :raises PolicyError: one sentence
     """
     path = given if isinstance(given, str) and given.strip() else path if given is None else None
     where = f"The alerts file {path}: " if path else "vigil_alerts: " if given else ""
     if path:
-        given = read_file(path)
+        given = read_file(path, held)
     if not given:
         return None
     try:

@@ -172,6 +172,22 @@ def test_channel_that_cannot_be_read_is_a_warning(run_playbook, listen, ansible_
     assert "failed=1" in outcome.stdout
 
 
+def test_channels_of_a_pipe_are_read_once_whoever_is_killed(ansible_env, listen):
+    """As a shell's <(...) gives one: only the process that has it open can read it, and nobody a second time."""
+    receiver, place = listen(), ansible_env.home / "pipe.yml"
+    kill = f"kill -9 $(pgrep -o -P $(pgrep -o -f 'ansible-playbook.*{ansible_env.home}'))"
+    place.write_text(json.dumps([play_of({"name": "kill", "ansible.builtin.raw": kill}, fail("after"))]), encoding="utf-8")
+    argv = [str(ansible_env.bin / "ansible-playbook"), "-i", "a,", "-c", "local", str(place)]
+    ends = os.pipe()
+    os.write(ends[1], f"{receiver.url}/hook\n".encode())
+    os.close(ends[1])
+    environment = {**ansible_env.env, **ON, "VIGIL_CHANNELS_FILE": f"/dev/fd/{ends[0]}"}
+    done = subprocess.run(argv, env=environment, pass_fds=[ends[0]], capture_output=True, text=True, check=False)
+    os.close(ends[0])
+    assert done.returncode == 2 and "vigil.ops.webhook" not in done.stderr, done.stderr
+    assert [body["check"] for body in receiver.bodies] == ["task after"]
+
+
 def test_quiet_without_channels_and_in_check_mode(run_playbook, listen, ansible_env):
     receiver = listen()
     outcome = run_playbook([play_of(fail("breaks"))], inventory=inventory("a"), env=ON)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.vigil.ops.plugins.plugin_utils import _channels
+from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _pipes
 
 ONE, TWO = "https://one.example/x#ops", "https://two.example/y"
 
@@ -62,7 +62,7 @@ def test_gather_names_each_bad_one_and_goes_on():
 def test_a_pipe_is_read_and_one_that_nobody_writes_to_is_not_waited_for(tmp_path, monkeypatch):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    monkeypatch.setattr(_channels, "_PIPE_SECONDS", 0.2)
+    monkeypatch.setattr(_pipes, "_PIPE_SECONDS", 0.2)
     with pytest.raises(_channels.ChannelsError, match="cannot be read: nothing comes out of it"):
         _channels.read_file(str(pipe))
     ends = os.pipe()

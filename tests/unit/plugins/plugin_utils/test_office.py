@@ -30,7 +30,7 @@ def options(place):
 @pytest.fixture
 def office(tmp_path):
     opened = Office()
-    assert opened.do("read_options", (options(tmp_path), "run")).value == _run_facts.Settings(
+    assert opened.do("read_options", (options(tmp_path), {}, "run")).value == _run_facts.Settings(
         1, ("results", "failures", "unreachable"), 5.0
     )
     return opened
@@ -72,7 +72,7 @@ LIGHT = """
     import json, sys
     from ansible_collections.vigil.ops.plugins.callback import webhook
     line = webhook.Line(webhook._open_office)
-    print(line.ask("read_options", json.loads(sys.argv[1]), "run", seconds=20))
+    print(line.ask("read_options", json.loads(sys.argv[1]), {}, "run", seconds=20))
     print(line.ask("begin", "site.yml", "playbook:site.yml:1", seconds=20))
     print(sorted(name for name in sys.modules if "module_utils._engine" in name or name == "sqlite3"))
 """
