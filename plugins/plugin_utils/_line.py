@@ -231,8 +231,11 @@ def _unframed(data: bytearray) -> t.Iterator[t.Any]:
 def _serve(number: int, make: t.Callable[[], Do]) -> None:
     """The process: what comes is done in turn, until the main process has ended and all that it told is done; ``close`` is the last."""
     parent = os.getppid()
+    # it ends with the main process, and not before all that was told is done; whoever cancels a job (as ansible-runner does) kills its whole group
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, signal.SIG_IGN)  # it ends with the main process, and not before that has told everything
+        signal.signal(one, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.setsid()
     line = socket.socket(fileno=_alone(number))
     gc.freeze()  # so that the memory that is shared with the main process is not touched
     do = make()

@@ -207,13 +207,16 @@ PARENT = """
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("worker", ["", "os.fork() or time.sleep(8) or os._exit(0)"], ids=["alone", "with a worker that lives on"])
 def test_what_was_told_is_done_though_everything_is_killed(tmp_path, number, worker):
-    """By a signal to the whole group but for the process itself, which passes over all that can be passed over."""
+    """By a signal to the whole group, as whoever cancels a job sends it; where a worker lives on, to the main process alone."""
     place = tmp_path / "notes"
     argv = [sys.executable, "-c", textwrap.dedent(PARENT).replace("{worker}", worker), str(place)]
     main = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True)
     pid = int(main.stdout.readline())
     assert main.stdout.readline() == "told\n"
-    (main.send_signal if number == signal.SIGKILL else lambda one: os.killpg(main.pid, one))(number)
+    if worker:
+        main.send_signal(number)
+    else:
+        os.killpg(main.pid, number)
     main.wait()
     until(lambda: place.read_text().count("\n") == 51)
     assert place.read_text().split() == [str(one) for one in range(-1, 50)]
