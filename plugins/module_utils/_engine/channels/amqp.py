@@ -5,7 +5,7 @@
 """Dialects ``amqp://user:pass@host/vhost?exchange=alerts&routing_key=vigil.{{severity}}`` and ``amqps://``: AMQP 0-9-1, as RabbitMQ speaks it.
 
 Success is the broker's confirm (https://www.rabbitmq.com/docs/confirms): the message is on disk in a queue. One that no queue takes is returned,
-which is a refusal. It speaks for itself: the libraries wait for names, TLS and confirms in ways that hold up Ansible's forks, or have no end.
+which is a refusal. It speaks for itself: the libraries wait for names, TLS and confirms without an absolute end.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 """Dialects ``smtp://user:pass@host:587?to=a@example.com`` (STARTTLS) and ``smtps://`` (TLS from the start): mail (RFC 5321, 3207, 4954, 2047).
 
-It speaks for itself and not through smtplib, whose waiting for names and TLS would hold up Ansible's forks, see transport. A mail of an alert
-refers to that alert, so that readers show all that is told of it as one thread.
+It speaks for itself and not through smtplib, whose waiting for names, TLS and answers has no absolute end. A mail of an alert refers to that alert, so
+that readers show all that is told of it as one thread.
 """
 
 from __future__ import annotations
