@@ -29,7 +29,7 @@ import typing as t
 _HEAD = struct.Struct("!4sI")  # a mark, and the bytes that follow
 _MARK = b"vgl1"
 _PIECE = 65536
-_WATCH = 1.0  # seconds between two looks whether the main process is still there, where a worker of it holds the line open
+_WATCH = 1.0  # seconds between two looks whether the main process is still there
 _PARTING = 1.0  # seconds that the end of the main process waits for it
 _BEGINNINGS = 3  # a process that ends again and again is not begun again
 _STEP = 0.002
@@ -244,7 +244,7 @@ def _serve(number: int, make: t.Callable[[], Do]) -> None:
 
 
 def _listen(line: socket.socket, do: Do, parent: int) -> None:
-    done, data = set(), bytearray()
+    done, data, ends = set(), bytearray(), _end_of(parent)
     while True:
         for which, name, args in _unframed(data):
             if which not in done:  # where a signal came in between, something may have been written twice
@@ -252,8 +252,9 @@ def _listen(line: socket.socket, do: Do, parent: int) -> None:
                 answer = _framed((which, *_done(do, name, args)))
                 with contextlib.suppress(OSError):  # the main process has ended, but what it told is done
                     line.sendall(answer)
-        if not select.select([line], [], [], _WATCH)[0]:
-            if os.getppid() != parent:
+        ready = select.select([line.fileno(), *ends], [], [], _WATCH)[0]
+        if line.fileno() not in ready:
+            if ready or os.getppid() != parent:
                 return
             continue
         try:
@@ -263,6 +264,14 @@ def _listen(line: socket.socket, do: Do, parent: int) -> None:
         if not piece:
             return
         data += piece
+
+
+def _end_of(pid: int) -> list[int]:
+    """A file that can be read when the process has ended, though workers of it hold the line open; where there is none, one looks from time to time."""
+    try:
+        return [os.pidfd_open(pid)]
+    except (OSError, AttributeError):
+        return []
 
 
 def _done(do: Do, name: str, args: tuple[t.Any, ...]) -> Answer:

@@ -85,7 +85,7 @@ class Nsd(Daemon):
         self._configure()
         if self.process is not None:
             self._control("reconfig")
-            self._wait(lambda: self._served(name) is None)
+            self._wait(lambda: all(self._served(name) is None for _time in range(_IN_A_ROW)))
 
     def command(self) -> t.List[str]:
         return [program("nsd"), "-d", "-c", str(self.dir / "nsd.conf")]
