@@ -45,7 +45,6 @@ def read_file(path: str, held: Held = NOTHING) -> list[t.Any]:
     """The channels of a file, on the controller.
 
     :arg held: what pipes held
-
     :raises ChannelsError: it cannot be read
     """
     try:

@@ -120,6 +120,7 @@ class Line:
         if self._socket is None or os.getpid() != self._owner:
             return
         with contextlib.suppress(Exception):
+            self._socket.settimeout(_PARTING)  # what it was too busy to take
             self._write()
         self._socket.close()
         self._socket, self._pid = None, 0

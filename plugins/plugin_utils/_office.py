@@ -13,18 +13,19 @@ import time
 import typing as t
 
 from ansible_collections.vigil.ops.plugins.module_utils._engine.channels.channel import GROUPS, LANGUAGES, Channel
+from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.result import SEVERITIES
 from ansible_collections.vigil.ops.plugins.module_utils._engine.checks.units import parse_duration
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows import notify as flow
 from ansible_collections.vigil.ops.plugins.module_utils._engine.flows.rules import NO_RULES, Rules
-from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError, default_url
+from ansible_collections.vigil.ops.plugins.module_utils._engine.state.store import StateError
 from ansible_collections.vigil.ops.plugins.plugin_utils import _channels, _origin
+from ansible_collections.vigil.ops.plugins.plugin_utils._arguments import store_url
 from ansible_collections.vigil.ops.plugins.plugin_utils._line import Answer
 from ansible_collections.vigil.ops.plugins.plugin_utils._pipes import Held
 from ansible_collections.vigil.ops.plugins.plugin_utils._run_events import Run
 from ansible_collections.vigil.ops.plugins.plugin_utils._run_facts import Ending, Place, Settings
 from ansible_collections.vigil.ops.plugins.plugin_utils._teller import Teller
 
-_SEVERITIES = ("info", "warning", "error", "critical")
 _EVENTS = ("results", "failures", "unreachable", "changes", "stats")
 _DEADLINE = 10.0
 _LAST_TRY = 10.0
@@ -60,7 +61,7 @@ class Office:
         :arg run: the name of this run
         """
         common = {
-            "min_severity": self._choice(options, "min_severity", _SEVERITIES, "info"),
+            "min_severity": self._choice(options, "min_severity", SEVERITIES, "info"),
             "language": self._choice(options, "language", LANGUAGES, "en"),
             "group": self._choice(options, "group", GROUPS, "play"),
         }
@@ -77,8 +78,7 @@ class Office:
             deadline = max(parse_duration(options["deadline"] or "10s"), 0.0)
         except ValueError as exc:
             self._sentences.append(f"deadline: {exc}; 10s are used.")
-        url = str(options["state_url"] or "") or "default"
-        self._url = default_url() if url == "default" else url
+        self._url = store_url(options["state_url"])
         self._run = Run(str(options["service"] or "") or "vigil", run)
         self._read_rules(str(options["alerts_file"] or ""), held, str(options["expect_every"] or ""), str(options["expect_name"] or ""))
         return Settings(len(self._channels), tuple(events), deadline)

@@ -184,6 +184,13 @@ def test_the_end_of_the_main_process_waits_for_it_but_not_for_long(line, notes):
     os.waitpid(pid, 0)
 
 
+def test_what_it_was_too_busy_to_take_is_not_lost_at_the_end(line, notes):
+    line.tell("sleep", 0.3)
+    line.tell("size", "x" * 3_000_000)
+    line.part()
+    assert notes.read_text() == "sleep 0.3\nsize \nclose \n"
+
+
 PARENT = """
     import os, signal, sys, time
     from ansible_collections.vigil.ops.plugins.plugin_utils._line import Answer, Line
